@@ -1,0 +1,34 @@
+package io.hybridbackup.common.archive;
+
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.store.Slice;
+import java.util.List;
+
+/**
+ * A finished part of an archive: where its bytes lie in the store and what they hold.
+ *
+ * @param component {@code DATABASE} or {@code MEDIA}
+ * @param content the part's tar entries as whole gzip members, in order; never empty
+ * @param contentCrc CRC64NVME of each slice of {@code content}, 16 hex digits, in the same order
+ * @param index the part's index as whole gzip members; never empty. Offsets in it count from the
+ *     beginning of the part's content
+ * @param indexCrc CRC64NVME of each slice of {@code index}
+ * @param unpackedBytes the dump's size, or the sum of the files' sizes
+ * @param files how many files there are, folders not counted; 1 for a database
+ * @param folders how many folders there are; 0 for a database
+ * @param sha256 of the dump, 64 hex digits; of media, of the plain bytes of the index
+ * @param reusedBytes bytes of {@code content} that lie in an earlier archive
+ * @param warnings for people; what the part could not hold, or holds though it has vanished
+ */
+public record PartInventory(
+    Component component,
+    List<Slice> content,
+    List<String> contentCrc,
+    List<Slice> index,
+    List<String> indexCrc,
+    long unpackedBytes,
+    long files,
+    long folders,
+    String sha256,
+    long reusedBytes,
+    List<String> warnings) {}

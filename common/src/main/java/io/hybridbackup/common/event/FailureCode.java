@@ -1,0 +1,35 @@
+package io.hybridbackup.common.event;
+
+/** Why something failed; the stable part of a failure, for programs. */
+public enum FailureCode {
+  /** The request names a source or a target that is not configured. */
+  UNKNOWN_SOURCE,
+  UNKNOWN_TARGET,
+  /** The request asks for what the source, the archive or the target does not have. */
+  NOTHING_TO_DO,
+  /** The request contradicts itself or is too old to be carried out. */
+  INVALID_REQUEST,
+  STALE_REQUEST,
+  /** Another run of the source or target is under way, and waiting is not configured. */
+  BUSY,
+  DATABASE_UNREACHABLE,
+  DATABASE_AUTHENTICATION,
+  DATABASE_PERMISSION,
+  DATABASE_MISSING,
+  /** The client program is older than the server. */
+  TOOL_TOO_OLD,
+  TOOL_MISSING,
+  TOOL_FAILED,
+  MEDIA_MISSING,
+  MEDIA_PERMISSION,
+  DISK_FULL,
+  STORE_REFUSED,
+  ARCHIVE_MISSING,
+  ARCHIVE_CORRUPT,
+  TARGET_NOT_EMPTY,
+  /** A worker died or was superseded where its work cannot be carried on. */
+  INTERRUPTED,
+  DEADLINE,
+  CANCELLED,
+  INTERNAL
+}

@@ -1,0 +1,45 @@
+package io.hybridbackup.common.event;
+
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import java.util.Set;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What others ask for. Names are plain text here: a request may name what does not exist, and is
+ * then answered.
+ */
+public sealed interface Request extends Event {
+  /** Who asks, for the audit; whatever the requester says of itself. */
+  @Nullable String requestedBy();
+
+  /**
+   * @param components what to back up; absent: all that the source has
+   */
+  record BackupRequested(
+      String source, @Nullable Set<Component> components, @Nullable String requestedBy)
+      implements Request {}
+
+  record BackupCancelRequested(
+      RunId backupId, String source, @Nullable String reason, @Nullable String requestedBy)
+      implements Request {}
+
+  /**
+   * @param level {@code checksums} or {@code drill}
+   */
+  record VerificationRequested(
+      String source, String archive, String level, @Nullable String requestedBy)
+      implements Request {}
+
+  /**
+   * @param archive an archive's name, or {@code latest}
+   * @param components what to restore; absent: all that both the archive and the target have
+   */
+  record RestoreRequested(
+      String source,
+      String archive,
+      String target,
+      @Nullable Set<Component> components,
+      @Nullable String requestedBy)
+      implements Request {}
+}

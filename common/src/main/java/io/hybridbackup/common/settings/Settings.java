@@ -1,0 +1,112 @@
+package io.hybridbackup.common.settings;
+
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.identity.TargetName;
+import java.net.URI;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.ZoneId;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Everything below {@code hybrid-backup:} in the configuration file. An instance is complete and
+ * valid: {@link SettingsFile} reports every mistake before it makes one.
+ *
+ * @param dataDirectory where services keep what they need between runs (staging folders) and the
+ *     standalone program its topics
+ * @param zone whose local time names the archives
+ */
+public record Settings(
+    Kafka kafka,
+    Store objectStore,
+    Path dataDirectory,
+    ZoneId zone,
+    Jobs jobs,
+    Tools tools,
+    Map<SourceName, Source> sources,
+    Map<TargetName, Target> targets) {
+
+  /**
+   * @param bootstrapServers {@code host:port}, several separated by commas
+   * @param partitions of each topic that the product creates
+   * @param replicationFactor of each topic that the product creates; -1 is the broker's default
+   */
+  public record Kafka(String bootstrapServers, int partitions, short replicationFactor) {}
+
+  /** Where objects are kept. */
+  public sealed interface Store {}
+
+  public record FilesystemStore(Path directory) implements Store {}
+
+  /**
+   * @param prefix before every key, without slashes at its ends; may be empty
+   * @param endpoint of a store other than AWS
+   * @param accessKey with {@code secretKeyFile}; without them the AWS default chain is asked
+   */
+  public record S3Store(
+      String bucket,
+      String prefix,
+      @Nullable URI endpoint,
+      String region,
+      boolean pathStyle,
+      @Nullable String accessKey,
+      @Nullable Path secretKeyFile)
+      implements Store {}
+
+  /**
+   * @param lease a worker whose heartbeat has not changed for this long is taken for dead
+   * @param sweep how often every service looks for work that no event told it of
+   * @param deadline of a run, from its acceptance
+   * @param attempts of a run at most
+   * @param prepareWait how long the database waits for the media before it goes on unfenced
+   * @param parallelRuns how many runs one replica of a service works on at a time
+   * @param whenBusy what happens to a request while another run of its source is under way
+   * @param staleRestore a restore request older than this is refused
+   */
+  public record Jobs(
+      Duration lease,
+      Duration sweep,
+      Duration deadline,
+      int attempts,
+      Duration prepareWait,
+      int parallelRuns,
+      WhenBusy whenBusy,
+      Duration staleRestore) {}
+
+  public enum WhenBusy {
+    WAIT,
+    REJECT
+  }
+
+  /** The native programs: a bare name is looked up in PATH. */
+  public record Tools(String pgDump, String pgRestore, String rsync) {}
+
+  /** At least one of database and media is there. */
+  public record Source(
+      @Nullable Database database, @Nullable Media media, @Nullable Version version) {}
+
+  /** At least one of database and media is there; nothing is excluded from a target's media. */
+  public record Target(@Nullable Database database, @Nullable Media media) {}
+
+  /**
+   * @param passwordFile holds the password on its first line; without it a passfile or the server's
+   *     trust serves
+   */
+  public record Database(
+      String host, int port, String name, String user, @Nullable Path passwordFile) {}
+
+  /**
+   * @param location an absolute folder
+   * @param exclude rsync's filter patterns, relative to the location
+   */
+  public record Media(Path location, List<String> exclude) {}
+
+  /** The application's version: its git commit, or a text. */
+  public sealed interface Version {}
+
+  public record GitVersion(Path gitDirectory) implements Version {}
+
+  public record LiteralVersion(String literal) implements Version {}
+}

@@ -1,0 +1,95 @@
+package io.hybridbackup.common.store;
+
+import java.io.InputStream;
+import java.time.Duration;
+import java.util.List;
+import java.util.Optional;
+
+/**
+ * Shared storage for objects that are written once.
+ *
+ * <p>All coordination rests on one guarantee: of several writers that create the same key at the
+ * same time exactly one succeeds ({@link #create}, {@link Upload#complete}, {@link #compose}). What
+ * has been created is durable and is seen whole by every later call, wherever it is made. Only
+ * {@link #overwrite} changes an object.
+ *
+ * <p>Every method may throw {@link StoreException.Unavailable} (try again later) or {@link
+ * StoreException.Refused} (somebody has to mend something first). Instances are safe for use by
+ * many threads.
+ */
+public interface ObjectStore extends AutoCloseable {
+  /** What the store knows of the object; empty if there is none. */
+  Optional<StoredObject> find(ObjectKey key);
+
+  /** The whole content of a small object; empty if there is none. */
+  Optional<byte[]> read(ObjectKey key);
+
+  /**
+   * Opens a range of an object for reading. The caller closes the stream. A stream that ends before
+   * {@code bytes} bytes throws {@link java.io.IOException}; it never looks like a shorter range.
+   *
+   * @throws StoreException.Missing if there is no such object
+   * @throws StoreException.Changed if it no longer has the slice's ETag
+   */
+  InputStream open(Slice slice);
+
+  /**
+   * Creates a small object (at most 5 MiB) if its key is free.
+   *
+   * @return true if this call made the object (also when an answer was lost on the way and the
+   *     content found is this call's own); false if the key was taken: nothing is changed then
+   */
+  boolean create(ObjectKey key, byte[] content);
+
+  /** Writes a small object, whether or not there is one: heartbeats, which are never decisions. */
+  void overwrite(ObjectKey key, byte[] content);
+
+  /** Begins an object of unknown size, at most 48 TiB. The caller closes the upload. */
+  Upload upload(ObjectKey key);
+
+  /**
+   * Creates an object out of pieces, in their order, as far as the store is able to without moving
+   * the bytes through this process.
+   *
+   * @param pieces at least one; any lengths
+   * @throws StoreException.Exists if the key has been taken; nothing is changed
+   * @throws StoreException.Missing if a slice's object is gone; nothing is left behind
+   * @throws StoreException.Changed if a slice's object has changed; nothing is left behind
+   */
+  StoredObject compose(ObjectKey key, List<Piece> pieces);
+
+  /** Deletes an object; one that does not exist is deleted already. */
+  void delete(ObjectKey key);
+
+  /**
+   * Every object whose key begins with the segments of {@code folder}, sorted by key.
+   *
+   * @param folder without a slash at its end, such as {@code runs/abc}
+   */
+  List<StoredObject> list(String folder);
+
+  /**
+   * The names directly below a folder, objects' and folders' alike, sorted, each once. Cheap even
+   * where much lies deeper.
+   */
+  List<String> children(String folder);
+
+  /**
+   * Gives up uploads to keys below {@code folder} that were begun longer than {@code age} ago and
+   * never completed.
+   *
+   * @return how many there were
+   */
+  int abortUploads(String folder, Duration age);
+
+  /**
+   * Finds out by trying what the store really does, under a key of its own, and cleans up.
+   *
+   * @throws StoreException.Refused if it cannot be read and written at all
+   */
+  StoreCapabilities probe();
+
+  /** Lets go of connections. Objects stay. */
+  @Override
+  void close();
+}

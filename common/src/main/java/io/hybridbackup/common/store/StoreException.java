@@ -1,0 +1,88 @@
+package io.hybridbackup.common.store;
+
+import org.jspecify.annotations.Nullable;
+
+/** The store did not do what was asked. */
+public abstract sealed class StoreException extends RuntimeException {
+  private StoreException(String message, @Nullable Throwable cause) {
+    super(message, cause);
+  }
+
+  /** Whether the same call may succeed later without anybody mending anything. */
+  public abstract boolean retryable();
+
+  /** There is no such object. */
+  public static final class Missing extends StoreException {
+    public Missing(ObjectKey key) {
+      super("the store has no object " + key, null);
+    }
+
+    @Override
+    public boolean retryable() {
+      return false;
+    }
+  }
+
+  /** The object is not the one that was expected: its ETag has changed. */
+  public static final class Changed extends StoreException {
+    public Changed(ObjectKey key) {
+      super("the object " + key + " has changed since it was looked at", null);
+    }
+
+    @Override
+    public boolean retryable() {
+      return false;
+    }
+  }
+
+  /** There is already an object of that key, and it was written by somebody else. */
+  public static final class Exists extends StoreException {
+    public Exists(ObjectKey key) {
+      super("the store already has an object " + key, null);
+    }
+
+    @Override
+    public boolean retryable() {
+      return false;
+    }
+  }
+
+  /** The store could not be reached, was busy, or broke off. */
+  public static final class Unavailable extends StoreException {
+    public Unavailable(String message, @Nullable Throwable cause) {
+      super(message, cause);
+    }
+
+    @Override
+    public boolean retryable() {
+      return true;
+    }
+  }
+
+  /**
+   * The store will not do it until somebody mends something: wrong credentials, no such bucket, no
+   * permission, disk full. The message says what to do.
+   */
+  public static final class Refused extends StoreException {
+    public Refused(String message, @Nullable Throwable cause) {
+      super(message, cause);
+    }
+
+    @Override
+    public boolean retryable() {
+      return false;
+    }
+  }
+
+  /** What was stored is not what was sent, or what was read is not what was stored. */
+  public static final class Corrupt extends StoreException {
+    public Corrupt(String message) {
+      super(message, null);
+    }
+
+    @Override
+    public boolean retryable() {
+      return true;
+    }
+  }
+}

@@ -1,0 +1,9 @@
+package io.hybridbackup.dbdump;
+
+import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import org.springframework.context.annotation.Configuration;
+
+/** Wires this service. */
+@Configuration(proxyBeanMethods = false)
+@EnableAutoConfiguration
+public class DbDumpConfiguration {}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.hybridbackup.dbdump;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.hybridbackup.deploy;
+
+import org.jspecify.annotations.NullMarked;

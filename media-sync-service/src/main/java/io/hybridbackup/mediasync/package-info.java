@@ -1,0 +1,4 @@
+@NullMarked
+package io.hybridbackup.mediasync;
+
+import org.jspecify.annotations.NullMarked;
