@@ -1,0 +1,79 @@
+package io.hybridbackup.common.job;
+
+import io.hybridbackup.common.json.Json;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.ObjectStore;
+import java.time.Duration;
+import java.util.Map;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Takes leases. A lease is a series of epochs, each a write-once record in the lease's folder: who
+ * creates the next one holds it. The last holder is dead for an observer who has seen its heartbeat
+ * unchanged for the lease time by the observer's own clock, so clocks need not agree.
+ */
+public final class Leases {
+  private final ObjectStore store;
+  private final Duration duration;
+  private final String holder = UUID.randomUUID().toString();
+  private final Map<ObjectKey, Observation> observations = new ConcurrentHashMap<>();
+
+  public Leases(ObjectStore store, Duration duration) {
+    this.store = store;
+    this.duration = duration;
+  }
+
+  /**
+   * Takes the lease if nobody holds it. Must be asked again and again to notice that a holder has
+   * died. Errors are those of the {@link ObjectStore}.
+   *
+   * @param onLoss called once, from another thread, if the lease is lost; must not block long
+   */
+  public Optional<Lease> tryTake(ObjectKey folder, Runnable onLoss) {
+    int newest =
+        store.children(folder.value()).stream()
+            .filter(name -> name.matches("epoch-\\d{5}"))
+            .mapToInt(name -> Integer.parseInt(name.substring("epoch-".length())))
+            .max()
+            .orElse(0);
+    if (newest > 0 && isAlive(folder, newest)) {
+      return Optional.empty();
+    }
+    int epoch = newest + 1;
+    byte[] record = Json.write(new Epoch(holder, UUID.randomUUID().toString()));
+    if (!store.create(folder.resolve(RunKeys.epochName(epoch)), record)) {
+      return Optional.empty();
+    }
+    observations.remove(folder);
+    return Optional.of(new Lease(store, folder, epoch, holder, duration, onLoss));
+  }
+
+  /** Forgets what was seen of a lease that is of no more interest. */
+  public void forget(ObjectKey folder) {
+    observations.remove(folder);
+  }
+
+  private boolean isAlive(ObjectKey folder, int epoch) {
+    Lease.Heartbeat heartbeat =
+        store
+            .read(Lease.heartbeatKey(folder, epoch))
+            .map(json -> Json.read(json, Lease.Heartbeat.class))
+            .orElse(new Lease.Heartbeat("", 0, false));
+    if (heartbeat.released()) {
+      return false;
+    }
+    long now = System.nanoTime();
+    Observation seen = observations.get(folder);
+    if (seen == null || seen.epoch() != epoch || !seen.heartbeat().equals(heartbeat)) {
+      observations.put(folder, new Observation(epoch, heartbeat, now));
+      return true;
+    }
+    return now - seen.since() < duration.toNanos();
+  }
+
+  private record Observation(int epoch, Lease.Heartbeat heartbeat, long since) {}
+
+  private record Epoch(String holder, String nonce) {}
+}

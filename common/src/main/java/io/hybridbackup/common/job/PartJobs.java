@@ -1,0 +1,159 @@
+package io.hybridbackup.common.job;
+
+import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.event.Fact.BackupAccepted;
+import io.hybridbackup.common.event.Fact.ComponentFailed;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoreException;
+import java.time.Clock;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Finds the attempts that wait for a component's part, has it made, and records what came of it. */
+public final class PartJobs implements Job.Source {
+  private static final Logger LOG = LoggerFactory.getLogger(PartJobs.class);
+
+  private final Runs runs;
+  private final EventPublisher publisher;
+  private final PartMaker maker;
+  private final Settings.Jobs settings;
+  private final Clock clock;
+
+  public PartJobs(
+      Runs runs, EventPublisher publisher, PartMaker maker, Settings.Jobs settings, Clock clock) {
+    this.runs = runs;
+    this.publisher = publisher;
+    this.maker = maker;
+    this.settings = settings;
+    this.clock = clock;
+  }
+
+  @Override
+  public Optional<Job> find(RunId run) {
+    Optional<Claim> claim = runs.claim(run);
+    Optional<BackupAccepted> accepted = claim.flatMap(Claim::backup);
+    if (accepted.isEmpty() || !accepted.get().components().contains(maker.component())) {
+      return Optional.empty();
+    }
+    int attempt = runs.latestAttempt(run);
+    if (attempt == 0) {
+      return Optional.empty();
+    }
+    PartJob job = new PartJob(run, accepted.get(), attempt);
+    return job.isOver() ? Optional.empty() : Optional.of(job);
+  }
+
+  private final class PartJob implements Job {
+    private final RunId run;
+    private final BackupAccepted accepted;
+    private final int attempt;
+
+    PartJob(RunId run, BackupAccepted accepted, int attempt) {
+      this.run = run;
+      this.accepted = accepted;
+      this.attempt = attempt;
+    }
+
+    @Override
+    public RunId run() {
+      return run;
+    }
+
+    @Override
+    public Component component() {
+      return maker.component();
+    }
+
+    @Override
+    public ObjectKey epochs() {
+      return RunKeys.epochs(run, attempt, component());
+    }
+
+    @Override
+    public boolean isOver() {
+      Decisions decisions = runs.decisions();
+      return !clock.instant().isBefore(accepted.deadline())
+          || decisions.isMade(RunKeys.part(run, attempt, component()))
+          || decisions.isMade(RunKeys.verdict(run, attempt))
+          || decisions.isMade(RunKeys.outcome(run));
+    }
+
+    @Override
+    public void perform(Work work) throws InterruptedException {
+      PartOutcome outcome = makePart(work);
+      PartOutcome standing =
+          work.insist(
+              () -> runs.decisions().decide(RunKeys.part(run, attempt, component()), outcome));
+      publisher.publish(standing.announcement().fact(), standing.announcement().at());
+    }
+
+    private PartOutcome makePart(Work work) throws InterruptedException {
+      try {
+        AttemptOpened opened =
+            work.insist(() -> runs.decisions().find(RunKeys.opened(run, attempt)).orElseThrow());
+        PartMaker.Made made =
+            maker.make(new PartMaker.Task(run, accepted.source(), attempt, opened), work);
+        work.checkpoint();
+        return new PartOutcome.Committed(
+            announce(made.fact().apply(work.next(attempt))),
+            work.epoch(),
+            made.inventory(),
+            made.tools(),
+            made.durations(),
+            made.vanished());
+      } catch (ComponentFailure e) {
+        work.checkpoint();
+        return failed(work, e.code(), message(e), e.retryable(), e);
+      } catch (StoreException e) {
+        work.checkpoint();
+        return failed(
+            work,
+            e instanceof StoreException.Refused ? FailureCode.STORE_REFUSED : FailureCode.INTERNAL,
+            "the object store: " + message(e),
+            !(e instanceof StoreException.Refused),
+            e);
+      } catch (StoppedException e) {
+        throw e;
+      } catch (RuntimeException e) {
+        work.checkpoint();
+        return failed(work, FailureCode.INTERNAL, message(e), true, e);
+      }
+    }
+
+    private PartOutcome failed(
+        Work work, FailureCode code, String message, boolean retryable, Exception cause) {
+      LOG.atError()
+          .addKeyValue("run", run)
+          .addKeyValue("source", accepted.source())
+          .addKeyValue("component", component().label())
+          .addKeyValue("attempt", attempt)
+          .addKeyValue("code", code)
+          .setCause(cause)
+          .log("the part could not be made");
+      return new PartOutcome.Failed(
+          announce(
+              new ComponentFailed(
+                  run,
+                  accepted.source(),
+                  work.next(attempt),
+                  code,
+                  message,
+                  retryable,
+                  retryable && attempt < settings.attempts())));
+    }
+
+    private Announcement announce(Fact fact) {
+      return new Announcement(fact, clock.instant());
+    }
+  }
+
+  private static String message(Exception e) {
+    return e.getMessage() == null ? e.toString() : e.getMessage();
+  }
+}

@@ -1,0 +1,43 @@
+package io.hybridbackup.common.job;
+
+import io.hybridbackup.common.archive.PartInventory;
+import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.event.Origin;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import java.time.Duration;
+import java.util.Map;
+import java.util.function.Function;
+
+/** Makes one component's part of an archive. */
+public interface PartMaker {
+  /** {@code DATABASE} or {@code MEDIA}. */
+  Component component();
+
+  /**
+   * Makes the part for an attempt and leaves it in the store, below {@link RunKeys#work}.
+   *
+   * @throws ComponentFailure if it cannot be made; nothing else is thrown on purpose but what {@link
+   *     Work} throws
+   */
+  Made make(Task task, Work work) throws ComponentFailure, StoppedException, InterruptedException;
+
+  /**
+   * What is to be made.
+   *
+   * @param attempt of the run, from 1
+   */
+  record Task(RunId run, String source, int attempt, AttemptOpened opened) {}
+
+  /**
+   * A part that has been made.
+   *
+   * @param fact makes the fact that says so
+   */
+  record Made(
+      PartInventory inventory,
+      Map<String, String> tools,
+      Map<String, Duration> durations,
+      long vanished,
+      Function<Origin, Fact> fact) {}
+}

@@ -1,0 +1,137 @@
+package io.hybridbackup.common.job;
+
+import io.hybridbackup.common.identity.ArchiveName;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.store.ObjectKey;
+import java.util.Locale;
+
+/**
+ * Where everything lies in the object store.
+ *
+ * <pre>
+ * backups/SOURCE/ARCHIVE.tar.gz             an archive
+ * backups/SOURCE/ARCHIVE.manifest.json      makes it count
+ * names/SOURCE/ARCHIVE                      reserves the name, for ever
+ * slots/SOURCE/000001                       which run of the source is under way: the newest slot's
+ * open/RUN                                  marks a run that has not ended or not been tidied up
+ * runs/RUN/claim                            the answer to the request
+ * runs/RUN/outcome                          how it ended
+ * runs/RUN/COMPONENT/epoch-00001            who works on a whole run (packager, restore)
+ * runs/RUN/attempt-01/opened                name and time of the archive
+ * runs/RUN/attempt-01/prepared, snapshot    what media and database tell each other
+ * runs/RUN/attempt-01/COMPONENT/outcome     a part's inventory, or why there is none
+ * runs/RUN/attempt-01/COMPONENT/epoch-00001 who works on it
+ * runs/RUN/attempt-01/plan, verdict         of the packager
+ * work/RUN/attempt-01/COMPONENT/epoch-00001 bulk; gone when the run has ended
+ * </pre>
+ */
+public final class RunKeys {
+  private RunKeys() {}
+
+  public static final ObjectKey OPEN = new ObjectKey("open");
+
+  public static ObjectKey open(RunId run) {
+    return OPEN.resolve(run.value());
+  }
+
+  public static ObjectKey run(RunId run) {
+    return ObjectKey.of("runs", run.value());
+  }
+
+  public static Decision<Claim> claim(RunId run) {
+    return new Decision<>(run(run).resolve("claim"), Claim.class);
+  }
+
+  public static Decision<Outcome> outcome(RunId run) {
+    return new Decision<>(run(run).resolve("outcome"), Outcome.class);
+  }
+
+  public static ObjectKey attempt(RunId run, int attempt) {
+    return run(run).resolve(attemptName(attempt));
+  }
+
+  public static Decision<AttemptOpened> opened(RunId run, int attempt) {
+    return new Decision<>(attempt(run, attempt).resolve("opened"), AttemptOpened.class);
+  }
+
+  public static Decision<Told> prepared(RunId run, int attempt) {
+    return new Decision<>(attempt(run, attempt).resolve("prepared"), Told.class);
+  }
+
+  public static Decision<Told> snapshot(RunId run, int attempt) {
+    return new Decision<>(attempt(run, attempt).resolve("snapshot"), Told.class);
+  }
+
+  public static Decision<PartOutcome> part(RunId run, int attempt, Component component) {
+    return new Decision<>(
+        attempt(run, attempt).resolve(component.label()).resolve("outcome"), PartOutcome.class);
+  }
+
+  public static Decision<Plan> plan(RunId run, int attempt) {
+    return new Decision<>(attempt(run, attempt).resolve("plan"), Plan.class);
+  }
+
+  public static Decision<Verdict> verdict(RunId run, int attempt) {
+    return new Decision<>(attempt(run, attempt).resolve("verdict"), Verdict.class);
+  }
+
+  /** The epochs of a component that works on the whole run. */
+  public static ObjectKey epochs(RunId run, Component component) {
+    return run(run).resolve(component.label());
+  }
+
+  /** The epochs of a component that works on an attempt. */
+  public static ObjectKey epochs(RunId run, int attempt, Component component) {
+    return attempt(run, attempt).resolve(component.label());
+  }
+
+  public static ObjectKey work(RunId run) {
+    return ObjectKey.of("work", run.value());
+  }
+
+  /** Where one epoch of a component puts its bulk. */
+  public static ObjectKey work(RunId run, int attempt, Component component, int epoch) {
+    return ObjectKey.of(
+        "work", run.value(), attemptName(attempt), component.label(), epochName(epoch));
+  }
+
+  public static ObjectKey slots(String owner) {
+    return ObjectKey.of("slots", owner);
+  }
+
+  public static ObjectKey backups(SourceName source) {
+    return ObjectKey.of("backups", source.value());
+  }
+
+  public static ObjectKey archive(SourceName source, ArchiveName name) {
+    return backups(source).resolve(name + ".tar.gz");
+  }
+
+  public static ObjectKey manifest(SourceName source, ArchiveName name) {
+    return backups(source).resolve(name + ".manifest.json");
+  }
+
+  /** Written by retention before it deletes an archive's manifest: the archive no longer counts. */
+  public static ObjectKey expired(SourceName source, ArchiveName name) {
+    return backups(source).resolve(name + ".expired");
+  }
+
+  public static ObjectKey reservedName(SourceName source, ArchiveName name) {
+    return ObjectKey.of("names", source.value(), name.value());
+  }
+
+  static String epochName(int epoch) {
+    return String.format(Locale.ROOT, "epoch-%05d", epoch);
+  }
+
+  private static String attemptName(int attempt) {
+    return String.format(Locale.ROOT, "attempt-%02d", attempt);
+  }
+
+  /** The number of an attempt's folder name; 0 if it is something else. */
+  static int attemptNumber(String name) {
+    return name.matches("attempt-\\d{2}") ? Integer.parseInt(name.substring(8)) : 0;
+  }
+}

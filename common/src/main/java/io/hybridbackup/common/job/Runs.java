@@ -1,0 +1,72 @@
+package io.hybridbackup.common.job;
+
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.store.ObjectStore;
+import java.nio.charset.StandardCharsets;
+import java.util.List;
+import java.util.Optional;
+
+/** What is on record of the runs. Errors are those of the {@link ObjectStore}. */
+public final class Runs {
+  private final ObjectStore store;
+  private final Decisions decisions;
+
+  public Runs(ObjectStore store) {
+    this.store = store;
+    this.decisions = new Decisions(store);
+  }
+
+  public Decisions decisions() {
+    return decisions;
+  }
+
+  public ObjectStore store() {
+    return store;
+  }
+
+  public Optional<Claim> claim(RunId run) {
+    return decisions.find(RunKeys.claim(run));
+  }
+
+  /**
+   * Answers a request. The run is marked open first, so that no accepted run is ever overlooked,
+   * and a run that is already on record is left as it is.
+   *
+   * @return the claim that stands
+   */
+  public Claim answer(RunId run, Claim proposal) {
+    if (!proposal.rejected()) {
+      markOpen(run);
+    }
+    Claim standing = decisions.decide(RunKeys.claim(run), proposal);
+    if (standing.rejected() && !proposal.rejected()) {
+      close(run);
+    }
+    return standing;
+  }
+
+  /** Marks a run that is to be looked after, until {@link #close}. */
+  public void markOpen(RunId run) {
+    store.create(RunKeys.open(run), run.value().getBytes(StandardCharsets.US_ASCII));
+  }
+
+  /** The runs that have not ended, or not been tidied up after. */
+  public List<RunId> open() {
+    return store.children(RunKeys.OPEN.value()).stream().map(RunId::new).toList();
+  }
+
+  /** The run has ended and been tidied up after. */
+  public void close(RunId run) {
+    store.delete(RunKeys.open(run));
+  }
+
+  /** The number of the newest attempt that has been opened; 0 if none has. */
+  public int latestAttempt(RunId run) {
+    int newest =
+        store.children(RunKeys.run(run).value()).stream()
+            .mapToInt(RunKeys::attemptNumber)
+            .max()
+            .orElse(0);
+    return newest > 0 && !decisions.isMade(RunKeys.opened(run, newest)) ? newest - 1 : newest;
+  }
+}

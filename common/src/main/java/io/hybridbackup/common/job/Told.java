@@ -1,0 +1,4 @@
+package io.hybridbackup.common.job;
+
+/** A record that says nothing but its fact. */
+public record Told(Announcement announcement) {}

@@ -1,0 +1,102 @@
+package io.hybridbackup.common.process;
+
+import java.io.File;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Starts native programs.
+ *
+ * <p>Where {@code setpriv} is installed (util-linux), a program is killed by the kernel as soon as
+ * this process is gone, however it went. The kernel ties that to the thread that started the
+ * program, so one thread that lives as long as this object starts them all.
+ */
+public final class NativeTools implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(NativeTools.class);
+
+  private final ExecutorService starter =
+      Executors.newSingleThreadExecutor(Thread.ofPlatform().name("tool-starter").daemon().factory());
+  private final Optional<String> setpriv = find("setpriv");
+
+  public NativeTools() {
+    if (setpriv.isEmpty()) {
+      LOG.warn(
+          "setpriv was not found: native programs may outlive this service if it is killed;"
+              + " install util-linux");
+    }
+  }
+
+  /**
+   * Starts a program with messages in English and an empty standard input. The caller closes it.
+   *
+   * @throws ToolException if there is no such program or it cannot be run
+   */
+  public ToolProcess start(ToolCommand command) throws ToolException, InterruptedException {
+    String program =
+        find(command.program())
+            .orElseThrow(
+                () ->
+                    new ToolException(
+                        command.program(),
+                        ToolException.NOT_STARTED,
+                        "it is not installed or not in PATH"));
+    List<String> line = new ArrayList<>();
+    setpriv.ifPresent(path -> line.addAll(List.of(path, "--pdeathsig", "KILL", "--")));
+    line.add(program);
+    line.addAll(command.arguments());
+    ProcessBuilder builder =
+        new ProcessBuilder(line)
+            .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")));
+    Map<String, String> environment = builder.environment();
+    environment.put("LC_ALL", "C.UTF-8");
+    environment.putAll(command.environment());
+    try {
+      return new ToolProcess(command.program(), starter.submit(builder::start).get());
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof IOException cause) {
+        throw new ToolException(
+            command.program(), ToolException.NOT_STARTED, String.valueOf(cause.getMessage()));
+      }
+      throw new IllegalStateException(e);
+    }
+  }
+
+  /** Runs a program to its end and returns its standard output. For little output. */
+  public String run(ToolCommand command) throws ToolException, InterruptedException {
+    try (ToolProcess process = start(command)) {
+      StringBuilder output = new StringBuilder();
+      process.awaitLines(line -> output.append(line).append('\n'));
+      return output.toString();
+    }
+  }
+
+  /** Programs that still run are killed. */
+  @Override
+  public void close() {
+    starter.shutdownNow();
+  }
+
+  private static Optional<String> find(String program) {
+    if (program.indexOf('/') >= 0) {
+      return Files.isExecutable(Path.of(program)) ? Optional.of(program) : Optional.empty();
+    }
+    String path = System.getenv().getOrDefault("PATH", "/usr/local/bin:/usr/bin:/bin");
+    for (String folder : path.split(":", -1)) {
+      Path candidate = Path.of(folder.isEmpty() ? "." : folder, program);
+      if (Files.isRegularFile(candidate) && Files.isExecutable(candidate)) {
+        return Optional.of(candidate.toString());
+      }
+    }
+    return Optional.empty();
+  }
+}

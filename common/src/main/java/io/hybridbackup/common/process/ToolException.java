@@ -1,0 +1,37 @@
+package io.hybridbackup.common.process;
+
+/** A native program could not be run, or said that it failed. */
+public final class ToolException extends Exception {
+  private final String program;
+  private final int exitCode;
+  private final String errors;
+
+  /** The exit code of a program that could not even be started. */
+  public static final int NOT_STARTED = -1;
+
+  ToolException(String program, int exitCode, String errors) {
+    super(
+        exitCode == NOT_STARTED
+            ? program + " could not be started: " + errors
+            : program
+                + " ended with exit code "
+                + exitCode
+                + (errors.isBlank() ? "" : ": " + errors));
+    this.program = program;
+    this.exitCode = exitCode;
+    this.errors = errors;
+  }
+
+  public String program() {
+    return program;
+  }
+
+  public int exitCode() {
+    return exitCode;
+  }
+
+  /** The end of what it wrote to its standard error, at most 8 KiB. */
+  public String errors() {
+    return errors;
+  }
+}
