@@ -1,5 +1,6 @@
 package io.hybridbackup.common.event;
 
+import com.fasterxml.jackson.annotation.JsonProperty;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
@@ -9,6 +10,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
+import tools.jackson.databind.annotation.JsonDeserialize;
+import tools.jackson.databind.annotation.JsonSerialize;
 
 /** What has happened. All sizes are bytes; all times are instants. */
 public sealed interface Fact extends Event {
@@ -147,7 +150,7 @@ public sealed interface Fact extends Event {
    * @param storageBytes unpacked; absent if there is no media in it
    * @param reusedBytes of the archive that came from an earlier one
    * @param uploadedBytes of the archive that were made and uploaded by this run
-   * @param durations by phase
+   * @param durations by phase; in JSON {@code durationSeconds}, numbers of seconds
    */
   record BackupCompleted(
       RunId backupId,
@@ -162,7 +165,10 @@ public sealed interface Fact extends Event {
       @Nullable Long storageBytes,
       long reusedBytes,
       long uploadedBytes,
-      Map<String, Duration> durations,
+      @JsonProperty("durationSeconds")
+          @JsonSerialize(contentUsing = Seconds.Writer.class)
+          @JsonDeserialize(contentUsing = Seconds.Reader.class)
+          Map<String, Duration> durations,
       List<String> warnings,
       @Nullable String requestedBy)
       implements BackupFact, TerminalFact {}
@@ -202,7 +208,8 @@ public sealed interface Fact extends Event {
       ArchiveName archive,
       String level,
       boolean sound,
-      @Nullable String message)
+      @Nullable String message,
+      @Nullable String requestedBy)
       implements BackupFact {}
 
   record RestoreStarted(
@@ -225,6 +232,9 @@ public sealed interface Fact extends Event {
       @Nullable Long bytesTotal)
       implements RestoreFact {}
 
+  /**
+   * @param durations by phase; in JSON {@code durationSeconds}, numbers of seconds
+   */
   record RestoreCompleted(
       RunId restoreId,
       String source,
@@ -235,7 +245,10 @@ public sealed interface Fact extends Event {
       @Nullable Long databaseBytes,
       @Nullable Long storageBytes,
       @Nullable Long files,
-      Map<String, Duration> durations,
+      @JsonProperty("durationSeconds")
+          @JsonSerialize(contentUsing = Seconds.Writer.class)
+          @JsonDeserialize(contentUsing = Seconds.Reader.class)
+          Map<String, Duration> durations,
       List<String> warnings,
       @Nullable String requestedBy)
       implements RestoreFact, TerminalFact {}

@@ -18,7 +18,11 @@ public sealed interface Request extends Event {
    */
   record BackupRequested(
       String source, @Nullable Set<Component> components, @Nullable String requestedBy)
-      implements Request {}
+      implements Request {
+    public BackupRequested {
+      Request.requireParts(components);
+    }
+  }
 
   record BackupCancelRequested(
       RunId backupId, String source, @Nullable String reason, @Nullable String requestedBy)
@@ -41,5 +45,16 @@ public sealed interface Request extends Event {
       String target,
       @Nullable Set<Component> components,
       @Nullable String requestedBy)
-      implements Request {}
+      implements Request {
+    public RestoreRequested {
+      Request.requireParts(components);
+    }
+  }
+
+  private static void requireParts(@Nullable Set<Component> components) {
+    if (components != null && !Component.parts().containsAll(components)) {
+      throw new IllegalArgumentException(
+          components + " are not parts of an archive; use \"database\" and \"media\"");
+    }
+  }
 }
