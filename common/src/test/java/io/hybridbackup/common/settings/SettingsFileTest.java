@@ -1,0 +1,388 @@
+package io.hybridbackup.common.settings;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.identity.TargetName;
+import io.hybridbackup.common.settings.SettingsException.Mistake;
+import java.io.IOException;
+import java.net.URI;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.ZoneId;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.ValueSource;
+
+class SettingsFileTest {
+  private static final String DOCUMENTED =
+      """
+      hybrid-backup:
+        kafka: { bootstrap-servers: "127.0.0.1:9092" }      # standalone: the port that it listens on
+        object-store:
+          type: filesystem                                   # or s3
+          directory: /var/lib/hybrid-backup/store
+          # s3: { bucket, prefix, endpoint, region, path-style, access-key, secret-key-file }
+        sources:
+          edms:
+            database: { host: 127.0.0.1, port: 5432, name: edms, user: backup, password-file: /run/secrets/edms }
+            media: { location: /app/storage/, exclude: ["/cache/"] }
+            version: { git-directory: /app }                 # or { literal: "1.4.2" }
+        targets:
+          edms-standby:
+            database: { host: 127.0.0.1, port: 5432, name: edms_standby, user: edms_owner }
+            media: { location: /srv/standby/storage/ }
+      """;
+
+  private static final String MINIMAL =
+      """
+      hybrid-backup:
+        object-store: { type: filesystem, directory: /store }
+      """;
+
+  @TempDir Path folder;
+
+  @Test
+  void shouldReadTheDocumentedFile() throws Exception {
+    // when
+    Settings settings = read(DOCUMENTED);
+
+    // then
+    assertThat(settings.kafka().bootstrapServers()).isEqualTo("127.0.0.1:9092");
+    assertThat(settings.objectStore())
+        .isEqualTo(new Settings.FilesystemStore(Path.of("/var/lib/hybrid-backup/store")));
+    assertThat(settings.sources())
+        .containsExactly(
+            Map.entry(
+                new SourceName("edms"),
+                new Settings.Source(
+                    new Settings.Database(
+                        "127.0.0.1", 5432, "edms", "backup", Path.of("/run/secrets/edms")),
+                    new Settings.Media(Path.of("/app/storage"), List.of("/cache/")),
+                    new Settings.GitVersion(Path.of("/app")))));
+    assertThat(settings.targets())
+        .containsExactly(
+            Map.entry(
+                new TargetName("edms-standby"),
+                new Settings.Target(
+                    new Settings.Database("127.0.0.1", 5432, "edms_standby", "edms_owner", null),
+                    new Settings.Media(Path.of("/srv/standby/storage"), List.of()))));
+  }
+
+  @Test
+  void shouldFillInDefaults() throws Exception {
+    // when
+    Settings settings = read(MINIMAL);
+
+    // then
+    assertThat(settings)
+        .isEqualTo(
+            new Settings(
+                new Settings.Kafka("127.0.0.1:9092", 6, (short) -1),
+                new Settings.FilesystemStore(Path.of("/store")),
+                Path.of("/var/lib/hybrid-backup"),
+                ZoneId.systemDefault(),
+                new Settings.Jobs(
+                    Duration.ofSeconds(30),
+                    Duration.ofSeconds(5),
+                    Duration.ofHours(12),
+                    3,
+                    Duration.ofHours(1),
+                    2,
+                    Settings.WhenBusy.WAIT,
+                    Duration.ofHours(1)),
+                new Settings.Tools("pg_dump", "pg_restore", "rsync"),
+                Map.of(),
+                Map.of()));
+  }
+
+  @Test
+  void shouldReadEverythingThatCanBeSet() throws Exception {
+    // when
+    Settings settings =
+        read(
+            """
+            hybrid-backup:
+              kafka: { bootstrap-servers: "k1:9092, [::1]:9093", partitions: 12, replication-factor: 3 }
+              object-store:
+                type: s3
+                s3:
+                  bucket: backups
+                  prefix: /nightly/edms/
+                  endpoint: http://127.0.0.1:9000
+                  region: eu-central-1
+                  path-style: no
+                  access-key: 0123
+                  secret-key-file: secrets/s3
+              data-directory: data
+              zone: Europe/Berlin
+              jobs:
+                lease: 45s
+                sweep: 500 ms
+                deadline: 1d
+                attempts: 5
+                prepare-wait: PT10M
+                parallel-runs: 4
+                when-busy: reject
+                stale-restore: 2h
+              tools: { pg-dump: /opt/pg/bin/pg_dump, pg-restore: pg_restore17, rsync: /usr/bin/rsync }
+              sources:
+                files: { media: { location: /srv }, version: { literal: 1.10 } }
+            """);
+
+    // then
+    assertThat(settings.kafka()).isEqualTo(new Settings.Kafka("k1:9092,[::1]:9093", 12, (short) 3));
+    assertThat(settings.objectStore())
+        .isEqualTo(
+            new Settings.S3Store(
+                "backups",
+                "nightly/edms",
+                URI.create("http://127.0.0.1:9000"),
+                "eu-central-1",
+                false,
+                "0123",
+                folder.resolve("secrets/s3")));
+    assertThat(settings.dataDirectory()).isEqualTo(folder.resolve("data"));
+    assertThat(settings.zone()).isEqualTo(ZoneId.of("Europe/Berlin"));
+    assertThat(settings.jobs())
+        .isEqualTo(
+            new Settings.Jobs(
+                Duration.ofSeconds(45),
+                Duration.ofMillis(500),
+                Duration.ofDays(1),
+                5,
+                Duration.ofMinutes(10),
+                4,
+                Settings.WhenBusy.REJECT,
+                Duration.ofHours(2)));
+    assertThat(settings.tools())
+        .isEqualTo(new Settings.Tools("/opt/pg/bin/pg_dump", "pg_restore17", "/usr/bin/rsync"));
+    assertThat(settings.sources().get(new SourceName("files")))
+        .isEqualTo(
+            new Settings.Source(
+                null,
+                new Settings.Media(Path.of("/srv"), List.of()),
+                new Settings.LiteralVersion("1.10")));
+  }
+
+  @Test
+  void shouldLetTheEnvironmentOverrideSingleValues() throws Exception {
+    // given
+    Map<String, String> environment =
+        Map.of(
+            "HYBRID_BACKUP_KAFKA_BOOTSTRAP_SERVERS", "kafka:9092",
+            "HYBRID_BACKUP_SOURCES_EDMS_DATABASE_HOST", "db",
+            "HYBRID_BACKUP_CONFIG", "/elsewhere");
+
+    // when
+    Settings settings = SettingsFile.read(write(DOCUMENTED), environment);
+
+    // then
+    assertThat(settings.kafka().bootstrapServers()).isEqualTo("kafka:9092");
+    assertThat(settings.sources().get(new SourceName("edms")))
+        .extracting(source -> String.valueOf(source.database()))
+        .asString()
+        .startsWith("Database[host=db, ");
+  }
+
+  @Test
+  void shouldReportEveryMistakeAtOnce() {
+    // when
+    SettingsException exception =
+        refusal(
+            """
+            hybrid-backup:
+              kafka: { bootstrap-server: "127.0.0.1:9092", partitions: many }
+              object-store: { type: floppy }
+              zone: Mars/Olympus
+              jobs: { lease: 30, deadline: soon, attempts: 0 }
+              sources:
+                EDMS!: { media: { location: /srv } }
+                empty: { version: { literal: "1", git-directory: /app } }
+                edms:
+                  database: { host: 127.0.0.1, port: 70000, name: edms }
+                  media: { location: storage/ }
+              targets:
+                standby: { media: { location: /srv, exclude: ["/x"] } }
+            """);
+
+    // then
+    assertThat(exception.mistakes())
+        .extracting(Mistake::property)
+        .containsExactlyInAnyOrder(
+            "hybrid-backup.kafka.bootstrap-server",
+            "hybrid-backup.kafka.partitions",
+            "hybrid-backup.object-store.type",
+            "hybrid-backup.zone",
+            "hybrid-backup.jobs.lease",
+            "hybrid-backup.jobs.deadline",
+            "hybrid-backup.jobs.attempts",
+            "hybrid-backup.sources.EDMS!",
+            "hybrid-backup.sources.empty",
+            "hybrid-backup.sources.empty.version",
+            "hybrid-backup.sources.edms.database.port",
+            "hybrid-backup.sources.edms.database.user",
+            "hybrid-backup.sources.edms.media.location",
+            "hybrid-backup.targets.standby.media.exclude");
+    assertThat(exception)
+        .hasMessageContaining(
+            "hybrid-backup.kafka.bootstrap-server (line 2): is not known;"
+                + " did you mean bootstrap-servers?")
+        .hasMessageContaining(
+            "hybrid-backup.sources.edms.media.location (line 11): 'storage/' is a relative path;"
+                + " write the whole path, such as /app/storage/")
+        .hasMessageContaining("hybrid-backup.jobs.lease (line 5): '30' cannot be used;");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "type: filesystem | hybrid-backup.object-store.directory",
+        "directory: /store | hybrid-backup.object-store.type",
+        "type: s3 | hybrid-backup.object-store.s3.bucket",
+        "type: s3, s3: { bucket: b1, access-key: k } | hybrid-backup.object-store.s3.secret-key-file",
+        "type: s3, s3: { bucket: b1, secret-key-file: f } | hybrid-backup.object-store.s3.access-key",
+        "type: s3, s3: { bucket: b1, endpoint: nowhere } | hybrid-backup.object-store.s3.endpoint",
+        "type: s3, s3: { bucket: b1, prefix: 'a//b' } | hybrid-backup.object-store.s3.prefix",
+        "type: s3, s3: { bucket: b1, path-style: 7 } | hybrid-backup.object-store.s3.path-style",
+        "type: s3, directory: /d, s3: { bucket: b1 } | hybrid-backup.object-store.directory",
+        "type: filesystem, directory: /d, s3: { bucket: b1 } | hybrid-backup.object-store.s3",
+      })
+  void shouldRefuseAnObjectStoreThatIsNotWhole(String store, String property) {
+    // when
+    SettingsException exception = refusal("hybrid-backup: { object-store: { " + store + " } }");
+
+    // then
+    assertThat(exception.mistakes()).extracting(Mistake::property).containsExactly(property);
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "kafka: { bootstrap-servers: localhost }",
+        "kafka: { bootstrap-servers: 'localhost:0' }",
+        "kafka: { bootstrap-servers: 'localhost:65536' }",
+        "kafka: { bootstrap-servers: 'localhost:9092,' }",
+        "kafka: { replication-factor: 0 }",
+        "kafka: [ 'localhost:9092' ]",
+        "jobs: { sweep: 0s }",
+        "jobs: { sweep: -5s }",
+        "jobs: { when-busy: perhaps }",
+        "tools: { rsync: bin/rsync }",
+        "sources: { edms: }",
+        "sources: { edms: { media: { location: /srv, exclude: [ [ a ] ] } } }",
+        "sources: { edms: { media: { location: /srv }, version: {} } }",
+        "sources: { edms: { media: { location: [ /srv ] } } }",
+        "sources: { edms: { media: { } } }",
+        "zone: Berlin, zone: Berlin",
+        "souces: {}",
+      })
+  void shouldRefuseAValueThatCannotBeUsed(String properties) {
+    // when
+    SettingsException exception =
+        refusal(
+            "hybrid-backup: { object-store: { type: filesystem, directory: /store }, "
+                + properties
+                + " }");
+
+    // then
+    assertThat(exception.mistakes()).isNotEmpty();
+    assertThat(exception.mistakes())
+        .allSatisfy(mistake -> assertThat(mistake.remedy()).isNotBlank());
+  }
+
+  @Test
+  void shouldNameTheLineWhereItIsNotYaml() {
+    // when
+    SettingsException exception = refusal("hybrid-backup:\n  kafka: {\n  zone: UTC\n");
+
+    // then
+    assertThat(exception).hasMessageContaining("is not YAML").hasMessageContaining("(line 4)");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"", "just text", "- a\n- b", "kafka: {}", "hybrid-backup:"})
+  void shouldRefuseAFileThatSaysNothing(String yaml) {
+    assertThat(refusal(yaml).mistakes()).isNotEmpty();
+  }
+
+  @Test
+  void shouldSayThatThereIsNoFile() {
+    assertThatThrownBy(() -> SettingsFile.read(folder.resolve("nowhere.yaml"), Map.of()))
+        .isInstanceOf(SettingsException.class)
+        .hasMessageContaining("nowhere.yaml")
+        .hasMessageContaining("there is no such file")
+        .hasMessageContaining("--config");
+  }
+
+  @Test
+  void shouldRefuseBytesThatAreNotText() throws IOException {
+    // given
+    Path file = Files.write(folder.resolve("binary.yaml"), new byte[] {(byte) 0xff, 0, 1});
+
+    // then
+    assertThatThrownBy(() -> SettingsFile.read(file, Map.of()))
+        .isInstanceOf(SettingsException.class)
+        .hasMessageContaining("is not text");
+  }
+
+  @Test
+  void shouldCheckOnlyTheSecretsThatAProgramReads() throws Exception {
+    // given
+    Path file = write(DOCUMENTED.replace("/run/secrets/edms", folder + "/missing"));
+    Settings settings = SettingsFile.read(file, Map.of());
+
+    // when
+    SettingsException exception =
+        catchThrowableOfType(
+            SettingsException.class,
+            () -> Secret.check(file, settings, EnumSet.allOf(Secret.class)));
+    Secret.check(file, settings, EnumSet.of(Secret.OBJECT_STORE, Secret.TARGET_DATABASES));
+
+    // then
+    assertThat(exception.mistakes())
+        .extracting(Mistake::property)
+        .containsExactly("hybrid-backup.sources.edms.database.password-file");
+  }
+
+  @Test
+  void shouldRefuseAnEmptySecret() throws Exception {
+    // given
+    Path secret = Files.writeString(folder.resolve("secret"), "\n");
+    Path file = write(DOCUMENTED.replace("/run/secrets/edms", secret.toString()));
+    Settings settings = SettingsFile.read(file, Map.of());
+
+    // then
+    assertThatThrownBy(() -> Secret.check(file, settings, EnumSet.allOf(Secret.class)))
+        .isInstanceOf(SettingsException.class)
+        .hasMessageContaining("is empty");
+
+    // when
+    Files.writeString(secret, "correct horse\n", StandardCharsets.UTF_8);
+
+    // then
+    Secret.check(file, settings, EnumSet.allOf(Secret.class));
+  }
+
+  private Settings read(String yaml) throws SettingsException, IOException {
+    return SettingsFile.read(write(yaml), Map.of());
+  }
+
+  private SettingsException refusal(String yaml) {
+    return catchThrowableOfType(SettingsException.class, () -> read(yaml));
+  }
+
+  private Path write(String yaml) throws IOException {
+    return Files.writeString(folder.resolve("hybrid-backup.yaml"), yaml);
+  }
+}
