@@ -1,9 +1,36 @@
 package io.hybridbackup.dbdump;
 
-import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import io.hybridbackup.common.archive.Compressor;
+import io.hybridbackup.common.job.Leases;
+import io.hybridbackup.common.job.PartJobs;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.job.Worker;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.messaging.FactListener;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.runtime.RuntimeConfiguration;
+import io.hybridbackup.common.runtime.WorkerService;
+import io.hybridbackup.common.settings.Settings;
+import java.time.Clock;
+import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Import;
 
-/** Wires this service. */
+/** Wires the db-dump service. */
 @Configuration(proxyBeanMethods = false)
-@EnableAutoConfiguration
-public class DbDumpConfiguration {}
+@Import(RuntimeConfiguration.class)
+public class DbDumpConfiguration {
+  @Bean
+  WorkerService dbDumpService(
+      Settings settings,
+      Runs runs,
+      Leases leases,
+      EventPublisher publisher,
+      NativeTools tools,
+      Compressor compressor,
+      Clock clock) {
+    DatabasePartMaker maker =
+        new DatabasePartMaker(settings, runs, publisher, tools, compressor, clock);
+    return WorkerService.ofParts("db-dump", settings, runs, leases, publisher, maker, clock);
+  }
+}

@@ -1,12 +1,13 @@
 package io.hybridbackup.dbdump;
 
-import org.springframework.boot.SpringApplication;
+import io.hybridbackup.common.settings.Secret;
+import io.hybridbackup.common.settings.ServiceProgram;
 
-/** The program that runs this service alone. */
+/** The program that runs this service alone: {@code --config FILE}. */
 public final class DbDumpService {
   private DbDumpService() {}
 
   public static void main(String[] arguments) {
-    SpringApplication.run(DbDumpConfiguration.class, arguments);
+    ServiceProgram.run(DbDumpConfiguration.class, arguments, Secret.OBJECT_STORE, Secret.SOURCE_DATABASES);
   }
 }

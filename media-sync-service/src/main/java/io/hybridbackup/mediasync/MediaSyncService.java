@@ -1,12 +1,13 @@
 package io.hybridbackup.mediasync;
 
-import org.springframework.boot.SpringApplication;
+import io.hybridbackup.common.settings.Secret;
+import io.hybridbackup.common.settings.ServiceProgram;
 
-/** The program that runs this service alone. */
+/** The program that runs this service alone: {@code --config FILE}. */
 public final class MediaSyncService {
   private MediaSyncService() {}
 
   public static void main(String[] arguments) {
-    SpringApplication.run(MediaSyncConfiguration.class, arguments);
+    ServiceProgram.run(MediaSyncConfiguration.class, arguments, Secret.OBJECT_STORE);
   }
 }

@@ -1,9 +1,74 @@
 package io.hybridbackup.packager;
 
-import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import io.hybridbackup.common.job.Leases;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.messaging.RequestListener;
+import io.hybridbackup.common.messaging.Topics;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.runtime.RuntimeConfiguration;
+import io.hybridbackup.common.runtime.WorkerService;
+import io.hybridbackup.common.settings.Settings;
+import io.micrometer.observation.ObservationRegistry;
+import java.time.Clock;
+import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Import;
 
-/** Wires this service. */
+/** Wires the packager service. */
 @Configuration(proxyBeanMethods = false)
-@EnableAutoConfiguration
-public class PackagerConfiguration {}
+@Import(RuntimeConfiguration.class)
+public class PackagerConfiguration {
+  /** A backup that is coordinated mostly waits: many can be at once. */
+  private static final int CAPACITY = 256;
+
+  private static final String GROUP = "hybrid-backup-packager";
+  @Bean
+  Ending ending(Runs runs, EventPublisher publisher) {
+    return new Ending(runs, publisher);
+  }
+
+  @Bean
+  WorkerService packagerService(
+      Settings settings,
+      Runs runs,
+      Leases leases,
+      EventPublisher publisher,
+      NativeTools tools,
+      Ending ending,
+      Clock clock) {
+    Coordination coordination =
+        new Coordination(
+            settings,
+            runs,
+            publisher,
+            new ApplicationVersion(settings, tools),
+            ending,
+            clock,
+            RuntimeConfiguration.PRODUCT);
+    return new WorkerService(
+        "packager",
+        settings,
+        runs,
+        leases,
+        CAPACITY,
+        new BackupJobs(runs, coordination, clock),
+        ending::hear);
+  }
+
+  @Bean
+  RequestListener backupRequestListener(
+      Settings settings,
+      Runs runs,
+      EventPublisher publisher,
+      Clock clock,
+      WorkerService packagerService) {
+    return new RequestListener(
+        settings.kafka(),
+        Topics.BACKUP_REQUESTS,
+        GROUP,
+        1,
+        ObservationRegistry.NOOP,
+        new BackupRequests(settings, runs, publisher, clock, packagerService::wake));
+  }
+}

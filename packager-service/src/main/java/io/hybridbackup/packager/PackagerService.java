@@ -1,12 +1,13 @@
 package io.hybridbackup.packager;
 
-import org.springframework.boot.SpringApplication;
+import io.hybridbackup.common.settings.Secret;
+import io.hybridbackup.common.settings.ServiceProgram;
 
-/** The program that runs this service alone. */
+/** The program that runs this service alone: {@code --config FILE}. */
 public final class PackagerService {
   private PackagerService() {}
 
   public static void main(String[] arguments) {
-    SpringApplication.run(PackagerConfiguration.class, arguments);
+    ServiceProgram.run(PackagerConfiguration.class, arguments, Secret.OBJECT_STORE);
   }
 }

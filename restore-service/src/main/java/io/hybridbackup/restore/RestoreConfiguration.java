@@ -1,9 +1,58 @@
 package io.hybridbackup.restore;
 
-import org.springframework.boot.autoconfigure.EnableAutoConfiguration;
+import io.hybridbackup.common.job.Leases;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.messaging.RequestListener;
+import io.hybridbackup.common.messaging.Topics;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.runtime.RuntimeConfiguration;
+import io.hybridbackup.common.runtime.WorkerService;
+import io.hybridbackup.common.settings.Settings;
+import io.micrometer.observation.ObservationRegistry;
+import java.time.Clock;
+import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
+import org.springframework.context.annotation.Import;
 
-/** Wires this service. */
+/** Wires the restore service. */
 @Configuration(proxyBeanMethods = false)
-@EnableAutoConfiguration
-public class RestoreConfiguration {}
+@Import(RuntimeConfiguration.class)
+public class RestoreConfiguration {
+  private static final String GROUP = "hybrid-backup-restore";
+
+  @Bean
+  WorkerService restoreService(
+      Settings settings,
+      Runs runs,
+      Leases leases,
+      EventPublisher publisher,
+      NativeTools tools,
+      Clock clock) {
+    return new WorkerService(
+        "restore",
+        settings,
+        runs,
+        leases,
+        settings.jobs().parallelRuns(),
+        new RestoreJobs(
+            runs, publisher, new Restoration(settings, runs, publisher, tools, clock), clock),
+        envelope -> {});
+  }
+
+  @Bean
+  RequestListener restoreRequestListener(
+      Settings settings,
+      Runs runs,
+      EventPublisher publisher,
+      Clock clock,
+      WorkerService restoreService) {
+    return new RequestListener(
+        settings.kafka(),
+        Topics.RESTORE_REQUESTS,
+        GROUP,
+        1,
+        ObservationRegistry.NOOP,
+        new RestoreRequests(settings, runs, publisher, clock, restoreService::wake));
+  }
+}

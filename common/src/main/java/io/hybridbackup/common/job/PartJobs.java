@@ -90,7 +90,7 @@ public final class PartJobs implements Job.Source {
       PartOutcome standing =
           work.insist(
               () -> runs.decisions().decide(RunKeys.part(run, attempt, component()), outcome));
-      publisher.publish(standing.announcement().fact(), standing.announcement().at());
+      work.insist(() -> publisher.publish(standing.announcement().envelope()));
     }
 
     private PartOutcome makePart(Work work) throws InterruptedException {
@@ -106,6 +106,7 @@ public final class PartJobs implements Job.Source {
             made.inventory(),
             made.tools(),
             made.durations(),
+            made.passes(),
             made.vanished());
       } catch (ComponentFailure e) {
         work.checkpoint();

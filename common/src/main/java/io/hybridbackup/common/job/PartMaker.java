@@ -32,12 +32,15 @@ public interface PartMaker {
   /**
    * A part that has been made.
    *
+   * @param passes how often the files were passed over; 0 for a database
+   * @param vanished how many files it holds that were gone at the last pass
    * @param fact makes the fact that says so
    */
   record Made(
       PartInventory inventory,
       Map<String, String> tools,
       Map<String, Duration> durations,
+      int passes,
       long vanished,
       Function<Origin, Fact> fact) {}
 }

@@ -23,8 +23,8 @@ public sealed interface PartOutcome {
    * @param tools name and version of each program that took part, such as {@code pg_dump} and the
    *     server
    * @param durations by phase
-   * @param vanished how many files the part holds though their source has gone since; 0 for a
-   *     database
+   * @param passes how often the files were passed over; 0 for a database
+   * @param vanished how many files the part holds though their source has gone since
    */
   record Committed(
       Announcement announcement,
@@ -32,6 +32,7 @@ public sealed interface PartOutcome {
       PartInventory inventory,
       Map<String, String> tools,
       Map<String, Duration> durations,
+      int passes,
       long vanished)
       implements PartOutcome {}
 

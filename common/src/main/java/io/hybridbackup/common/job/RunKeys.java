@@ -4,6 +4,7 @@ import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.identity.TargetName;
 import io.hybridbackup.common.store.ObjectKey;
 import java.util.Locale;
 
@@ -14,7 +15,8 @@ import java.util.Locale;
  * backups/SOURCE/ARCHIVE.tar.gz             an archive
  * backups/SOURCE/ARCHIVE.manifest.json      makes it count
  * names/SOURCE/ARCHIVE                      reserves the name, for ever
- * slots/SOURCE/000001                       which run of the source is under way: the newest slot's
+ * slots/backup/SOURCE/000001                which run of the source is under way: the newest slot's
+ * slots/restore/TARGET/000001               which run to the target is under way
  * open/RUN                                  marks a run that has not ended or not been tidied up
  * runs/RUN/claim                            the answer to the request
  * runs/RUN/outcome                          how it ended
@@ -28,9 +30,12 @@ import java.util.Locale;
  * </pre>
  */
 public final class RunKeys {
-  private RunKeys() {}
-
   public static final ObjectKey OPEN = new ObjectKey("open");
+
+  static final String MANIFEST_ENDING = ".manifest.json";
+  static final String EXPIRED_ENDING = ".expired";
+
+  private RunKeys() {}
 
   public static ObjectKey open(RunId run) {
     return OPEN.resolve(run.value());
@@ -97,8 +102,14 @@ public final class RunKeys {
         "work", run.value(), attemptName(attempt), component.label(), epochName(epoch));
   }
 
-  public static ObjectKey slots(String owner) {
-    return ObjectKey.of("slots", owner);
+  /** Whose turn it is to be backed up from this source. */
+  public static ObjectKey slots(SourceName source) {
+    return ObjectKey.of("slots", "backup", source.value());
+  }
+
+  /** Whose turn it is to be restored to this target. */
+  public static ObjectKey slots(TargetName target) {
+    return ObjectKey.of("slots", "restore", target.value());
   }
 
   public static ObjectKey backups(SourceName source) {
@@ -110,12 +121,12 @@ public final class RunKeys {
   }
 
   public static ObjectKey manifest(SourceName source, ArchiveName name) {
-    return backups(source).resolve(name + ".manifest.json");
+    return backups(source).resolve(name + MANIFEST_ENDING);
   }
 
   /** Written by retention before it deletes an archive's manifest: the archive no longer counts. */
   public static ObjectKey expired(SourceName source, ArchiveName name) {
-    return backups(source).resolve(name + ".expired");
+    return backups(source).resolve(name + EXPIRED_ENDING);
   }
 
   public static ObjectKey reservedName(SourceName source, ArchiveName name) {

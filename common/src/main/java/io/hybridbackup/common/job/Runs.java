@@ -1,10 +1,14 @@
 package io.hybridbackup.common.job;
 
+import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.store.ObjectStore;
 import java.nio.charset.StandardCharsets;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /** What is on record of the runs. Errors are those of the {@link ObjectStore}. */
 public final class Runs {
@@ -58,6 +62,18 @@ public final class Runs {
   /** The run has ended and been tidied up after. */
   public void close(RunId run) {
     store.delete(RunKeys.open(run));
+  }
+
+  /** The source's finished backups, oldest first by name. */
+  public List<ArchiveName> archives(SourceName source) {
+    Set<String> names = new HashSet<>(store.children(RunKeys.backups(source).value()));
+    return names.stream()
+        .filter(name -> name.endsWith(RunKeys.MANIFEST_ENDING))
+        .map(name -> name.substring(0, name.length() - RunKeys.MANIFEST_ENDING.length()))
+        .filter(name -> !names.contains(name + RunKeys.EXPIRED_ENDING))
+        .map(ArchiveName::new)
+        .sorted()
+        .toList();
   }
 
   /** The number of the newest attempt that has been opened; 0 if none has. */

@@ -1,13 +1,14 @@
 package io.hybridbackup.common.job;
 
 import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.store.ObjectKey;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
- * One run of a source (or target) at a time. The newest of the owner's slots names the run whose
+ * One run of a source (or target) at a time. The newest of the slots in a folder names the run whose
  * turn it is; the next slot is created only once that run has ended. Slots are write-once and are
  * kept as long as the runs, so that a slow creator never fills a gap.
  */
@@ -19,11 +20,11 @@ public final class Slots {
   }
 
   /** The run that holds the newest slot. */
-  public Optional<RunId> holder(String owner) {
-    int newest = newest(owner);
+  public Optional<RunId> holder(ObjectKey folder) {
+    int newest = newest(folder);
     return newest == 0
         ? Optional.empty()
-        : runs.decisions().find(slot(owner, newest)).map(Slot::run);
+        : runs.decisions().find(slot(folder, newest)).map(Slot::run);
   }
 
   /**
@@ -32,10 +33,10 @@ public final class Slots {
    * @param ended tells whether a run has ended
    * @return whether it is this run's turn
    */
-  public boolean take(String owner, RunId run, Predicate<RunId> ended) {
-    int newest = newest(owner);
+  public boolean take(ObjectKey folder, RunId run, Predicate<RunId> ended) {
+    int newest = newest(folder);
     if (newest > 0) {
-      RunId holder = runs.decisions().find(slot(owner, newest)).orElseThrow().run();
+      RunId holder = runs.decisions().find(slot(folder, newest)).orElseThrow().run();
       if (holder.equals(run)) {
         return true;
       }
@@ -43,18 +44,18 @@ public final class Slots {
         return false;
       }
     }
-    Slot standing = runs.decisions().decide(slot(owner, newest + 1), new Slot(run));
-    return standing.run().equals(run) && newest(owner) == newest + 1;
+    Slot standing = runs.decisions().decide(slot(folder, newest + 1), new Slot(run));
+    return standing.run().equals(run) && newest(folder) == newest + 1;
   }
 
-  private int newest(String owner) {
-    List<String> names = runs.store().children(RunKeys.slots(owner).value());
+  private int newest(ObjectKey folder) {
+    List<String> names = runs.store().children(folder.value());
     return names.isEmpty() ? 0 : Integer.parseInt(names.getLast());
   }
 
-  private static Decision<Slot> slot(String owner, int number) {
+  private static Decision<Slot> slot(ObjectKey folder, int number) {
     return new Decision<>(
-        RunKeys.slots(owner).resolve(String.format(Locale.ROOT, "%06d", number)), Slot.class);
+        folder.resolve(String.format(Locale.ROOT, "%06d", number)), Slot.class);
   }
 
   record Slot(RunId run) {}

@@ -3,6 +3,7 @@ package io.hybridbackup.common.job;
 import io.hybridbackup.common.event.Origin;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.messaging.PublishException;
 import io.hybridbackup.common.store.StoreException;
 import java.time.Duration;
 import java.util.ArrayDeque;
@@ -120,12 +121,22 @@ public final class Work {
   }
 
   /**
-   * Does what needs the store, again and again while the store is down.
+   * Does what needs the store or the broker, again and again while that is down.
    *
    * @throws StoreException if the store refuses
+   * @throws PublishException if the broker refuses
    */
   public <T> T insist(Supplier<T> call) throws StoppedException, InterruptedException {
     return await(() -> Optional.of(call.get()), Duration.ofDays(365)).orElseThrow();
+  }
+
+  /** As {@link #insist(Supplier)}, for what gives nothing back. */
+  public void insist(Runnable call) throws StoppedException, InterruptedException {
+    insist(
+        () -> {
+          call.run();
+          return true;
+        });
   }
 
   void signal() {
@@ -160,16 +171,22 @@ public final class Work {
     try {
       return answer.get();
     } catch (StoreException e) {
-      if (!e.retryable()) {
-        throw e;
-      }
-      LOG.atWarn()
-          .addKeyValue("run", run)
-          .addKeyValue("component", component.label())
-          .addKeyValue("reason", e.getMessage())
-          .log("the store does not answer; waiting for it");
-      return Optional.empty();
+      return passOver(e, e.retryable());
+    } catch (PublishException e) {
+      return passOver(e, e.retryable());
     }
+  }
+
+  private <T> Optional<T> passOver(RuntimeException failure, boolean retryable) {
+    if (!retryable) {
+      throw failure;
+    }
+    LOG.atWarn()
+        .addKeyValue("run", run)
+        .addKeyValue("component", component.label())
+        .addKeyValue("reason", failure.getMessage())
+        .log("store or broker do not answer; waiting for them");
+    return Optional.empty();
   }
 
   private long signals() {

@@ -1,0 +1,61 @@
+package io.hybridbackup.common.runtime;
+
+import io.hybridbackup.common.archive.Compressor;
+import io.hybridbackup.common.job.Leases;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.messaging.TopicProvisioner;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.store.ObjectStore;
+import io.hybridbackup.common.store.ObjectStores;
+import java.time.Clock;
+import java.time.Duration;
+import org.springframework.context.annotation.Bean;
+import org.springframework.context.annotation.Configuration;
+
+/** Wires what the services share; imported by each of them, made once where several run together. */
+@Configuration(proxyBeanMethods = false)
+public class RuntimeConfiguration {
+  /** What manifests say that they were created by. */
+  public static final String PRODUCT = "hybrid-backup";
+
+  private static final Duration BROKER_PATIENCE = Duration.ofMinutes(5);
+
+  @Bean
+  Clock clock() {
+    return Clock.systemUTC();
+  }
+
+  @Bean
+  ObjectStore objectStore(Settings settings) {
+    return ProbedStore.open(settings.objectStore());
+  }
+
+  @Bean
+  Runs runs(ObjectStore store) {
+    return new Runs(store);
+  }
+
+  @Bean
+  Leases leases(ObjectStore store, Settings settings) {
+    return new Leases(store, settings.jobs().lease());
+  }
+
+  /** The topics are there before anything is published to them. */
+  @Bean
+  EventPublisher eventPublisher(Settings settings) throws InterruptedException {
+    new TopicProvisioner(settings.kafka()).provision(BROKER_PATIENCE);
+    return new EventPublisher(settings.kafka());
+  }
+
+  @Bean
+  NativeTools nativeTools() {
+    return new NativeTools();
+  }
+
+  @Bean
+  Compressor compressor() {
+    return new Compressor(Runtime.getRuntime().availableProcessors());
+  }
+}

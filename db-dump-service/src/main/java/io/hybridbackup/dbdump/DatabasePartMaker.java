@@ -1,0 +1,208 @@
+package io.hybridbackup.dbdump;
+
+import io.hybridbackup.common.archive.Compressor;
+import io.hybridbackup.common.archive.DatabasePart;
+import io.hybridbackup.common.archive.PartInventory;
+import io.hybridbackup.common.archive.PartObjects;
+import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.event.Fact.DatabaseDumpCompleted;
+import io.hybridbackup.common.event.Fact.DatabaseSnapshotTaken;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.job.Announcement;
+import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.PartMaker;
+import io.hybridbackup.common.job.ProgressReporter;
+import io.hybridbackup.common.job.RunKeys;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.job.Told;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.process.ToolCommand;
+import io.hybridbackup.common.process.ToolException;
+import io.hybridbackup.common.process.ToolProcess;
+import io.hybridbackup.common.settings.Settings;
+import java.io.IOException;
+import java.sql.Connection;
+import java.sql.SQLException;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Dumps a source's database: the real pg_dump, from an exported snapshot that is taken after media
+ * has been prepared, streamed into the object store without touching a disk.
+ */
+final class DatabasePartMaker implements PartMaker {
+  private final Settings settings;
+  private final Runs runs;
+  private final EventPublisher publisher;
+  private final NativeTools tools;
+  private final Compressor compressor;
+  private final Clock clock;
+
+  DatabasePartMaker(
+      Settings settings,
+      Runs runs,
+      EventPublisher publisher,
+      NativeTools tools,
+      Compressor compressor,
+      Clock clock) {
+    this.settings = settings;
+    this.runs = runs;
+    this.publisher = publisher;
+    this.tools = tools;
+    this.compressor = compressor;
+    this.clock = clock;
+  }
+
+  @Override
+  public Component component() {
+    return Component.DATABASE;
+  }
+
+  @Override
+  public Made make(Task task, Work work) throws ComponentFailure, InterruptedException {
+    Postgres postgres = postgres(task.source());
+    String pgDump = settings.tools().pgDump();
+    String toolVersion = Postgres.toolVersion(tools, pgDump);
+    // Everything that can be wrong is found out before media is kept waiting for the snapshot.
+    String serverVersion;
+    try (Connection connection = postgres.connect()) {
+      serverVersion = version(connection, postgres);
+    } catch (SQLException e) {
+      throw postgres.failure(e);
+    }
+    postgres.requireAtLeast(pgDump, toolVersion, serverVersion);
+
+    boolean fenced = awaitMedia(task, work);
+    long begun = System.nanoTime();
+    Connection connection = work.own(postgres.connect());
+    try (connection) {
+      Snapshot snapshot = Snapshot.take(connection, postgres);
+      record(task, work, snapshot, fenced);
+      PartInventory inventory = dump(task, work, postgres, snapshot);
+      return new Made(
+          inventory,
+          Map.of("pg_dump", toolVersion, "postgresql", serverVersion),
+          Map.of("database", Duration.ofNanos(System.nanoTime() - begun)),
+          0,
+          0,
+          origin ->
+              new DatabaseDumpCompleted(
+                  task.run(),
+                  task.source(),
+                  origin,
+                  inventory.unpackedBytes(),
+                  inventory.content().stream().mapToLong(slice -> slice.bytes()).sum(),
+                  inventory.sha256()));
+    } catch (SQLException e) {
+      throw postgres.failure(e);
+    } finally {
+      work.disown(connection);
+    }
+  }
+
+  private Postgres postgres(String source) throws ComponentFailure {
+    Settings.Source configured = settings.sources().get(new SourceName(source));
+    Settings.@Nullable Database database = configured == null ? null : configured.database();
+    if (database == null) {
+      throw ComponentFailure.permanent(
+          FailureCode.UNKNOWN_SOURCE,
+          "the configuration of the db-dump service has no database for source "
+              + source
+              + "; give all services the same configuration",
+          null);
+    }
+    return new Postgres(database);
+  }
+
+  private static String version(Connection connection, Postgres postgres) throws ComponentFailure {
+    try {
+      return connection.getMetaData().getDatabaseProductVersion();
+    } catch (SQLException e) {
+      throw postgres.failure(e);
+    }
+  }
+
+  /** Whether media was prepared in time. */
+  private boolean awaitMedia(Task task, Work work) throws InterruptedException {
+    if (!task.opened().started().components().contains(Component.MEDIA)) {
+      return false;
+    }
+    Optional<Told> prepared =
+        work.await(
+            () -> runs.decisions().find(RunKeys.prepared(task.run(), task.attempt())),
+            settings.jobs().prepareWait());
+    return prepared.isPresent();
+  }
+
+  /** Makes this snapshot the attempt's; there can only be one, since media follows it. */
+  private void record(Task task, Work work, Snapshot snapshot, boolean fenced)
+      throws ComponentFailure, InterruptedException {
+    Told mine =
+        new Told(
+            new Announcement(
+                new DatabaseSnapshotTaken(
+                    task.run(),
+                    task.source(),
+                    work.next(task.attempt()),
+                    snapshot.takenAt(),
+                    snapshot.lsn(),
+                    fenced),
+                clock.instant()));
+    Told standing =
+        work.insist(
+            () -> runs.decisions().decide(RunKeys.snapshot(task.run(), task.attempt()), mine));
+    if (!standing.equals(mine)) {
+      throw ComponentFailure.passing(
+          FailureCode.INTERRUPTED,
+          "the worker that held the attempt's database snapshot is gone, and the snapshot with it",
+          null);
+    }
+    work.insist(() -> publisher.publish(mine.announcement().envelope()));
+  }
+
+  private PartInventory dump(Task task, Work work, Postgres postgres, Snapshot snapshot)
+      throws ComponentFailure, InterruptedException {
+    ToolCommand command =
+        new ToolCommand(
+            settings.tools().pgDump(),
+            List.of(
+                "--format=custom", "--compress=0", "--no-password", "--snapshot=" + snapshot.id()),
+            postgres.toolEnvironment());
+    PartObjects objects =
+        new PartObjects(
+            runs.store(),
+            RunKeys.work(task.run(), task.attempt(), component(), work.epoch()));
+    try (ToolProcess process = tools.start(command)) {
+      work.own(process);
+      try {
+        PartInventory inventory =
+            DatabasePart.write(
+                process.output(),
+                snapshot.takenAt(),
+                objects,
+                compressor,
+                new ProgressReporter(publisher, clock, work, task, "dump"));
+        process.await();
+        return inventory;
+      } catch (IOException e) {
+        // Most often the program died; its own words say more than the broken pipe does.
+        process.close();
+        process.await();
+        throw ComponentFailure.passing(
+            FailureCode.TOOL_FAILED, "the dump broke off: " + e.getMessage(), e);
+      } finally {
+        work.disown(process);
+      }
+    } catch (ToolException e) {
+      throw postgres.failure(e);
+    }
+  }
+}

@@ -1,0 +1,49 @@
+package io.hybridbackup.dbdump;
+
+import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.job.ComponentFailure;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.time.Instant;
+import java.time.OffsetDateTime;
+
+/**
+ * A view of the database as it was at one instant, T, that pg_dump can share. Works on a hot
+ * standby too.
+ *
+ * @param id for {@code pg_dump --snapshot}
+ * @param takenAt T by the server's clock
+ * @param lsn the position of the write-ahead log at T; on a standby, of its replay
+ */
+record Snapshot(String id, Instant takenAt, String lsn) {
+
+  /** Takes a snapshot that lasts until the connection is closed. */
+  static Snapshot take(Connection connection, Postgres postgres) throws ComponentFailure {
+    try (Statement statement = connection.createStatement()) {
+      // Whatever the server's defaults are, the snapshot must outlive the dump.
+      statement.execute("SET idle_in_transaction_session_timeout = 0");
+      statement.execute("SET statement_timeout = 0");
+      connection.setAutoCommit(false);
+      connection.setReadOnly(true);
+      connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);
+      try (ResultSet row =
+          statement.executeQuery(
+              """
+              SELECT pg_export_snapshot(),
+                     statement_timestamp(),
+                     CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
+                          ELSE pg_current_wal_lsn() END::text
+              """)) {
+        row.next();
+        return new Snapshot(
+            row.getString(1),
+            row.getObject(2, OffsetDateTime.class).toInstant(),
+            row.getString(3));
+      }
+    } catch (SQLException e) {
+      throw postgres.failure(e);
+    }
+  }
+}

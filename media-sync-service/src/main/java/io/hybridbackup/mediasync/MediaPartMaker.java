@@ -1,0 +1,204 @@
+package io.hybridbackup.mediasync;
+
+import io.hybridbackup.common.archive.Compressor;
+import io.hybridbackup.common.archive.MediaPart;
+import io.hybridbackup.common.archive.PartInventory;
+import io.hybridbackup.common.archive.PartObjects;
+import io.hybridbackup.common.event.Fact.MediaPrepared;
+import io.hybridbackup.common.event.Fact.MediaSyncCompleted;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.job.Announcement;
+import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.PartMaker;
+import io.hybridbackup.common.job.ProgressReporter;
+import io.hybridbackup.common.job.RunKeys;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.job.Told;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.settings.Settings;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
+import java.util.concurrent.atomic.AtomicLong;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Brings a source's staging folder up to date in passes of the real rsync, around the database's
+ * snapshot, and packs it.
+ */
+final class MediaPartMaker implements PartMaker {
+  /** After a first pass as short as this a second one before the snapshot would gain nothing. */
+  private static final Duration QUICK = Duration.ofSeconds(5);
+
+  private final Settings settings;
+  private final Runs runs;
+  private final EventPublisher publisher;
+  private final NativeTools tools;
+  private final Compressor compressor;
+  private final Clock clock;
+
+  MediaPartMaker(
+      Settings settings,
+      Runs runs,
+      EventPublisher publisher,
+      NativeTools tools,
+      Compressor compressor,
+      Clock clock) {
+    this.settings = settings;
+    this.runs = runs;
+    this.publisher = publisher;
+    this.tools = tools;
+    this.compressor = compressor;
+    this.clock = clock;
+  }
+
+  @Override
+  public Component component() {
+    return Component.MEDIA;
+  }
+
+  @Override
+  public Made make(Task task, Work work) throws ComponentFailure, InterruptedException {
+    Settings.Media media = media(task.source());
+    Rsync rsync = new Rsync(tools, settings.tools().rsync(), media);
+    String version = rsync.version();
+    Path folder = settings.dataDirectory().resolve("staging").resolve(task.source());
+    try (Staging staging = Staging.open(folder)) {
+      Map<String, Duration> durations = new LinkedHashMap<>();
+      long begun = System.nanoTime();
+      int passes = prepare(task, work, staging, rsync);
+      durations.put("media-prepare", since(begun));
+
+      if (task.opened().started().components().contains(Component.DATABASE)) {
+        work.await(
+                () -> runs.decisions().find(RunKeys.snapshot(task.run(), task.attempt())),
+                settings.jobs().deadline())
+            .orElseThrow(
+                () ->
+                    ComponentFailure.passing(
+                        FailureCode.DEADLINE, "the database took no snapshot in time", null));
+        begun = System.nanoTime();
+        rsync.update(staging.tree(), work, reporter(task, work, "final-pass"));
+        passes++;
+        durations.put("media-final-pass", since(begun));
+      }
+
+      begun = System.nanoTime();
+      AtomicLong vanished = new AtomicLong();
+      PartInventory inventory =
+          MediaPart.write(
+              staging.tree(),
+              file -> hasVanished(file, staging.tree(), media.location(), vanished),
+              new PartObjects(
+                  runs.store(),
+                  RunKeys.work(task.run(), task.attempt(), component(), work.epoch())),
+              compressor,
+              new ProgressReporter(publisher, clock, work, task, "pack"));
+      durations.put("media-pack", since(begun));
+      return new Made(
+          inventory,
+          Map.of("rsync", version),
+          durations,
+          passes,
+          vanished.get(),
+          origin ->
+              new MediaSyncCompleted(
+                  task.run(),
+                  task.source(),
+                  origin,
+                  inventory.files(),
+                  inventory.unpackedBytes(),
+                  inventory.content().stream().mapToLong(slice -> slice.bytes()).sum()));
+    } catch (IOException e) {
+      throw ComponentFailure.passing(
+          FailureCode.INTERNAL, "the staging folder " + folder + ": " + e, e);
+    }
+  }
+
+  private Settings.Media media(String source) throws ComponentFailure {
+    Settings.Source configured = settings.sources().get(new SourceName(source));
+    Settings.@Nullable Media media = configured == null ? null : configured.media();
+    if (media == null) {
+      throw ComponentFailure.permanent(
+          FailureCode.UNKNOWN_SOURCE,
+          "the configuration of the media-sync service has no media for source "
+              + source
+              + "; give all services the same configuration",
+          null);
+    }
+    if (!Files.isDirectory(media.location())) {
+      throw ComponentFailure.permanent(
+          FailureCode.MEDIA_MISSING,
+          "the media folder "
+              + media.location()
+              + " of source "
+              + source
+              + " is not there; mount it or correct its location",
+          null);
+    }
+    return media;
+  }
+
+  /** How many passes there were. */
+  private int prepare(Task task, Work work, Staging staging, Rsync rsync)
+      throws ComponentFailure, IOException, InterruptedException {
+    boolean announced =
+        work.insist(
+            () -> runs.decisions().isMade(RunKeys.prepared(task.run(), task.attempt())));
+    if (announced) {
+      if (!staging.isPreparedFor(task.run(), task.attempt())) {
+        throw ComponentFailure.passing(
+            FailureCode.INTERRUPTED,
+            "media had been prepared elsewhere, and what was staged there is out of reach",
+            null);
+      }
+      return 1;
+    }
+    staging.unprepare();
+    int passes = 1;
+    long begun = System.nanoTime();
+    rsync.mirror(staging.tree(), work, reporter(task, work, "first-pass"));
+    if (since(begun).compareTo(QUICK) > 0) {
+      rsync.mirror(staging.tree(), work, reporter(task, work, "second-pass"));
+      passes++;
+    }
+    staging.prepared(task.run(), task.attempt());
+    Told prepared =
+        new Told(
+            new Announcement(
+                new MediaPrepared(task.run(), task.source(), work.next(task.attempt())),
+                clock.instant()));
+    Told standing =
+        work.insist(
+            () ->
+                runs.decisions().decide(RunKeys.prepared(task.run(), task.attempt()), prepared));
+    work.insist(() -> publisher.publish(standing.announcement().envelope()));
+    return passes;
+  }
+
+  private ProgressReporter reporter(Task task, Work work, String phase) {
+    return new ProgressReporter(publisher, clock, work, task, phase);
+  }
+
+  private static boolean hasVanished(Path file, Path tree, Path location, AtomicLong count) {
+    boolean gone =
+        !Files.exists(location.resolve(tree.relativize(file)), LinkOption.NOFOLLOW_LINKS);
+    if (gone) {
+      count.incrementAndGet();
+    }
+    return gone;
+  }
+
+  private static Duration since(long nanoTime) {
+    return Duration.ofNanos(System.nanoTime() - nanoTime);
+  }
+}

@@ -1,0 +1,105 @@
+package io.hybridbackup.packager;
+
+import io.hybridbackup.common.event.Fact.BackupAccepted;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.job.Claim;
+import io.hybridbackup.common.job.Job;
+import io.hybridbackup.common.job.RunKeys;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.job.Slots;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.store.ObjectKey;
+import java.time.Clock;
+import java.util.Optional;
+
+/**
+ * Finds the backups that want coordinating: those whose turn it is, in the order of their
+ * acceptance, and those that have ended but have not been tidied up after.
+ */
+final class BackupJobs implements Job.Source {
+  private final Runs runs;
+  private final Slots slots;
+  private final Coordination coordination;
+  private final Clock clock;
+
+  BackupJobs(Runs runs, Coordination coordination, Clock clock) {
+    this.runs = runs;
+    this.slots = new Slots(runs);
+    this.coordination = coordination;
+    this.clock = clock;
+  }
+
+  @Override
+  public Optional<Job> find(RunId run) {
+    Optional<BackupAccepted> accepted = runs.claim(run).flatMap(Claim::backup);
+    if (accepted.isEmpty()) {
+      return Optional.empty();
+    }
+    boolean wanted =
+        hasEnded(run)
+            || !clock.instant().isBefore(accepted.get().deadline())
+            || isItsTurn(accepted.get());
+    return wanted ? Optional.of(new Backup(accepted.get())) : Optional.empty();
+  }
+
+  private boolean hasEnded(RunId run) {
+    return runs.decisions().isMade(RunKeys.outcome(run));
+  }
+
+  private boolean isItsTurn(BackupAccepted accepted) {
+    ObjectKey folder = RunKeys.slots(new SourceName(accepted.source()));
+    Optional<RunId> holder = slots.holder(folder);
+    if (holder.isPresent() && holder.get().equals(accepted.backupId())) {
+      return true;
+    }
+    boolean free = holder.isEmpty() || hasEnded(holder.get());
+    return free
+        && !isBehindAnother(accepted)
+        && slots.take(folder, accepted.backupId(), this::hasEnded);
+  }
+
+  private boolean isBehindAnother(BackupAccepted accepted) {
+    return runs.open().stream()
+        .filter(other -> !other.equals(accepted.backupId()))
+        .map(other -> runs.claim(other).flatMap(Claim::backup))
+        .flatMap(Optional::stream)
+        .filter(other -> other.source().equals(accepted.source()))
+        .filter(other -> other.acceptedAt().isBefore(accepted.acceptedAt()))
+        .anyMatch(other -> !hasEnded(other.backupId()));
+  }
+
+  private final class Backup implements Job {
+    private final BackupAccepted accepted;
+
+    Backup(BackupAccepted accepted) {
+      this.accepted = accepted;
+    }
+
+    @Override
+    public RunId run() {
+      return accepted.backupId();
+    }
+
+    @Override
+    public Component component() {
+      return Component.PACKAGER;
+    }
+
+    @Override
+    public ObjectKey epochs() {
+      return RunKeys.epochs(run(), component());
+    }
+
+    @Override
+    public boolean isOver() {
+      return false;
+    }
+
+    @Override
+    public void perform(Work work) throws InterruptedException {
+      coordination.lead(accepted, work);
+    }
+  }
+}

@@ -1,0 +1,222 @@
+package io.hybridbackup.packager;
+
+import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.event.Fact.BackupAccepted;
+import io.hybridbackup.common.event.Fact.BackupCancelled;
+import io.hybridbackup.common.event.Fact.BackupRejected;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.event.Origin;
+import io.hybridbackup.common.event.Request;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.job.Announcement;
+import io.hybridbackup.common.job.Claim;
+import io.hybridbackup.common.job.Outcome;
+import io.hybridbackup.common.job.RunKeys;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.job.Slots;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.messaging.ReceivedRequest;
+import io.hybridbackup.common.messaging.RequestHandler;
+import io.hybridbackup.common.settings.Settings;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.EnumSet;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Answers requests about backups: each becomes a run, once, or is rejected with the reason. A
+ * request that comes again gets the same answer again.
+ */
+final class BackupRequests implements RequestHandler {
+  /** The origin of an answer: no worker has it, and there is only one of them. */
+  private static final Origin ANSWER = new Origin(Component.PACKAGER, 0, 0, 1);
+
+  private final Settings settings;
+  private final Runs runs;
+  private final Slots slots;
+  private final EventPublisher publisher;
+  private final Clock clock;
+  private final Consumer<Fact> wake;
+
+  BackupRequests(
+      Settings settings, Runs runs, EventPublisher publisher, Clock clock, Consumer<Fact> wake) {
+    this.settings = settings;
+    this.runs = runs;
+    this.slots = new Slots(runs);
+    this.publisher = publisher;
+    this.clock = clock;
+    this.wake = wake;
+  }
+
+  @Override
+  public void handle(ReceivedRequest received) {
+    switch (received.request()) {
+      case Request.BackupRequested request -> backup(received.run(), request);
+      case Request.BackupCancelRequested request -> cancel(request);
+      case Request.VerificationRequested request ->
+          reject(
+              received.run(),
+              request.source(),
+              FailureCode.INVALID_REQUEST,
+              "this version cannot verify archives on request",
+              request.requestedBy());
+      case Request.RestoreRequested request ->
+          throw new IllegalArgumentException("a restore request belongs in restore.requests.v1");
+    }
+  }
+
+  private void backup(RunId run, Request.BackupRequested request) {
+    Claim standing = runs.claim(run).orElseGet(() -> runs.answer(run, answer(run, request)));
+    tell(run, standing);
+  }
+
+  private Claim answer(RunId run, Request.BackupRequested request) {
+    Instant now = clock.instant();
+    Instant deadline = now.plus(settings.jobs().deadline());
+    Settings.@Nullable Source source = source(request.source());
+    if (source == null) {
+      return rejection(
+          run,
+          request,
+          FailureCode.UNKNOWN_SOURCE,
+          "there is no source '"
+              + request.source()
+              + "'; configured are "
+              + settings.sources().keySet(),
+          now);
+    }
+    Set<Component> available = components(source);
+    Set<Component> wanted = request.components() == null ? available : request.components();
+    if (wanted.isEmpty() || !available.containsAll(wanted)) {
+      return rejection(
+          run,
+          request,
+          FailureCode.NOTHING_TO_DO,
+          "source '" + request.source() + "' has " + labels(available) + ", not " + labels(wanted),
+          now);
+    }
+    if (settings.jobs().whenBusy() == Settings.WhenBusy.REJECT && isBusy(request.source())) {
+      return rejection(
+          run,
+          request,
+          FailureCode.BUSY,
+          "another backup of source '" + request.source() + "' is under way; ask again later",
+          now);
+    }
+    return new Claim(
+        new Announcement(
+            new BackupAccepted(
+                run,
+                request.source(),
+                ANSWER,
+                EnumSet.copyOf(wanted),
+                now,
+                deadline,
+                request.requestedBy()),
+            now),
+        deadline);
+  }
+
+  private static Claim rejection(
+      RunId run,
+      Request.BackupRequested request,
+      FailureCode code,
+      String reason,
+      Instant now) {
+    return new Claim(
+        new Announcement(
+            new BackupRejected(
+                run, request.source(), ANSWER, code, reason, request.requestedBy()),
+            now),
+        now);
+  }
+
+  /** A run is cancelled by deciding its outcome; whoever works on it finds that and stops. */
+  private void cancel(Request.BackupCancelRequested request) {
+    RunId run = request.backupId();
+    Optional<Claim> claim = runs.claim(run);
+    if (claim.isEmpty() || claim.get().backup().isEmpty()) {
+      reject(
+          run,
+          request.source(),
+          FailureCode.INVALID_REQUEST,
+          "there is no backup " + run + " to cancel",
+          request.requestedBy());
+      return;
+    }
+    Instant now = clock.instant();
+    Outcome standing =
+        runs.decisions()
+            .decide(
+                RunKeys.outcome(run),
+                new Outcome(
+                    new Announcement(
+                        new BackupCancelled(
+                            run,
+                            claim.get().backup().get().source(),
+                            ANSWER,
+                            request.reason(),
+                            request.requestedBy()),
+                        now),
+                    0));
+    if (!(standing.announcement().fact() instanceof BackupCancelled)) {
+      publisher.publish(standing.announcement().envelope());
+    }
+    wake.accept(standing.announcement().fact());
+  }
+
+  private void tell(RunId run, Claim standing) {
+    publisher.publish(standing.answer().envelope());
+    Optional<Outcome> outcome =
+        standing.rejected() ? Optional.empty() : runs.decisions().find(RunKeys.outcome(run));
+    if (outcome.isPresent()) {
+      publisher.publish(outcome.get().announcement().envelope());
+    } else if (!standing.rejected()) {
+      runs.markOpen(run);
+      wake.accept(standing.answer().fact());
+    }
+  }
+
+  private void reject(
+      RunId run, String source, FailureCode code, String reason, @Nullable String requestedBy) {
+    publisher.publish(
+        new BackupRejected(run, source, ANSWER, code, reason, requestedBy), clock.instant());
+  }
+
+  private Settings.@Nullable Source source(String name) {
+    try {
+      return settings.sources().get(new SourceName(name));
+    } catch (IllegalArgumentException e) {
+      return null;
+    }
+  }
+
+  private boolean isBusy(String source) {
+    return slots
+        .holder(RunKeys.slots(new SourceName(source)))
+        .filter(holder -> !runs.decisions().isMade(RunKeys.outcome(holder)))
+        .isPresent();
+  }
+
+  private static Set<Component> components(Settings.Source source) {
+    Set<Component> components = EnumSet.noneOf(Component.class);
+    if (source.database() != null) {
+      components.add(Component.DATABASE);
+    }
+    if (source.media() != null) {
+      components.add(Component.MEDIA);
+    }
+    return components;
+  }
+
+  private static String labels(Set<Component> components) {
+    return components.isEmpty()
+        ? "nothing"
+        : String.join(" and ", components.stream().map(Component::label).sorted().toList());
+  }
+}

@@ -1,0 +1,384 @@
+package io.hybridbackup.packager;
+
+import io.hybridbackup.common.archive.PartInventory;
+import io.hybridbackup.common.event.Fact.BackupAccepted;
+import io.hybridbackup.common.event.Fact.BackupCompleted;
+import io.hybridbackup.common.event.Fact.BackupFailed;
+import io.hybridbackup.common.event.Fact.BackupOutcome;
+import io.hybridbackup.common.event.Fact.BackupStarted;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.identity.ArchiveName;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.job.Announcement;
+import io.hybridbackup.common.job.AttemptOpened;
+import io.hybridbackup.common.job.Decisions;
+import io.hybridbackup.common.job.Outcome;
+import io.hybridbackup.common.job.PartOutcome;
+import io.hybridbackup.common.job.PartOutcome.Committed;
+import io.hybridbackup.common.job.PartOutcome.Failed;
+import io.hybridbackup.common.job.Plan;
+import io.hybridbackup.common.job.RunKeys;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.job.Verdict;
+import io.hybridbackup.common.job.Verdict.Composed;
+import io.hybridbackup.common.job.Verdict.Voided;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.manifest.Manifest;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoreException;
+import io.hybridbackup.common.store.StoredObject;
+import java.nio.charset.StandardCharsets;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZonedDateTime;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.EnumMap;
+import java.util.EnumSet;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+
+/**
+ * Leads a backup to its outcome. Each step follows from the records alone, so whoever takes over
+ * goes on where the last one stopped; and each step is a decision, so two at once do no harm.
+ */
+final class Coordination {
+  private final Settings settings;
+  private final Runs runs;
+  private final Decisions decisions;
+  private final EventPublisher publisher;
+  private final ApplicationVersion applicationVersion;
+  private final Ending ending;
+  private final Clock clock;
+  private final String createdBy;
+
+  Coordination(
+      Settings settings,
+      Runs runs,
+      EventPublisher publisher,
+      ApplicationVersion applicationVersion,
+      Ending ending,
+      Clock clock,
+      String createdBy) {
+    this.settings = settings;
+    this.runs = runs;
+    this.decisions = runs.decisions();
+    this.publisher = publisher;
+    this.applicationVersion = applicationVersion;
+    this.ending = ending;
+    this.clock = clock;
+    this.createdBy = createdBy;
+  }
+
+  /** Goes from step to step until the run has ended and been tidied up after. */
+  void lead(BackupAccepted accepted, Work work) throws InterruptedException {
+    RunStates states = new RunStates(accepted, work, publisher, clock);
+    ending.listen(accepted.backupId());
+    try {
+      Optional<Outcome> outcome = Optional.empty();
+      while (outcome.isEmpty()) {
+        work.checkpoint();
+        outcome = step(accepted, work, states);
+      }
+      ending.carryOut(accepted, outcome.get(), work, states);
+    } finally {
+      ending.forget(accepted.backupId());
+    }
+  }
+
+  private Optional<Outcome> step(BackupAccepted accepted, Work work, RunStates states)
+      throws InterruptedException {
+    RunId run = accepted.backupId();
+    Optional<Outcome> decided = work.insist(() -> decisions.find(RunKeys.outcome(run)));
+    if (decided.isPresent()) {
+      return decided;
+    }
+    int attempt = work.insist(() -> runs.latestAttempt(run));
+    if (isPastDeadline(accepted)) {
+      return Optional.of(fail(accepted, work, attempt, FailureCode.DEADLINE, deadline(accepted)));
+    }
+    if (attempt == 0) {
+      open(accepted, 1, work);
+      return Optional.empty();
+    }
+    Optional<Verdict> verdict = work.insist(() -> decisions.find(RunKeys.verdict(run, attempt)));
+    if (verdict.isPresent()) {
+      return switch (verdict.get()) {
+        case Composed composed -> Optional.of(complete(accepted, work, attempt));
+        case Voided voided -> afterVoid(accepted, work, attempt, voided);
+      };
+    }
+    Map<Component, PartOutcome> parts = work.insist(() -> parts(accepted, attempt));
+    states.show(attempt, parts);
+    Optional<Failed> failed =
+        parts.values().stream()
+            .filter(Failed.class::isInstance)
+            .map(Failed.class::cast)
+            .findFirst();
+    if (failed.isPresent()) {
+      var failure = failed.get().failure();
+      voidAttempt(
+          run,
+          attempt,
+          new Voided(failure.code(), failure.message(), failure.retryable()),
+          work);
+    } else if (parts.keySet().containsAll(accepted.components())) {
+      compose(accepted, attempt, parts, work);
+    } else {
+      awaitNews(accepted, attempt, parts.size(), work);
+    }
+    return Optional.empty();
+  }
+
+  private Map<Component, PartOutcome> parts(BackupAccepted accepted, int attempt) {
+    Map<Component, PartOutcome> parts = new EnumMap<>(Component.class);
+    for (Component component : accepted.components()) {
+      decisions
+          .find(RunKeys.part(accepted.backupId(), attempt, component))
+          .ifPresent(outcome -> parts.put(component, outcome));
+    }
+    return parts;
+  }
+
+  private void awaitNews(BackupAccepted accepted, int attempt, int known, Work work)
+      throws InterruptedException {
+    RunId run = accepted.backupId();
+    Duration left = Duration.between(clock.instant(), accepted.deadline());
+    Optional<Boolean> news =
+        work.await(
+            () ->
+                decisions.isMade(RunKeys.outcome(run)) || delivered(accepted, attempt) > known
+                    ? Optional.of(true)
+                    : Optional.empty(),
+            left);
+    assert news.isPresent() || isPastDeadline(accepted);
+  }
+
+  private long delivered(BackupAccepted accepted, int attempt) {
+    return accepted.components().stream()
+        .filter(part -> decisions.isMade(RunKeys.part(accepted.backupId(), attempt, part)))
+        .count();
+  }
+
+  /** Opens an attempt under a name that nobody has ever had. */
+  private void open(BackupAccepted accepted, int attempt, Work work) throws InterruptedException {
+    RunId run = accepted.backupId();
+    SourceName source = new SourceName(accepted.source());
+    ZonedDateTime time = clock.instant().atZone(settings.zone()).truncatedTo(ChronoUnit.SECONDS);
+    byte[] owner = (run + " attempt " + attempt + "\n").getBytes(StandardCharsets.UTF_8);
+    while (!reserve(RunKeys.reservedName(source, ArchiveName.at(time)), owner, work)) {
+      time = time.plusSeconds(1);
+    }
+    ArchiveName name = ArchiveName.at(time);
+    AttemptOpened mine =
+        new AttemptOpened(
+            new Announcement(
+                new BackupStarted(
+                    run, accepted.source(), work.next(attempt), name, accepted.components()),
+                clock.instant()),
+            time.toOffsetDateTime());
+    AttemptOpened standing =
+        work.insist(() -> decisions.decide(RunKeys.opened(run, attempt), mine));
+    work.insist(() -> publisher.publish(standing.announcement().envelope()));
+  }
+
+  /** A name that an earlier epoch of this attempt has reserved is as good as a free one. */
+  private boolean reserve(ObjectKey name, byte[] owner, Work work) throws InterruptedException {
+    return work.insist(
+        () ->
+            runs.store().create(name, owner)
+                || runs.store().read(name).map(by -> Arrays.equals(by, owner)).orElse(false));
+  }
+
+  private Optional<Outcome> afterVoid(
+      BackupAccepted accepted, Work work, int attempt, Voided voided) throws InterruptedException {
+    if (!voided.retryable() || attempt >= settings.jobs().attempts()) {
+      return Optional.of(fail(accepted, work, attempt, voided.code(), voided.reason()));
+    }
+    Duration pause = settings.jobs().sweep().multipliedBy(1L << Math.min(attempt, 6));
+    Optional<Boolean> ended =
+        work.await(
+            () ->
+                decisions.isMade(RunKeys.outcome(accepted.backupId()))
+                    ? Optional.of(true)
+                    : Optional.empty(),
+            pause);
+    if (ended.isEmpty() && !isPastDeadline(accepted)) {
+      open(accepted, attempt + 1, work);
+    }
+    return Optional.empty();
+  }
+
+  private void voidAttempt(RunId run, int attempt, Voided voided, Work work)
+      throws InterruptedException {
+    Verdict standing =
+        work.insist(() -> decisions.decide(RunKeys.verdict(run, attempt), (Verdict) voided));
+    assert standing != null;
+  }
+
+  private void compose(
+      BackupAccepted accepted, int attempt, Map<Component, PartOutcome> parts, Work work)
+      throws InterruptedException {
+    RunId run = accepted.backupId();
+    Plan plan = plan(accepted, attempt, parts, work);
+    ObjectKey key =
+        RunKeys.archive(plan.manifest().source(), plan.manifest().archiveName());
+    try {
+      StoredObject archive = work.insist(() -> composed(key, plan));
+      Verdict verdict =
+          work.insist(
+              () -> decisions.decide(RunKeys.verdict(run, attempt), new Composed(archive.etag())));
+      assert verdict != null;
+    } catch (StoreException.Missing | StoreException.Changed e) {
+      voidAttempt(
+          run,
+          attempt,
+          new Voided(FailureCode.INTERRUPTED, "a part was changed: " + e.getMessage(), true),
+          work);
+    } catch (StoreException.Refused e) {
+      voidAttempt(
+          run,
+          attempt,
+          new Voided(FailureCode.STORE_REFUSED, "the archive: " + e.getMessage(), false),
+          work);
+    }
+  }
+
+  /** Whoever was first at this key followed the same plan: the name belongs to this attempt. */
+  private StoredObject composed(ObjectKey key, Plan plan) {
+    StoredObject archive;
+    try {
+      archive = runs.store().compose(key, plan.pieces());
+    } catch (StoreException.Exists e) {
+      archive = runs.store().find(key).orElseThrow(() -> e);
+    }
+    if (archive.bytes() != plan.bytes()) {
+      throw new StoreException.Corrupt(
+          "the archive " + key + " has " + archive.bytes() + " bytes instead of " + plan.bytes());
+    }
+    return archive;
+  }
+
+  private Plan plan(
+      BackupAccepted accepted, int attempt, Map<Component, PartOutcome> parts, Work work)
+      throws InterruptedException {
+    RunId run = accepted.backupId();
+    Optional<Plan> planned = work.insist(() -> decisions.find(RunKeys.plan(run, attempt)));
+    if (planned.isPresent()) {
+      return planned.get();
+    }
+    List<String> warnings = new ArrayList<>();
+    Optional<String> version = applicationVersion.find(accepted.source(), warnings);
+    Map<Component, Committed> committed = new EnumMap<>(Component.class);
+    parts.forEach((component, part) -> committed.put(component, (Committed) part));
+    return work.insist(
+        () ->
+            decisions.decide(
+                RunKeys.plan(run, attempt),
+                Planner.plan(
+                    decisions.find(RunKeys.opened(run, attempt)).orElseThrow(),
+                    committed,
+                    decisions.find(RunKeys.prepared(run, attempt)),
+                    decisions.find(RunKeys.snapshot(run, attempt)),
+                    version.orElse(null),
+                    createdBy,
+                    warnings)));
+  }
+
+  private Outcome complete(BackupAccepted accepted, Work work, int attempt)
+      throws InterruptedException {
+    RunId run = accepted.backupId();
+    return work.insist(
+        () -> {
+          Plan plan = decisions.find(RunKeys.plan(run, attempt)).orElseThrow();
+          Manifest manifest = plan.manifest();
+          Map<String, Duration> durations = new LinkedHashMap<>();
+          long reused = 0;
+          for (PartOutcome part : parts(accepted, attempt).values()) {
+            durations.putAll(((Committed) part).durations());
+            PartInventory inventory = ((Committed) part).inventory();
+            reused += inventory.reusedBytes();
+          }
+          Instant now = clock.instant();
+          durations.put("total", Duration.between(accepted.acceptedAt(), now));
+          var database = manifest.databasePart();
+          var storage = manifest.storagePart();
+          return decisions.decide(
+              RunKeys.outcome(run),
+              new Outcome(
+                  new Announcement(
+                      new BackupCompleted(
+                          run,
+                          accepted.source(),
+                          work.next(attempt),
+                          manifest.warnings().isEmpty()
+                              ? BackupOutcome.COMPLETE
+                              : BackupOutcome.COMPLETE_WITH_WARNINGS,
+                          manifest.archiveName(),
+                          RunKeys.archive(manifest.source(), manifest.archiveName()).value(),
+                          RunKeys.manifest(manifest.source(), manifest.archiveName()).value(),
+                          plan.bytes(),
+                          database == null ? null : database.bytes(),
+                          storage == null ? null : storage.bytes(),
+                          reused,
+                          plan.bytes() - reused,
+                          durations,
+                          manifest.warnings(),
+                          accepted.requestedBy()),
+                      now),
+                  attempt));
+        });
+  }
+
+  private Outcome fail(
+      BackupAccepted accepted, Work work, int attempt, FailureCode code, String message)
+      throws InterruptedException {
+    RunId run = accepted.backupId();
+    return work.insist(
+        () -> {
+          Set<Component> missing = EnumSet.copyOf(accepted.components());
+          if (attempt > 0) {
+            parts(accepted, attempt)
+                .forEach(
+                    (component, part) -> {
+                      if (part instanceof Committed) {
+                        missing.remove(component);
+                      }
+                    });
+          }
+          return decisions.decide(
+              RunKeys.outcome(run),
+              new Outcome(
+                  new Announcement(
+                      new BackupFailed(
+                          run,
+                          accepted.source(),
+                          work.next(attempt),
+                          code,
+                          message,
+                          missing,
+                          accepted.requestedBy()),
+                      clock.instant()),
+                  0));
+        });
+  }
+
+  private boolean isPastDeadline(BackupAccepted accepted) {
+    return !clock.instant().isBefore(accepted.deadline());
+  }
+
+  private static String deadline(BackupAccepted accepted) {
+    return "the backup had not ended by its deadline, "
+        + accepted.deadline()
+        + "; see what it waited for, or set jobs.deadline higher";
+  }
+}

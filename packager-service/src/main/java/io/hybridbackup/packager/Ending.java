@@ -1,0 +1,145 @@
+package io.hybridbackup.packager;
+
+import io.hybridbackup.common.event.Envelope;
+import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.event.Fact.BackupAccepted;
+import io.hybridbackup.common.identity.ArchiveName;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.job.Announcement;
+import io.hybridbackup.common.job.AttemptOpened;
+import io.hybridbackup.common.job.Decisions;
+import io.hybridbackup.common.job.Outcome;
+import io.hybridbackup.common.job.PartOutcome;
+import io.hybridbackup.common.job.Plan;
+import io.hybridbackup.common.job.RunKeys;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.job.Told;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.manifest.ArchiveManifest;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.ObjectStore;
+import io.hybridbackup.common.store.StoredObject;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+
+/**
+ * Carries out what was decided of a backup: makes the manifest appear, publishes whatever of the
+ * run was not heard, then its last fact, and removes all that the outcome does not refer to. Every
+ * step can be repeated.
+ */
+final class Ending {
+  private final Runs runs;
+  private final Decisions decisions;
+  private final EventPublisher publisher;
+  private final Map<RunId, Set<String>> heard = new ConcurrentHashMap<>();
+
+  Ending(Runs runs, EventPublisher publisher) {
+    this.runs = runs;
+    this.decisions = runs.decisions();
+    this.publisher = publisher;
+  }
+
+  /** From now on it is remembered which facts of the run have been published. */
+  void listen(RunId run) {
+    heard.put(run, ConcurrentHashMap.newKeySet());
+  }
+
+  void forget(RunId run) {
+    heard.remove(run);
+  }
+
+  void hear(Envelope envelope) {
+    if (envelope.data() instanceof Fact fact && envelope.id() != null) {
+      String id = envelope.id();
+      heard.computeIfPresent(
+          fact.run(),
+          (run, ids) -> {
+            ids.add(id);
+            return ids;
+          });
+    }
+  }
+
+  void carryOut(BackupAccepted accepted, Outcome outcome, Work work, RunStates states)
+      throws InterruptedException {
+    RunId run = accepted.backupId();
+    work.insist(
+        () -> {
+          writeManifest(run, outcome);
+          publishUnheard(accepted);
+          publisher.publish(outcome.announcement().envelope());
+        });
+    states.showEnd(outcome.announcement().fact());
+    work.insist(() -> tidyUp(accepted, outcome));
+  }
+
+  /** From here on the archive is a backup. */
+  private void writeManifest(RunId run, Outcome outcome) {
+    if (outcome.attempt() == 0) {
+      return;
+    }
+    Plan plan = decisions.find(RunKeys.plan(run, outcome.attempt())).orElseThrow();
+    SourceName source = plan.manifest().source();
+    ArchiveName name = plan.manifest().archiveName();
+    ObjectKey archive = RunKeys.archive(source, name);
+    ArchiveManifest manifest =
+        new ArchiveManifest(
+            plan.manifest(),
+            new ArchiveManifest.Archive(archive.name(), archive, plan.bytes(), plan.crc64nvme()));
+    // An earlier epoch may have written it: then it wrote the same.
+    boolean unused = runs.store().create(RunKeys.manifest(source, name), manifest.toJson());
+  }
+
+  private void publishUnheard(BackupAccepted accepted) {
+    RunId run = accepted.backupId();
+    Set<String> ids = heard.getOrDefault(run, Set.of());
+    List<Announcement> told = new ArrayList<>();
+    runs.claim(run).ifPresent(claim -> told.add(claim.answer()));
+    int latest = runs.latestAttempt(run);
+    for (int attempt = 1; attempt <= latest; attempt++) {
+      decisions
+          .find(RunKeys.opened(run, attempt))
+          .map(AttemptOpened::announcement)
+          .ifPresent(told::add);
+      decisions.find(RunKeys.prepared(run, attempt)).map(Told::announcement).ifPresent(told::add);
+      decisions.find(RunKeys.snapshot(run, attempt)).map(Told::announcement).ifPresent(told::add);
+      for (Component component : accepted.components()) {
+        decisions
+            .find(RunKeys.part(run, attempt, component))
+            .map(PartOutcome::announcement)
+            .ifPresent(told::add);
+      }
+    }
+    told.stream()
+        .map(Announcement::envelope)
+        .filter(envelope -> !ids.contains(envelope.id()))
+        .forEach(publisher::publish);
+  }
+
+  private void tidyUp(BackupAccepted accepted, Outcome outcome) {
+    RunId run = accepted.backupId();
+    ObjectStore store = runs.store();
+    SourceName source = new SourceName(accepted.source());
+    int latest = runs.latestAttempt(run);
+    for (int attempt = 1; attempt <= latest; attempt++) {
+      Optional<AttemptOpened> opened = decisions.find(RunKeys.opened(run, attempt));
+      if (attempt != outcome.attempt() && opened.isPresent()) {
+        store.delete(RunKeys.archive(source, opened.get().started().archive()));
+      }
+    }
+    int aborted = store.abortUploads(RunKeys.work(run).value(), Duration.ZERO);
+    assert aborted >= 0;
+    for (StoredObject object : store.list(RunKeys.work(run).value())) {
+      store.delete(object.key());
+    }
+    runs.close(run);
+  }
+}

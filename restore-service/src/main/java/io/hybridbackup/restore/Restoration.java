@@ -1,0 +1,357 @@
+package io.hybridbackup.restore;
+
+import io.hybridbackup.common.archive.ArchiveCorruptException;
+import io.hybridbackup.common.archive.ArchiveReader;
+import io.hybridbackup.common.archive.ExtractOptions;
+import io.hybridbackup.common.archive.ProgressListener;
+import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.event.Fact.RestoreCompleted;
+import io.hybridbackup.common.event.Fact.RestoreProgressed;
+import io.hybridbackup.common.event.Fact.RestoreStarted;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.identity.TargetName;
+import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.Decision;
+import io.hybridbackup.common.job.RunKeys;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.manifest.ArchiveManifest;
+import io.hybridbackup.common.manifest.DatabasePart;
+import io.hybridbackup.common.manifest.Manifest;
+import io.hybridbackup.common.manifest.StoragePart;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoreException;
+import io.hybridbackup.common.store.StoredObject;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Carries out one restore. Everything is fetched, verified and made whole beside the targets first;
+ * a failure up to there leaves them untouched. Then the files go in, and last the database takes its
+ * name, which is one transaction. A later epoch repeats what an earlier one had not finished.
+ */
+final class Restoration {
+  private static final Logger LOG = LoggerFactory.getLogger(Restoration.class);
+
+  private final Settings settings;
+  private final Runs runs;
+  private final EventPublisher publisher;
+  private final NativeTools tools;
+  private final Clock clock;
+
+  Restoration(
+      Settings settings, Runs runs, EventPublisher publisher, NativeTools tools, Clock clock) {
+    this.settings = settings;
+    this.runs = runs;
+    this.publisher = publisher;
+    this.tools = tools;
+    this.clock = clock;
+  }
+
+  /** What the targets were before the restore; decided once, by its first epoch. */
+  record Before(boolean databaseExisted, boolean mediaExisted) {}
+
+  RestoreCompleted restore(RestoreStarted started, Work work)
+      throws ComponentFailure, InterruptedException {
+    try {
+      removeScratch(started);
+      return restoreAnew(started, work);
+    } catch (ArchiveCorruptException e) {
+      throw ComponentFailure.permanent(
+          FailureCode.ARCHIVE_CORRUPT,
+          "archive " + started.archive() + " is damaged: " + e.getMessage() + "; use another one",
+          e);
+    } catch (IOException e) {
+      String said = String.valueOf(e.getMessage());
+      throw said.contains("No space left on device")
+          ? ComponentFailure.permanent(FailureCode.DISK_FULL, "the disk is full: " + said, e)
+          : ComponentFailure.permanent(FailureCode.INTERNAL, "the restore broke off: " + e, e);
+    }
+  }
+
+  /**
+   * Undoes what a failed restore has done so far.
+   *
+   * @return whether the targets are as they were before
+   */
+  boolean rollBack(RestoreStarted started, Work work) throws InterruptedException {
+    Optional<Before> before =
+        work.insist(() -> runs.decisions().find(before(started.restoreId())));
+    try {
+      removeScratch(started);
+      if (before.isEmpty()) {
+        return true;
+      }
+      Optional<MediaTarget> media = media(started);
+      if (media.isPresent()) {
+        media.get().empty(before.get().mediaExisted());
+      }
+      Optional<DatabaseTarget> database = database(started);
+      return database.isEmpty() || !database.get().isRestoredBy(started.restoreId());
+    } catch (IOException | ComponentFailure e) {
+      LOG.atError()
+          .addKeyValue("run", started.restoreId())
+          .setCause(e)
+          .log("the restore could not be rolled back whole");
+      return false;
+    }
+  }
+
+  /** Removes what a restore that has ended left beside its targets. */
+  void tidyUp(RestoreStarted started) throws InterruptedException {
+    try {
+      removeScratch(started);
+    } catch (IOException | ComponentFailure e) {
+      LOG.atWarn()
+          .addKeyValue("run", started.restoreId())
+          .setCause(e)
+          .log("scratch of the restore could not be removed");
+    }
+  }
+
+  private RestoreCompleted restoreAnew(RestoreStarted started, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
+    SourceName source = new SourceName(started.source());
+    RunId run = started.restoreId();
+    Map<String, Duration> durations = new LinkedHashMap<>();
+    List<String> warnings = new ArrayList<>();
+    ArchiveReader reader = open(source, started, work);
+    Manifest manifest = Manifest.parse(reader.manifest());
+    Optional<DatabaseTarget> database = database(started);
+    Optional<MediaTarget> media = media(started);
+
+    long begun = System.nanoTime();
+    preflight(started, work, manifest, database, media);
+    durations.put("preflight", since(begun));
+
+    begun = System.nanoTime();
+    Path dump = null;
+    Path files = null;
+    if (database.isPresent() && !database.get().isRestoredBy(run)) {
+      dump = makeWorkFolder(run).resolve(work.epoch() + ".dump");
+      reader.extractDatabase(dump, reporter(started, work, "fetch-database"));
+      work.checkpoint();
+    }
+    if (media.isPresent()) {
+      files = media.get().makeScratch(run, work.epoch());
+      boolean root = "root".equals(System.getProperty("user.name"));
+      reader.extractMedia(
+          files, new ExtractOptions(root, root), reporter(started, work, "fetch-media"));
+      if (!root) {
+        warnings.add("files belong to the user of the restore service: only root can give them");
+      }
+      work.checkpoint();
+    }
+    durations.put("fetch", since(begun));
+
+    begun = System.nanoTime();
+    String scratch = null;
+    if (dump != null) {
+      scratch = database.orElseThrow().restore(dump, run, work.epoch(), work, warnings);
+      work.checkpoint();
+    }
+    durations.put("database", since(begun));
+
+    begun = System.nanoTime();
+    if (files != null) {
+      media.orElseThrow().fill(files, work);
+      work.checkpoint();
+    }
+    if (scratch != null) {
+      database.orElseThrow().swapIn(scratch, run);
+    }
+    durations.put("put-in-place", since(begun));
+    return completed(started, work, manifest, durations, warnings);
+  }
+
+  private RestoreCompleted completed(
+      RestoreStarted started,
+      Work work,
+      Manifest manifest,
+      Map<String, Duration> durations,
+      List<String> warnings) {
+    DatabasePart database =
+        started.components().contains(Component.DATABASE) ? manifest.databasePart() : null;
+    StoragePart storage =
+        started.components().contains(Component.MEDIA) ? manifest.storagePart() : null;
+    return new RestoreCompleted(
+        started.restoreId(),
+        started.source(),
+        started.target(),
+        work.next(1),
+        started.archive(),
+        started.components(),
+        database == null ? null : database.bytes(),
+        storage == null ? null : storage.bytes(),
+        storage == null ? null : storage.files(),
+        durations,
+        warnings,
+        started.requestedBy());
+  }
+
+  private ArchiveReader open(SourceName source, RestoreStarted started, Work work)
+      throws IOException, InterruptedException {
+    ObjectKey key = RunKeys.archive(source, started.archive());
+    StoredObject object =
+        work.insist(
+            () -> runs.store().find(key).orElseThrow(() -> new StoreException.Missing(key)));
+    ArchiveManifest beside =
+        ArchiveManifest.parse(
+            work.insist(
+                () ->
+                    runs.store()
+                        .read(RunKeys.manifest(source, started.archive()))
+                        .orElseThrow(() -> new StoreException.Missing(key))));
+    if (object.bytes() != beside.archive().bytes()) {
+      throw new ArchiveCorruptException(
+          key
+              + " has "
+              + object.bytes()
+              + " bytes, its manifest says "
+              + beside.archive().bytes());
+    }
+    return ArchiveReader.open(runs.store(), object);
+  }
+
+  /** Finds out whatever can be wrong before anything is fetched. */
+  private void preflight(
+      RestoreStarted started,
+      Work work,
+      Manifest manifest,
+      Optional<DatabaseTarget> database,
+      Optional<MediaTarget> media)
+      throws ComponentFailure, IOException, InterruptedException {
+    Decision<Before> decision = before(started.restoreId());
+    if (work.insist(() -> runs.decisions().find(decision)).isPresent()) {
+      return;
+    }
+    boolean databaseExisted = false;
+    if (database.isPresent()) {
+      DatabasePart part = manifest.databasePart();
+      databaseExisted =
+          database.get().requireEmpty(part == null ? "0" : part.serverVersion());
+    }
+    if (media.isPresent()) {
+      media.get().requireEmpty();
+      StoragePart part = manifest.storagePart();
+      media.get().requireRoom(part == null ? 0 : part.bytes());
+    }
+    Before mine =
+        new Before(databaseExisted, media.map(MediaTarget::exists).orElse(false));
+    Before standing = work.insist(() -> runs.decisions().decide(decision, mine));
+    LOG.atInfo()
+        .addKeyValue("run", started.restoreId())
+        .addKeyValue("target", started.target())
+        .addKeyValue("before", standing)
+        .log("the target is empty");
+  }
+
+  private static Decision<Before> before(RunId run) {
+    return new Decision<>(
+        RunKeys.epochs(run, Component.RESTORE).resolve("before"), Before.class);
+  }
+
+  private Optional<DatabaseTarget> database(RestoreStarted started) throws ComponentFailure {
+    Settings.@Nullable Database database = target(started).database();
+    return database == null || !started.components().contains(Component.DATABASE)
+        ? Optional.empty()
+        : Optional.of(
+            new DatabaseTarget(
+                new Postgres(database),
+                tools,
+                settings.tools().pgRestore(),
+                Runtime.getRuntime().availableProcessors()));
+  }
+
+  private Optional<MediaTarget> media(RestoreStarted started) throws ComponentFailure {
+    Settings.@Nullable Media media = target(started).media();
+    return media == null || !started.components().contains(Component.MEDIA)
+        ? Optional.empty()
+        : Optional.of(new MediaTarget(media.location(), tools, settings.tools().rsync()));
+  }
+
+  private Settings.Target target(RestoreStarted started) throws ComponentFailure {
+    Settings.Target target = settings.targets().get(new TargetName(started.target()));
+    if (target == null) {
+      throw ComponentFailure.permanent(
+          FailureCode.UNKNOWN_TARGET,
+          "the configuration of this restore service has no target " + started.target(),
+          null);
+    }
+    return target;
+  }
+
+  private void removeScratch(RestoreStarted started) throws IOException, ComponentFailure {
+    Optional<MediaTarget> media = media(started);
+    if (media.isPresent()) {
+      media.get().removeScratch(started.restoreId());
+    }
+    Path folder = workFolder(started.restoreId());
+    if (Files.isDirectory(folder)) {
+      try (var dumps = Files.newDirectoryStream(folder)) {
+        for (Path dump : dumps) {
+          Files.delete(dump);
+        }
+      }
+      Files.delete(folder);
+    }
+    Optional<DatabaseTarget> database = database(started);
+    if (database.isPresent()) {
+      database.get().dropScratch(started.restoreId());
+    }
+  }
+
+  private Path workFolder(RunId run) {
+    return settings.dataDirectory().resolve("restore").resolve(run.value());
+  }
+
+  private Path makeWorkFolder(RunId run) throws IOException {
+    Path folder = Files.createDirectories(workFolder(run));
+    Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
+    return folder;
+  }
+
+  private ProgressListener reporter(RestoreStarted started, Work work, String phase) {
+    return new ProgressListener() {
+      private long bytes;
+      private long published = System.nanoTime();
+
+      @Override
+      public synchronized void advanced(long moreBytes, long moreFiles) {
+        bytes += moreBytes;
+        work.checkpoint();
+        if (System.nanoTime() - published < TimeUnit.SECONDS.toNanos(1)) {
+          return;
+        }
+        published = System.nanoTime();
+        publisher.publishLater(
+            new RestoreProgressed(
+                started.restoreId(), started.target(), work.next(1), phase, bytes, null),
+            clock.instant());
+      }
+    };
+  }
+
+  private static Duration since(long nanoTime) {
+    return Duration.ofNanos(System.nanoTime() - nanoTime);
+  }
+}

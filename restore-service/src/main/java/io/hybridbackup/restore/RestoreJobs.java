@@ -1,0 +1,210 @@
+package io.hybridbackup.restore;
+
+import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.event.Fact.RestoreCompleted;
+import io.hybridbackup.common.event.Fact.RestoreFailed;
+import io.hybridbackup.common.event.Fact.RestoreStarted;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.event.RunState.Phase;
+import io.hybridbackup.common.event.RunState.RestoreState;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.TargetName;
+import io.hybridbackup.common.job.Announcement;
+import io.hybridbackup.common.job.Claim;
+import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.Job;
+import io.hybridbackup.common.job.Outcome;
+import io.hybridbackup.common.job.RunKeys;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.job.Slots;
+import io.hybridbackup.common.job.StoppedException;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoreException;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** Finds the restores whose turn it is at their target, carries them out, and says what came of it. */
+final class RestoreJobs implements Job.Source {
+  private static final Logger LOG = LoggerFactory.getLogger(RestoreJobs.class);
+
+  private final Runs runs;
+  private final Slots slots;
+  private final EventPublisher publisher;
+  private final Restoration restoration;
+  private final Clock clock;
+
+  RestoreJobs(Runs runs, EventPublisher publisher, Restoration restoration, Clock clock) {
+    this.runs = runs;
+    this.slots = new Slots(runs);
+    this.publisher = publisher;
+    this.restoration = restoration;
+    this.clock = clock;
+  }
+
+  @Override
+  public Optional<Job> find(RunId run) {
+    Optional<Claim> claim = runs.claim(run);
+    Optional<RestoreStarted> started = claim.flatMap(Claim::restore);
+    if (started.isEmpty()) {
+      return Optional.empty();
+    }
+    Restore restore = new Restore(started.get(), claim.get());
+    boolean wanted =
+        hasEnded(run)
+            || restore.isPastDeadline()
+            || slots.take(
+                RunKeys.slots(new TargetName(started.get().target())), run, this::hasEnded);
+    return wanted ? Optional.of(restore) : Optional.empty();
+  }
+
+  private boolean hasEnded(RunId run) {
+    return runs.decisions().isMade(RunKeys.outcome(run));
+  }
+
+  private final class Restore implements Job {
+    private final RestoreStarted started;
+    private final Claim claim;
+
+    Restore(RestoreStarted started, Claim claim) {
+      this.started = started;
+      this.claim = claim;
+    }
+
+    @Override
+    public RunId run() {
+      return started.restoreId();
+    }
+
+    @Override
+    public Component component() {
+      return Component.RESTORE;
+    }
+
+    @Override
+    public ObjectKey epochs() {
+      return RunKeys.epochs(run(), component());
+    }
+
+    @Override
+    public boolean isOver() {
+      return false;
+    }
+
+    boolean isPastDeadline() {
+      return !clock.instant().isBefore(claim.deadline());
+    }
+
+    @Override
+    public void perform(Work work) throws InterruptedException {
+      Optional<Outcome> decided =
+          work.insist(() -> runs.decisions().find(RunKeys.outcome(run())));
+      Outcome outcome;
+      if (decided.isPresent()) {
+        outcome = decided.get();
+      } else {
+        publishState(work, 1, Phase.RUNNING, null, null);
+        Fact end = restore(work);
+        Outcome mine = new Outcome(new Announcement(end, clock.instant()), 0);
+        outcome = work.insist(() -> runs.decisions().decide(RunKeys.outcome(run()), mine));
+      }
+      if (work.epoch() > 1) {
+        work.insist(() -> publisher.publish(claim.answer().envelope()));
+      }
+      work.insist(() -> publisher.publish(outcome.announcement().envelope()));
+      switch (outcome.announcement().fact()) {
+        case RestoreFailed failed ->
+            publishState(work, 2, Phase.FAILED, failed.code(), failed.message());
+        case RestoreCompleted completed ->
+            publishState(
+                work,
+                2,
+                completed.warnings().isEmpty() ? Phase.COMPLETE : Phase.COMPLETE_WITH_WARNINGS,
+                null,
+                null);
+        default -> throw new IllegalStateException("no end of a restore: " + outcome);
+      }
+      restoration.tidyUp(started);
+      work.insist(() -> runs.close(run()));
+    }
+
+    private Fact restore(Work work) throws InterruptedException {
+      try {
+        if (isPastDeadline()) {
+          throw ComponentFailure.permanent(
+              FailureCode.DEADLINE,
+              "the restore had not ended by its deadline, " + claim.deadline(),
+              null);
+        }
+        return restoration.restore(started, work);
+      } catch (ComponentFailure e) {
+        work.checkpoint();
+        return failed(work, e.code(), e);
+      } catch (StoreException e) {
+        work.checkpoint();
+        return failed(
+            work,
+            e instanceof StoreException.Missing
+                ? FailureCode.ARCHIVE_MISSING
+                : FailureCode.STORE_REFUSED,
+            e);
+      } catch (StoppedException e) {
+        throw e;
+      } catch (RuntimeException e) {
+        work.checkpoint();
+        return failed(work, FailureCode.INTERNAL, e);
+      }
+    }
+
+    private RestoreFailed failed(Work work, FailureCode code, Exception cause)
+        throws InterruptedException {
+      LOG.atError()
+          .addKeyValue("run", run())
+          .addKeyValue("target", started.target())
+          .addKeyValue("code", code)
+          .setCause(cause)
+          .log("the restore failed");
+      boolean rolledBack = restoration.rollBack(started, work);
+      return new RestoreFailed(
+          run(),
+          started.source(),
+          started.target(),
+          work.next(1),
+          code,
+          cause.getMessage() == null ? cause.toString() : cause.getMessage(),
+          rolledBack,
+          started.requestedBy());
+    }
+
+    private void publishState(
+        Work work,
+        long revision,
+        Phase phase,
+        @Nullable FailureCode code,
+        @Nullable String message)
+        throws InterruptedException {
+      Instant acceptedAt = claim.answer().at();
+      RestoreState state =
+          new RestoreState(
+              run(),
+              started.source(),
+              started.target(),
+              work.epoch(),
+              revision,
+              phase,
+              started.archive(),
+              code,
+              message,
+              acceptedAt,
+              clock.instant(),
+              started.requestedBy());
+      work.insist(() -> publisher.publishState(state));
+    }
+  }
+}

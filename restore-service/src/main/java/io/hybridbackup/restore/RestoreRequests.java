@@ -1,0 +1,217 @@
+package io.hybridbackup.restore;
+
+import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.event.Fact.RestoreFailed;
+import io.hybridbackup.common.event.Fact.RestoreStarted;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.event.Origin;
+import io.hybridbackup.common.event.Request.RestoreRequested;
+import io.hybridbackup.common.identity.ArchiveName;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.identity.TargetName;
+import io.hybridbackup.common.job.Announcement;
+import io.hybridbackup.common.job.Claim;
+import io.hybridbackup.common.job.Outcome;
+import io.hybridbackup.common.job.RunKeys;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.manifest.ArchiveManifest;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.messaging.ReceivedRequest;
+import io.hybridbackup.common.messaging.RequestHandler;
+import io.hybridbackup.common.settings.Settings;
+import java.time.Clock;
+import java.time.Instant;
+import java.util.EnumSet;
+import java.util.Optional;
+import java.util.Set;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Answers requests to restore: each becomes a run, once, or is refused with the reason. A request
+ * that comes again gets the same answer again.
+ */
+final class RestoreRequests implements RequestHandler {
+  /** What names the newest archive in a request. */
+  private static final String LATEST = "latest";
+
+  /** The origin of an answer: no worker has it, and there is only one of them. */
+  private static final Origin ANSWER = new Origin(Component.RESTORE, 0, 0, 1);
+
+  private final Settings settings;
+  private final Runs runs;
+  private final EventPublisher publisher;
+  private final Clock clock;
+  private final Consumer<Fact> wake;
+
+  RestoreRequests(
+      Settings settings, Runs runs, EventPublisher publisher, Clock clock, Consumer<Fact> wake) {
+    this.settings = settings;
+    this.runs = runs;
+    this.publisher = publisher;
+    this.clock = clock;
+    this.wake = wake;
+  }
+
+  @Override
+  public void handle(ReceivedRequest received) {
+    if (!(received.request() instanceof RestoreRequested request)) {
+      throw new IllegalArgumentException("only restore requests belong in restore.requests.v1");
+    }
+    RunId run = received.run();
+    Claim standing =
+        runs.claim(run)
+            .orElseGet(() -> runs.answer(run, answer(run, request, received.recordTime())));
+    publisher.publish(standing.answer().envelope());
+    Optional<Outcome> outcome =
+        standing.rejected() ? Optional.empty() : runs.decisions().find(RunKeys.outcome(run));
+    if (outcome.isPresent()) {
+      publisher.publish(outcome.get().announcement().envelope());
+    } else if (!standing.rejected()) {
+      runs.markOpen(run);
+      wake.accept(standing.answer().fact());
+    }
+  }
+
+  private Claim answer(RunId run, RestoreRequested request, Instant requestedAt) {
+    Instant now = clock.instant();
+    try {
+      return new Claim(
+          new Announcement(accept(run, request, requestedAt, now), now),
+          now.plus(settings.jobs().deadline()));
+    } catch (Refusal refusal) {
+      return new Claim(
+          new Announcement(
+              new RestoreFailed(
+                  run,
+                  request.source(),
+                  request.target(),
+                  ANSWER,
+                  refusal.code,
+                  refusal.reason,
+                  true,
+                  request.requestedBy()),
+              now),
+          now);
+    }
+  }
+
+  private RestoreStarted accept(
+      RunId run, RestoreRequested request, Instant requestedAt, Instant now) throws Refusal {
+    if (requestedAt.plus(settings.jobs().staleRestore()).isBefore(now)) {
+      throw new Refusal(
+          FailureCode.STALE_REQUEST,
+          "the request is of "
+              + requestedAt
+              + " and older than jobs.stale-restore allows; ask again if it is still wanted");
+    }
+    Settings.Target target = target(request.target());
+    SourceName source = source(request.source());
+    ArchiveName archive = archive(source, request);
+    Set<Component> held = manifest(source, archive).manifest().components();
+    Set<Component> possible = EnumSet.copyOf(held);
+    if (target.database() == null) {
+      possible.remove(Component.DATABASE);
+    }
+    if (target.media() == null) {
+      possible.remove(Component.MEDIA);
+    }
+    Set<Component> wanted = request.components() == null ? possible : request.components();
+    if (wanted.isEmpty() || !possible.containsAll(wanted)) {
+      throw new Refusal(
+          FailureCode.NOTHING_TO_DO,
+          "archive "
+              + archive
+              + " holds "
+              + held
+              + ", and of that target '"
+              + request.target()
+              + "' can take "
+              + possible
+              + "; asked for was "
+              + wanted);
+    }
+    return new RestoreStarted(
+        run,
+        request.source(),
+        request.target(),
+        ANSWER,
+        archive,
+        EnumSet.copyOf(wanted),
+        request.requestedBy());
+  }
+
+  private Settings.Target target(String name) throws Refusal {
+    Settings.@Nullable Target target;
+    try {
+      target = settings.targets().get(new TargetName(name));
+    } catch (IllegalArgumentException e) {
+      target = null;
+    }
+    if (target == null) {
+      throw new Refusal(
+          FailureCode.UNKNOWN_TARGET,
+          "there is no target '" + name + "'; configured are " + settings.targets().keySet());
+    }
+    return target;
+  }
+
+  private static SourceName source(String name) throws Refusal {
+    try {
+      return new SourceName(name);
+    } catch (IllegalArgumentException e) {
+      throw new Refusal(FailureCode.UNKNOWN_SOURCE, String.valueOf(e.getMessage()));
+    }
+  }
+
+  private ArchiveName archive(SourceName source, RestoreRequested request) throws Refusal {
+    if (request.archive().equals(LATEST)) {
+      return runs
+          .archives(source)
+          .reversed()
+          .stream()
+          .findFirst()
+          .orElseThrow(
+              () ->
+                  new Refusal(
+                      FailureCode.ARCHIVE_MISSING, "there is no backup of source " + source));
+    }
+    try {
+      return ArchiveName.parse(request.archive());
+    } catch (RuntimeException e) {
+      throw new Refusal(FailureCode.INVALID_REQUEST, String.valueOf(e.getMessage()));
+    }
+  }
+
+  private ArchiveManifest manifest(SourceName source, ArchiveName archive) throws Refusal {
+    if (runs.store().find(RunKeys.expired(source, archive)).isPresent()) {
+      throw new Refusal(FailureCode.ARCHIVE_MISSING, "archive " + archive + " has expired");
+    }
+    byte[] json =
+        runs.store()
+            .read(RunKeys.manifest(source, archive))
+            .orElseThrow(
+                () ->
+                    new Refusal(
+                        FailureCode.ARCHIVE_MISSING,
+                        "there is no archive "
+                            + archive
+                            + " of source "
+                            + source
+                            + "; 'hybrid-backup list' shows what there is"));
+    return ArchiveManifest.parse(json);
+  }
+
+  private static final class Refusal extends Exception {
+    private final FailureCode code;
+    private final String reason;
+
+    Refusal(FailureCode code, String reason) {
+      super(reason);
+      this.code = code;
+      this.reason = reason;
+    }
+  }
+}
