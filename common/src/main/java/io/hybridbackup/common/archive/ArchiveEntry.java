@@ -1,0 +1,127 @@
+package io.hybridbackup.common.archive;
+
+import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonValue;
+import java.time.Instant;
+import java.util.Locale;
+import java.util.SortedMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * One entry of a part, as its index tells it.
+ *
+ * @param path as tar has it, without a slash at the end of a folder: {@code database.dump}, {@code
+ *     storage}, {@code storage/…}
+ * @param size of a file's content in bytes; 0 for everything else
+ * @param mode permissions with set-uid, set-gid and sticky bits; no type
+ * @param user name of the owner, empty if there is none
+ * @param group name of the group, empty if there is none
+ * @param sha256 of a file's content, 64 hex digits; null for everything else
+ * @param target of a symbolic link, or the path within the archive that a hard link shares its file
+ *     with; else null
+ * @param device of a device node, else null
+ * @param attributes extended attributes by name, ACLs not among them
+ * @param accessAcl POSIX ACL in its short text form with numeric ids, null if there is none
+ * @param defaultAcl as {@code accessAcl}, of folders only
+ * @param vanished whether the entry was kept though the original had gone
+ * @param header where its tar header begins
+ * @param content where a file's content begins; null for everything else
+ */
+public record ArchiveEntry(
+    EntryPath path,
+    Type type,
+    long size,
+    int mode,
+    long uid,
+    long gid,
+    String user,
+    String group,
+    Instant modified,
+    @Nullable String sha256,
+    @Nullable EntryPath target,
+    @Nullable Device device,
+    SortedMap<String, byte[]> attributes,
+    @Nullable String accessAcl,
+    @Nullable String defaultAcl,
+    boolean vanished,
+    Place header,
+    @Nullable Place content) {
+
+  /** What kind of thing an entry is. */
+  public enum Type {
+    FILE,
+    FOLDER,
+    SYMLINK,
+    HARDLINK,
+    FIFO,
+    CHARACTER_DEVICE,
+    BLOCK_DEVICE;
+
+    @JsonValue
+    String label() {
+      return name().toLowerCase(Locale.ROOT);
+    }
+
+    @JsonCreator
+    static Type ofLabel(String label) {
+      return valueOf(label.toUpperCase(Locale.ROOT));
+    }
+  }
+
+  /**
+   * A point in a part's plain bytes.
+   *
+   * @param member the member's number within the part, from 0
+   * @param offset in the member's plain bytes
+   */
+  public record Place(long member, int offset) {}
+
+  /** A device's numbers. */
+  public record Device(int major, int minor) {}
+
+  /** The same entry, now that it has been written. */
+  ArchiveEntry placed(Place newHeader, @Nullable Place newContent, @Nullable String newSha256) {
+    return new ArchiveEntry(
+        path,
+        type,
+        size,
+        mode,
+        uid,
+        gid,
+        user,
+        group,
+        modified,
+        newSha256,
+        target,
+        device,
+        attributes,
+        accessAcl,
+        defaultAcl,
+        vanished,
+        newHeader,
+        newContent);
+  }
+
+  /** The same file under another name. */
+  ArchiveEntry linkedAs(EntryPath other, boolean otherVanished) {
+    return new ArchiveEntry(
+        other,
+        Type.HARDLINK,
+        0,
+        mode,
+        uid,
+        gid,
+        user,
+        group,
+        modified,
+        null,
+        path,
+        null,
+        attributes,
+        accessAcl,
+        defaultAcl,
+        otherVanished,
+        header,
+        null);
+  }
+}

@@ -1,0 +1,160 @@
+package io.hybridbackup.common.archive;
+
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.store.Literal;
+import io.hybridbackup.common.store.Piece;
+import io.hybridbackup.common.store.Slice;
+import java.io.ByteArrayOutputStream;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Comparator;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.TreeMap;
+
+/**
+ * How parts become an archive. Pure: the same input gives the same bytes, whoever composes them.
+ */
+public final class ArchiveLayout {
+  /** The path of the manifest in the archive. */
+  public static final EntryPath MANIFEST = EntryPath.of("manifest.json");
+
+  private static final ArchiveEntry.Place NOWHERE = new ArchiveEntry.Place(0, 0);
+
+  private ArchiveLayout() {}
+
+  /**
+   * What an archive consists of.
+   *
+   * @param pieces in their order, fit for {@link io.hybridbackup.common.store.ObjectStore#compose}
+   * @param bytes size of the archive
+   * @param crc64nvme of the whole archive, 16 hex digits
+   */
+  public record Composition(List<Piece> pieces, long bytes, String crc64nvme) {}
+
+  /**
+   * Lays out an archive.
+   *
+   * @param manifest at most 1 MiB
+   * @param manifestTime the time of the manifest's entry
+   * @param parts one or two, of different components, in any order
+   * @throws IllegalArgumentException if the parts or the manifest are not such
+   */
+  public static Composition compose(
+      byte[] manifest, Instant manifestTime, List<PartInventory> parts) {
+    check(manifest, parts);
+    List<PartInventory> ordered =
+        parts.stream().sorted(Comparator.comparing(PartInventory::component)).toList();
+    Assembly assembly = new Assembly();
+
+    RootIndex.Range manifestRange = assembly.add(gzip(manifestEntry(manifest, manifestTime)));
+    List<RootIndex.Range> contents = new ArrayList<>();
+    for (PartInventory part : ordered) {
+      contents.add(assembly.add(part.content(), part.contentCrc()));
+    }
+    RootIndex.Range tarEnd = assembly.add(gzip(new byte[2 * TarHeader.BLOCK]));
+    List<RootIndex.Part> indexed = new ArrayList<>();
+    for (int i = 0; i < ordered.size(); i++) {
+      PartInventory part = ordered.get(i);
+      indexed.add(
+          new RootIndex.Part(
+              part.component(),
+              contents.get(i),
+              assembly.add(part.index(), part.indexCrc()),
+              part.sha256()));
+    }
+    byte[] root = gzip(new RootIndex(RootIndex.VERSION, manifestRange, indexed, tarEnd).toJson());
+    byte[] footer = new Footer(root.length, root.length).encode();
+    ByteArrayOutputStream end = new ByteArrayOutputStream();
+    end.writeBytes(root);
+    end.writeBytes(footer);
+    assembly.add(end.toByteArray());
+    return assembly.finish();
+  }
+
+  private static void check(byte[] manifest, List<PartInventory> parts) {
+    if (manifest.length > MemberCutter.LONGEST) {
+      throw new IllegalArgumentException("a manifest of " + manifest.length + " bytes is too long");
+    }
+    Set<Component> components = new HashSet<>();
+    for (PartInventory part : parts) {
+      if (!Component.parts().contains(part.component()) || !components.add(part.component())) {
+        throw new IllegalArgumentException("no archive has two parts of " + part.component());
+      }
+      if (part.content().isEmpty()
+          || part.index().isEmpty()
+          || part.content().size() != part.contentCrc().size()
+          || part.index().size() != part.indexCrc().size()) {
+        throw new IllegalArgumentException(
+            "the inventory of " + part.component() + " is not whole");
+      }
+    }
+    if (parts.isEmpty()) {
+      throw new IllegalArgumentException("an archive has at least one part");
+    }
+  }
+
+  private static byte[] manifestEntry(byte[] manifest, Instant time) {
+    ArchiveEntry entry =
+        new ArchiveEntry(
+            MANIFEST,
+            ArchiveEntry.Type.FILE,
+            manifest.length,
+            0644,
+            0,
+            0,
+            "",
+            "",
+            time,
+            null,
+            null,
+            null,
+            new TreeMap<>(),
+            null,
+            null,
+            false,
+            NOWHERE,
+            null);
+    ByteArrayOutputStream blocks = new ByteArrayOutputStream();
+    blocks.writeBytes(TarHeader.encode(entry));
+    blocks.writeBytes(manifest);
+    blocks.writeBytes(new byte[TarHeader.padding(manifest.length)]);
+    return blocks.toByteArray();
+  }
+
+  /** Stored, as what a deflater makes of it may change with its version. */
+  private static byte[] gzip(byte[] plain) {
+    return GzipMember.stored(plain, plain.length);
+  }
+
+  private static final class Assembly {
+    private final List<Piece> pieces = new ArrayList<>();
+    private long bytes;
+    private long crc;
+
+    RootIndex.Range add(byte[] literal) {
+      RootIndex.Range range = new RootIndex.Range(bytes, literal.length);
+      append(new Literal(literal), Crc64Nvme.of(literal));
+      return range;
+    }
+
+    RootIndex.Range add(List<Slice> slices, List<String> checksums) {
+      long offset = bytes;
+      for (int i = 0; i < slices.size(); i++) {
+        append(slices.get(i), Crc64Nvme.parse(checksums.get(i)));
+      }
+      return new RootIndex.Range(offset, bytes - offset);
+    }
+
+    private void append(Piece piece, long checksum) {
+      crc = pieces.isEmpty() ? checksum : Crc64Nvme.combine(crc, checksum, piece.bytes());
+      pieces.add(piece);
+      bytes += piece.bytes();
+    }
+
+    Composition finish() {
+      return new Composition(List.copyOf(pieces), bytes, Crc64Nvme.hex(crc));
+    }
+  }
+}

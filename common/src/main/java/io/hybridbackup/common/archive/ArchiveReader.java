@@ -1,0 +1,234 @@
+package io.hybridbackup.common.archive;
+
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.json.Json;
+import io.hybridbackup.common.store.ObjectStore;
+import io.hybridbackup.common.store.Slice;
+import io.hybridbackup.common.store.StoredObject;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Set;
+import java.util.function.Consumer;
+import java.util.zip.DataFormatException;
+import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
+import tools.jackson.core.JacksonException;
+
+/**
+ * Reads an archive in the store. What it hands out has been compared with the SHA-256 that was
+ * taken when it was written. Only the object at hand is trusted to be an archive; nothing in it is.
+ *
+ * <p>Holds nothing open between calls; several threads may use it. Every method that reads may
+ * throw {@link io.hybridbackup.common.store.StoreException}.
+ */
+public final class ArchiveReader {
+  private static final int TAIL_BYTES = 64 * 1024;
+  private static final int LONGEST_ROOT_INDEX = 1024 * 1024;
+  private static final int LONGEST_MANIFEST = 2 * 1024 * 1024;
+
+  private final ObjectStore store;
+  private final Slice archive;
+  private final RootIndex root;
+
+  private ArchiveReader(ObjectStore store, Slice archive, RootIndex root) {
+    this.store = store;
+    this.archive = archive;
+    this.root = root;
+  }
+
+  /**
+   * Finds out where everything lies, normally with one ranged read of the archive's end.
+   *
+   * @throws ArchiveCorruptException if the object is not an archive of this format
+   */
+  public static ArchiveReader open(ObjectStore store, StoredObject archive) throws IOException {
+    if (archive.bytes() <= Footer.BYTES) {
+      throw new ArchiveCorruptException(
+          "the footer", 0, "an object of " + archive.bytes() + " bytes is no archive");
+    }
+    Slice whole = new Slice(archive.key(), archive.etag(), 0, archive.bytes());
+    int tailBytes = (int) Math.min(TAIL_BYTES, archive.bytes());
+    long tailOffset = archive.bytes() - tailBytes;
+    byte[] tail = read(store, whole, tailOffset, tailBytes);
+    long footerOffset = archive.bytes() - Footer.BYTES;
+    Footer footer;
+    try {
+      footer = Footer.decode(Arrays.copyOfRange(tail, tailBytes - Footer.BYTES, tailBytes));
+    } catch (DataFormatException e) {
+      throw new ArchiveCorruptException(
+          "the footer", footerOffset, String.valueOf(e.getMessage()), e);
+    }
+    if (footer.distance() > footerOffset || footer.length() > LONGEST_ROOT_INDEX) {
+      throw new ArchiveCorruptException("the footer", footerOffset, "it points nowhere");
+    }
+    long rootOffset = footerOffset - footer.distance();
+    int rootBytes = (int) footer.length();
+    byte[] rootGzip;
+    if (rootOffset >= tailOffset) {
+      int from = (int) (rootOffset - tailOffset);
+      rootGzip = Arrays.copyOfRange(tail, from, from + rootBytes);
+    } else {
+      rootGzip = read(store, whole, rootOffset, rootBytes);
+    }
+    return new ArchiveReader(store, whole, rootIndex(rootGzip, rootOffset));
+  }
+
+  private static RootIndex rootIndex(byte[] gzip, long offset) throws ArchiveCorruptException {
+    try {
+      RootIndex root = Json.read(gunzip(gzip, LONGEST_ROOT_INDEX), RootIndex.class);
+      if (root.version() != RootIndex.VERSION) {
+        throw new IOException("its version " + root.version() + " is not known here");
+      }
+      check(root, offset);
+      return root;
+    } catch (IOException | JacksonException | IllegalArgumentException e) {
+      throw new ArchiveCorruptException(
+          "the root index", offset, "it cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  /** Whatever the root index points at lies before it. */
+  private static void check(RootIndex root, long end) throws IOException {
+    boolean inside = root.manifest().end() <= end;
+    for (RootIndex.Part part : root.parts()) {
+      inside &= part.content().end() <= end && part.index().end() <= end;
+    }
+    if (!inside
+        || root.parts().stream().map(RootIndex.Part::component).distinct().count()
+            != root.parts().size()) {
+      throw new IOException("it points nowhere");
+    }
+  }
+
+  private static byte[] gunzip(byte[] gzip, int longest) throws IOException {
+    try (InputStream plain =
+        GzipCompressorInputStream.builder()
+            .setInputStream(new ByteArrayInputStream(gzip))
+            .setDecompressConcatenated(true)
+            .get()) {
+      byte[] bytes = plain.readNBytes(longest + 1);
+      if (bytes.length > longest) {
+        throw new IOException("it holds more than " + longest + " bytes");
+      }
+      return bytes;
+    }
+  }
+
+  private static byte[] read(ObjectStore store, Slice archive, long offset, int bytes)
+      throws IOException {
+    try (InputStream in = store.open(new Slice(archive.object(), archive.etag(), offset, bytes))) {
+      byte[] read = in.readNBytes(bytes);
+      if (read.length < bytes) {
+        throw new IOException("the store gave less of " + archive.object() + " than was asked for");
+      }
+      return read;
+    }
+  }
+
+  /**
+   * The bytes of {@code manifest.json}.
+   *
+   * @throws ArchiveCorruptException if they cannot be decoded
+   */
+  public byte[] manifest() throws IOException {
+    RootIndex.Range range = root.manifest();
+    if (range.length() > LONGEST_MANIFEST) {
+      throw new ArchiveCorruptException("manifest.json", range.offset(), "it is too long");
+    }
+    byte[] gzip = read(store, archive, range.offset(), (int) range.length());
+    try {
+      return TarHeader.soleFile(gunzip(gzip, LONGEST_MANIFEST), ArchiveLayout.MANIFEST);
+    } catch (IOException e) {
+      throw new ArchiveCorruptException(
+          "manifest.json", range.offset(), "it cannot be decoded: " + e.getMessage(), e);
+    }
+  }
+
+  /** What the archive holds, in its order. */
+  public List<Component> parts() {
+    return root.parts().stream().map(RootIndex.Part::component).toList();
+  }
+
+  /**
+   * One part.
+   *
+   * @throws IllegalArgumentException if the archive has no such part
+   */
+  public PartReader part(Component component) {
+    return root.parts().stream()
+        .filter(part -> part.component() == component)
+        .findFirst()
+        .map(part -> PartReader.of(store, archive, part))
+        .orElseThrow(() ->
+            new IllegalArgumentException(
+                archive.object() + " has no " + component.label() + " part"));
+  }
+
+  /**
+   * Tells of every entry of a part in the order of the archive, without reading the content.
+   *
+   * @throws ArchiveCorruptException if the index is damaged; entries before that have been told
+   * @throws IllegalArgumentException if the archive has no such part
+   */
+  public void entries(Component component, Consumer<ArchiveEntry> consumer) throws IOException {
+    part(component).entries(consumer);
+  }
+
+  /**
+   * Writes the dump to a new file.
+   *
+   * @param file must not exist; after an exception it may, and is worth nothing
+   * @throws ArchiveCorruptException if anything differs from what was written
+   * @throws IllegalArgumentException if the archive has no database
+   */
+  public void extractDatabase(Path file, ProgressListener progress) throws IOException {
+    part(Component.DATABASE)
+        .read(
+            (entry, content) -> {
+              if (!entry.path().equals(DatabasePart.PATH)
+                  || entry.type() != ArchiveEntry.Type.FILE) {
+                throw new ArchiveCorruptException(
+                    entry.path().toString(), 0, "a database part has no such entry");
+              }
+              try (OutputStream out = newFile(file)) {
+                content.copyTo(out);
+              }
+            },
+            progress);
+  }
+
+  /**
+   * Puts the content of {@code storage/} into a folder.
+   *
+   * @param folder is made if it does not exist, and must be empty; nobody else may write to it.
+   *     After an exception it may hold anything
+   * @return for people: what could not be put back
+   * @throws ArchiveCorruptException if anything differs from what was written
+   * @throws IllegalArgumentException if the archive has no media
+   */
+  public List<String> extractMedia(Path folder, ExtractOptions options, ProgressListener progress)
+      throws IOException {
+    MediaExtraction extraction = new MediaExtraction(folder, options);
+    part(Component.MEDIA).read(extraction, progress);
+    return extraction.warnings();
+  }
+
+  /** Fails on whatever is there already, a dangling symbolic link too. */
+  static OutputStream newFile(Path file) throws IOException {
+    return Channels.newOutputStream(
+        FileChannel.open(
+            file,
+            Set.of(
+                StandardOpenOption.WRITE, StandardOpenOption.CREATE_NEW, LinkOption.NOFOLLOW_LINKS),
+            PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rw-------"))));
+  }
+}

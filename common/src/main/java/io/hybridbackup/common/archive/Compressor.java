@@ -1,0 +1,114 @@
+package io.hybridbackup.common.archive;
+
+import java.util.concurrent.ArrayBlockingQueue;
+import java.util.concurrent.BlockingQueue;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.function.IntFunction;
+
+/**
+ * Compresses members on several threads. One compressor may serve many parts, also at the same
+ * time; each of them has its members back in order, and waits when it is too far ahead, so that
+ * memory stays within about 4 MiB a thread and part.
+ *
+ * <p>Of every member a few samples are tried first: what hardly shrinks is stored as it is.
+ */
+public final class Compressor implements AutoCloseable {
+  public static final int DEFAULT_LEVEL = 6;
+
+  private static final int SAMPLES = 4;
+  private static final int SAMPLE_BYTES = 8 * 1024;
+  private static final int WORTHWHILE_PERCENT = 98;
+
+  private final int threads;
+  private final ExecutorService executor;
+  private final BlockingQueue<Worker> workers;
+
+  /** What one thread needs: the chosen level, and a fast one for samples. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  private record Worker(Deflate chosen, Deflate fast, byte[] sample) implements AutoCloseable {
+    @Override
+    public void close() {
+      chosen.close();
+      fast.close();
+    }
+  }
+
+  /** Compresses at {@link #DEFAULT_LEVEL}. */
+  public Compressor(int threads) {
+    this(threads, DEFAULT_LEVEL);
+  }
+
+  /**
+   * @param threads at least 1
+   * @param level 1 (fast) to 9 (small)
+   */
+  public Compressor(int threads, int level) {
+    this(threads, level, Deflate::platform);
+  }
+
+  Compressor(int threads, int level, IntFunction<Deflate> ways) {
+    if (threads < 1 || level < 1 || level > 9) {
+      throw new IllegalArgumentException("cannot compress with " + threads + " at level " + level);
+    }
+    this.threads = threads;
+    this.workers = new ArrayBlockingQueue<>(threads);
+    for (int i = 0; i < threads; i++) {
+      workers.add(new Worker(ways.apply(level), ways.apply(1), new byte[SAMPLE_BYTES]));
+    }
+    this.executor =
+        Executors.newFixedThreadPool(
+            threads, Thread.ofPlatform().daemon().name("compress-", 0).factory());
+  }
+
+  int threads() {
+    return threads;
+  }
+
+  /** Takes the array over; nobody may write to it any more. */
+  Future<Member> compress(byte[] plain, int plainBytes) {
+    return executor.submit(() -> {
+      Worker worker = workers.take();
+      try {
+        return new Member(
+            gzip(worker, plain, plainBytes), plainBytes, Sha256.of(plain, plainBytes));
+      } finally {
+        workers.add(worker);
+      }
+    });
+  }
+
+  private static byte[] gzip(Worker worker, byte[] plain, int plainBytes) {
+    if (worthwhile(worker, plain, plainBytes)) {
+      byte[] deflated = new byte[plainBytes];
+      int bytes = worker.chosen.deflate(plain, 0, plainBytes, deflated);
+      if (bytes >= 0) {
+        return GzipMember.around(deflated, bytes, plain, plainBytes);
+      }
+    }
+    return GzipMember.stored(plain, plainBytes);
+  }
+
+  /** Samples from all over, as many formats begin with something that shrinks. */
+  private static boolean worthwhile(Worker worker, byte[] plain, int plainBytes) {
+    if (plainBytes <= 2 * SAMPLES * SAMPLE_BYTES) {
+      return true;
+    }
+    int step = (plainBytes - SAMPLE_BYTES) / (SAMPLES - 1);
+    int sampled = 0;
+    for (int i = 0; i < SAMPLES; i++) {
+      int bytes = worker.fast.deflate(plain, i * step, SAMPLE_BYTES, worker.sample);
+      sampled += bytes < 0 ? SAMPLE_BYTES : bytes;
+    }
+    return sampled * 100L < (long) SAMPLES * SAMPLE_BYTES * WORTHWHILE_PERCENT;
+  }
+
+  /** Ends the threads; members still under way are given up. */
+  @Override
+  public void close() {
+    executor.shutdownNow();
+    executor.close();
+    workers.forEach(Worker::close);
+  }
+}

@@ -1,0 +1,87 @@
+package io.hybridbackup.common.archive;
+
+import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
+import java.util.Base64;
+import java.util.SortedMap;
+import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A file's extended attributes, POSIX ACLs apart from the others. A name that is not UTF-8 is told
+ * as {@code base64:} and its bytes in base 64; no real name looks so, as each begins with its
+ * namespace and a dot.
+ *
+ * @param others those of {@code user}, {@code trusted} and {@code security}
+ */
+record ExtendedAttributes(
+    SortedMap<String, byte[]> others, @Nullable String accessAcl, @Nullable String defaultAcl) {
+  private static final String ACCESS = "system.posix_acl_access";
+  private static final String DEFAULT = "system.posix_acl_default";
+  private static final String BASE64 = "base64:";
+
+  /** Those of a file, of a symbolic link itself; none where the filesystem knows none. */
+  static ExtendedAttributes read(EntryPath path) throws Libc.CallException {
+    SortedMap<String, byte[]> others = new TreeMap<>();
+    String accessAcl = null;
+    String defaultAcl = null;
+    byte[] names = names(path);
+    for (int from = 0, to = 0; to < names.length; to++) {
+      if (names[to] != 0) {
+        continue;
+      }
+      byte[] raw = Arrays.copyOfRange(names, from, to);
+      from = to + 1;
+      String name = name(raw);
+      switch (name) {
+        case ACCESS -> accessAcl = PosixAcl.text(Libc.lgetxattr(path, raw));
+        case DEFAULT -> defaultAcl = PosixAcl.text(Libc.lgetxattr(path, raw));
+        default -> {
+          if (new String(raw, StandardCharsets.ISO_8859_1)
+              .matches("(?s)(user|trusted|security)\\..*")) {
+            others.put(name, Libc.lgetxattr(path, raw));
+          }
+        }
+      }
+    }
+    return new ExtendedAttributes(others, accessAcl, defaultAcl);
+  }
+
+  private static byte[] names(EntryPath path) throws Libc.CallException {
+    try {
+      return Libc.llistxattr(path);
+    } catch (Libc.CallException e) {
+      if (e.errno() == Libc.EOPNOTSUPP) {
+        return new byte[0];
+      }
+      throw e;
+    }
+  }
+
+  static void set(EntryPath path, String name, byte[] value) throws Libc.CallException {
+    Libc.lsetxattr(path, bytes(name), value);
+  }
+
+  /** Sets the ACLs that are not null. */
+  static void setAcls(EntryPath path, @Nullable String accessAcl, @Nullable String defaultAcl)
+      throws Libc.CallException {
+    if (accessAcl != null) {
+      set(path, ACCESS, PosixAcl.binary(accessAcl));
+    }
+    if (defaultAcl != null) {
+      set(path, DEFAULT, PosixAcl.binary(defaultAcl));
+    }
+  }
+
+  private static String name(byte[] raw) {
+    String text = EntryPath.of(raw).utf8();
+    return text != null ? text : BASE64 + Base64.getEncoder().encodeToString(raw);
+  }
+
+  /** The bytes that {@link #read} told as {@code name}. */
+  static byte[] bytes(String name) {
+    return name.startsWith(BASE64)
+        ? Base64.getDecoder().decode(name.substring(BASE64.length()))
+        : name.getBytes(StandardCharsets.UTF_8);
+  }
+}

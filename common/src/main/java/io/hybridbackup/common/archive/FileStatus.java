@@ -1,0 +1,82 @@
+package io.hybridbackup.common.archive;
+
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Instant;
+import java.util.Map;
+
+/** What lstat(2) says of a file. */
+record FileStatus(
+    int fullMode,
+    long uid,
+    long gid,
+    long links,
+    long device,
+    long inode,
+    long deviceNumber,
+    long size,
+    Instant modified) {
+  private static final int TYPE = 0170000;
+
+  /** Values of the type bits of a mode. */
+  static final int FIFO = 0010000;
+
+  static final int CHARACTER_DEVICE = 0020000;
+  static final int FOLDER = 0040000;
+  static final int BLOCK_DEVICE = 0060000;
+  static final int FILE = 0100000;
+  static final int SYMLINK = 0120000;
+  static final int SOCKET = 0140000;
+
+  static FileStatus of(Path path) throws IOException {
+    Map<String, Object> found =
+        Files.readAttributes(
+            path,
+            "unix:mode,uid,gid,nlink,dev,ino,rdev,size,lastModifiedTime",
+            LinkOption.NOFOLLOW_LINKS);
+    return new FileStatus(
+        (int) number(found, "mode"),
+        Integer.toUnsignedLong((int) number(found, "uid")),
+        Integer.toUnsignedLong((int) number(found, "gid")),
+        number(found, "nlink"),
+        number(found, "dev"),
+        number(found, "ino"),
+        number(found, "rdev"),
+        number(found, "size"),
+        time(found));
+  }
+
+  private static long number(Map<String, Object> found, String name) {
+    if (found.get(name) instanceof Number number) {
+      return number.longValue();
+    }
+    throw new IllegalStateException("the platform does not tell a file's " + name);
+  }
+
+  private static Instant time(Map<String, Object> found) {
+    if (found.get("lastModifiedTime") instanceof FileTime time) {
+      return time.toInstant();
+    }
+    throw new IllegalStateException("the platform does not tell a file's time");
+  }
+
+  /** One of the constants above. */
+  int type() {
+    return fullMode & TYPE;
+  }
+
+  int permissions() {
+    return fullMode & 07777;
+  }
+
+  /** Whether a file's content may have changed between the two looks. */
+  boolean changedSince(FileStatus earlier) {
+    return size != earlier.size
+        || !modified.equals(earlier.modified)
+        || inode != earlier.inode
+        || type() != earlier.type();
+  }
+}

@@ -1,0 +1,188 @@
+package io.hybridbackup.common.archive;
+
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Map;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Puts entries back below a folder that was empty. Nothing is written but into real folders: a
+ * symbolic link where a folder should be ends the extraction, so no link of the archive leads
+ * anywhere.
+ */
+final class MediaExtraction implements PartReader.Handler {
+  private static final int NAMED_WARNINGS = 100;
+
+  private final Path root;
+  private final EntryPath rawRoot;
+  private final ExtractOptions options;
+  private final List<String> warnings = new ArrayList<>();
+  private long unnamedWarnings;
+
+  /** The folder that was last seen to be real; it stays so, as nothing that exists is replaced. */
+  private EntryPath realFolder;
+
+  MediaExtraction(Path folder, ExtractOptions options) throws IOException {
+    Files.createDirectories(folder);
+    this.root = folder.toRealPath();
+    try (DirectoryStream<Path> entries = Files.newDirectoryStream(root)) {
+      if (entries.iterator().hasNext()) {
+        throw new DirectoryNotEmptyException(root.toString());
+      }
+    }
+    this.rawRoot = EntryPath.of(root);
+    this.options = options;
+    this.realFolder = rawRoot;
+  }
+
+  List<String> warnings() {
+    if (unnamedWarnings > 0) {
+      warnings.add("and " + unnamedWarnings + " more of these");
+      unnamedWarnings = 0;
+    }
+    return List.copyOf(warnings);
+  }
+
+  @Override
+  public void entry(ArchiveEntry entry, PartReader.Content content) throws IOException {
+    try {
+      put(entry, content);
+    } catch (FileAlreadyExistsException e) {
+      throw corrupt(entry, "its path is taken by another entry", e);
+    }
+  }
+
+  private void put(ArchiveEntry entry, PartReader.Content content) throws IOException {
+    EntryPath path = inside(entry, entry.path());
+    if (entry.type() != ArchiveEntry.Type.FOLDER) {
+      realParent(entry, path);
+    }
+    switch (entry.type()) {
+      case FILE -> {
+        try (OutputStream out = ArchiveReader.newFile(path.toPath())) {
+          content.copyTo(out);
+        }
+      }
+      case FOLDER -> realFolder(entry, path);
+      case SYMLINK -> Libc.symlink(target(entry), path);
+      case HARDLINK -> {
+        EntryPath target = inside(entry, target(entry));
+        realParent(entry, target);
+        realParent(entry, path);
+        Libc.link(target, path);
+        return;
+      }
+      case FIFO -> Libc.mknod(path, FileStatus.FIFO, new ArchiveEntry.Device(0, 0));
+      case CHARACTER_DEVICE, BLOCK_DEVICE -> {
+        if (entry.device() == null) {
+          throw corrupt(entry, "a device node without numbers", null);
+        }
+        if (!options.deviceNodes()) {
+          warn("a device node was left out: " + entry.path());
+          return;
+        }
+        boolean character = entry.type() == ArchiveEntry.Type.CHARACTER_DEVICE;
+        Libc.mknod(
+            path,
+            character ? FileStatus.CHARACTER_DEVICE : FileStatus.BLOCK_DEVICE,
+            entry.device());
+      }
+    }
+    describe(entry, path);
+  }
+
+  /** Owner first, as it takes set-uid bits and capabilities away; times last. */
+  private void describe(ArchiveEntry entry, EntryPath path) throws IOException {
+    if (options.restoreOwners()) {
+      Libc.lchown(path, entry.uid(), entry.gid());
+    }
+    for (Map.Entry<String, byte[]> attribute : entry.attributes().entrySet()) {
+      if (options.restoreOwners() || attribute.getKey().startsWith("user.")) {
+        ExtendedAttributes.set(path, attribute.getKey(), attribute.getValue());
+      } else {
+        warn("the attribute " + attribute.getKey() + " was left out: " + entry.path());
+      }
+    }
+    if (entry.type() != ArchiveEntry.Type.SYMLINK) {
+      Libc.chmod(path, entry.mode() & 07777);
+      try {
+        ExtendedAttributes.setAcls(path, entry.accessAcl(), entry.defaultAcl());
+      } catch (IllegalArgumentException e) {
+        throw corrupt(entry, "its ACL makes no sense", e);
+      }
+    }
+    Libc.setModified(path, entry.modified());
+  }
+
+  private static EntryPath target(ArchiveEntry entry) throws ArchiveCorruptException {
+    EntryPath target = entry.target();
+    if (target == null || target.octets().isEmpty() || target.octets().indexOf(0) >= 0) {
+      throw corrupt(entry, "a link without a target", null);
+    }
+    return target;
+  }
+
+  /** The path on disk of a path of the archive, which must lie below {@code storage}. */
+  private EntryPath inside(ArchiveEntry entry, EntryPath archived) throws ArchiveCorruptException {
+    List<String> segments = Arrays.asList(archived.octets().split("/", -1));
+    boolean proper =
+        segments.getFirst().equals(MediaPart.ROOT.octets())
+            && archived.octets().indexOf(0) < 0
+            && segments.stream()
+                .noneMatch(name -> name.isEmpty() || name.equals(".") || name.equals(".."));
+    if (!proper || (segments.size() == 1 && entry.type() != ArchiveEntry.Type.FOLDER)) {
+      throw corrupt(entry, "its path leads out of " + MediaPart.ROOT, null);
+    }
+    EntryPath path = rawRoot;
+    for (String segment : segments.subList(1, segments.size())) {
+      path = path.resolve(new EntryPath(segment));
+    }
+    return path;
+  }
+
+  private void realParent(ArchiveEntry entry, EntryPath path) throws IOException {
+    realFolder(entry, new EntryPath(path.octets().substring(0, path.octets().lastIndexOf('/'))));
+  }
+
+  /** Makes sure that a folder below the root is there, and no link on the way to it. */
+  private void realFolder(ArchiveEntry entry, EntryPath folder) throws IOException {
+    if (folder.equals(realFolder) || folder.equals(rawRoot)) {
+      return;
+    }
+    realParent(entry, folder);
+    Path path = folder.toPath();
+    if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
+      Files.createDirectory(path);
+    } else if (!Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
+      throw corrupt(entry, "its path leads through something that is no folder", null);
+    }
+    realFolder = folder;
+  }
+
+  private void warn(String warning) {
+    if (warnings.size() < NAMED_WARNINGS) {
+      warnings.add(warning);
+    } else {
+      unnamedWarnings++;
+    }
+  }
+
+  private static ArchiveCorruptException corrupt(
+      ArchiveEntry entry, String finding, @Nullable Throwable cause) {
+    ArchiveEntry.Place place = entry.header();
+    return new ArchiveCorruptException(
+        entry.path().toString(),
+        place.offset(),
+        finding + " (member " + place.member() + ")",
+        cause);
+  }
+}

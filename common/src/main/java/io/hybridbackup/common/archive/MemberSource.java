@@ -1,0 +1,172 @@
+package io.hybridbackup.common.archive;
+
+import io.hybridbackup.common.store.ObjectStore;
+import io.hybridbackup.common.store.Slice;
+import java.io.EOFException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InterruptedIOException;
+import java.io.SequenceInputStream;
+import java.util.ArrayDeque;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.Deque;
+import java.util.List;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
+import java.util.zip.DataFormatException;
+
+/**
+ * Fetches members by ranges and decodes them, both in parallel and a bounded way ahead, and hands
+ * their content out in order. For one thread.
+ */
+final class MemberSource implements AutoCloseable {
+  private static final int BATCH_BYTES = 4 * 1024 * 1024;
+  private static final int BATCH_PLAIN_BYTES = 8 * 1024 * 1024;
+  private static final int THREADS = Math.max(4, Runtime.getRuntime().availableProcessors());
+
+  private final ObjectStore store;
+  private final List<Slice> content;
+  private final String name;
+  private final ExecutorService executor =
+      Executors.newFixedThreadPool(
+          THREADS, Thread.ofPlatform().daemon().name("decode-", 0).factory());
+
+  private final Deque<IndexLine.Span> expected = new ArrayDeque<>();
+  private final Deque<Future<Deque<byte[]>>> underWay = new ArrayDeque<>();
+  private Deque<byte[]> ready = new ArrayDeque<>();
+  private long expectedBytes;
+
+  /**
+   * @param content where the part's content lies
+   * @param name what the content is, for messages
+   */
+  MemberSource(ObjectStore store, List<Slice> content, String name) {
+    this.store = store;
+    this.content = content;
+    this.name = name;
+  }
+
+  /** The member that lies behind all that were expected before. */
+  void expect(IndexLine.Span member) {
+    expected.add(member);
+    expectedBytes += member.length();
+    if (expectedBytes >= BATCH_BYTES) {
+      fetchAhead();
+    }
+  }
+
+  private void fetchAhead() {
+    while (!expected.isEmpty() && underWay.size() < THREADS + 1) {
+      List<IndexLine.Span> batch = new ArrayList<>();
+      long bytes = 0;
+      long plain = 0;
+      do {
+        IndexLine.Span member = expected.remove();
+        batch.add(member);
+        bytes += member.length();
+        plain += member.plain();
+      } while (!expected.isEmpty()
+          && bytes + expected.element().length() <= BATCH_BYTES
+          && plain + expected.element().plain() <= BATCH_PLAIN_BYTES);
+      expectedBytes -= bytes;
+      long total = bytes;
+      underWay.add(executor.submit(() -> fetch(batch, total)));
+    }
+  }
+
+  /**
+   * The content of the next expected member.
+   *
+   * @throws ArchiveCorruptException if it is not what the index says
+   * @throws IOException if none is expected, or it cannot be read
+   */
+  byte[] next() throws IOException {
+    while (ready.isEmpty()) {
+      fetchAhead();
+      if (underWay.isEmpty()) {
+        throw new EOFException("there is no further member");
+      }
+      ready = await(underWay.remove());
+    }
+    byte[] next = ready.remove();
+    fetchAhead();
+    return next;
+  }
+
+  boolean hasNext() {
+    return !ready.isEmpty() || !underWay.isEmpty() || !expected.isEmpty();
+  }
+
+  private static Deque<byte[]> await(Future<Deque<byte[]>> batch) throws IOException {
+    try {
+      return batch.get();
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while the archive was read");
+    } catch (ExecutionException e) {
+      switch (e.getCause()) {
+        case IOException failure -> throw failure;
+        case RuntimeException failure -> throw failure;
+        case null, default -> throw new IOException("a range could not be read", e);
+      }
+    }
+  }
+
+  private Deque<byte[]> fetch(List<IndexLine.Span> batch, long bytes) throws IOException {
+    Deque<byte[]> contents = new ArrayDeque<>();
+    try (InputStream in = open(store, content, batch.getFirst().offset(), bytes)) {
+      for (IndexLine.Span member : batch) {
+        byte[] gzip = in.readNBytes(member.length());
+        if (gzip.length < member.length()) {
+          throw new EOFException("the store gave less than was asked for");
+        }
+        contents.add(decode(member, gzip));
+      }
+    }
+    return contents;
+  }
+
+  private byte[] decode(IndexLine.Span member, byte[] gzip) throws ArchiveCorruptException {
+    byte[] plain;
+    try {
+      plain = GzipMember.decode(gzip, member.plain());
+    } catch (DataFormatException e) {
+      throw new ArchiveCorruptException(
+          name, member.offset(), "a member cannot be decoded: " + e.getMessage(), e);
+    }
+    if (!Sha256.of(plain, plain.length).equals(member.sha256())) {
+      throw new ArchiveCorruptException(
+          name, member.offset(), "a member's SHA-256 is not the index's");
+    }
+    return plain;
+  }
+
+  /** Opens a range of what these slices hold, one behind the other. */
+  static InputStream open(ObjectStore store, List<Slice> slices, long offset, long bytes) {
+    List<InputStream> streams = new ArrayList<>();
+    long from = offset;
+    long left = bytes;
+    for (Slice slice : slices) {
+      if (left > 0 && from < slice.bytes()) {
+        long taken = Math.min(left, slice.bytes() - from);
+        streams.add(
+            store.open(new Slice(slice.object(), slice.etag(), slice.offset() + from, taken)));
+        left -= taken;
+        from = 0;
+      } else if (left > 0) {
+        from -= slice.bytes();
+      }
+    }
+    return new SequenceInputStream(Collections.enumeration(streams));
+  }
+
+  /** Gives up what is under way. */
+  @Override
+  public void close() {
+    executor.shutdownNow();
+    executor.close();
+  }
+}

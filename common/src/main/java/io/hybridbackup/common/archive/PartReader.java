@@ -1,0 +1,322 @@
+package io.hybridbackup.common.archive;
+
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.json.Json;
+import io.hybridbackup.common.store.ObjectStore;
+import io.hybridbackup.common.store.Slice;
+import java.io.BufferedReader;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.InputStreamReader;
+import java.io.OutputStream;
+import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
+import java.security.DigestInputStream;
+import java.security.MessageDigest;
+import java.util.List;
+import java.util.function.Consumer;
+import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
+
+/**
+ * Reads one part, out of an archive or before it has become part of one. Holds nothing open between
+ * calls; several threads may use it.
+ */
+public final class PartReader {
+  private static final int LONGEST_MEMBER = 16 * 1024 * 1024;
+  private static final ArchiveEntry.Place BEGINNING = new ArchiveEntry.Place(0, 0);
+
+  private final ObjectStore store;
+  private final Component component;
+  private final List<Slice> content;
+  private final List<Slice> index;
+  private final String sha256;
+
+  private PartReader(
+      ObjectStore store,
+      Component component,
+      List<Slice> content,
+      List<Slice> index,
+      String sha256) {
+    this.store = store;
+    this.component = component;
+    this.content = content;
+    this.index = index;
+    this.sha256 = sha256;
+  }
+
+  /** Reads a part that has just been written. */
+  public static PartReader of(ObjectStore store, PartInventory part) {
+    return new PartReader(store, part.component(), part.content(), part.index(), part.sha256());
+  }
+
+  /** Reads a part of an archive. */
+  static PartReader of(ObjectStore store, Slice archive, RootIndex.Part part) {
+    return new PartReader(
+        store,
+        part.component(),
+        List.of(slice(archive, part.content())),
+        List.of(slice(archive, part.index())),
+        part.sha256());
+  }
+
+  private static Slice slice(Slice archive, RootIndex.Range range) {
+    return new Slice(archive.object(), archive.etag(), range.offset(), range.length());
+  }
+
+  /** What becomes of entries, in the order of the archive. */
+  @FunctionalInterface
+  interface Handler {
+    /**
+     * @param content writes a file's content, checked, to where it belongs; does nothing for others
+     */
+    void entry(ArchiveEntry entry, Content content) throws IOException;
+  }
+
+  /** A file's content, to be taken once or not at all. */
+  @FunctionalInterface
+  interface Content {
+    /**
+     * @throws ArchiveCorruptException if it is not what the index says; some of it may have been
+     *     written by then
+     */
+    void copyTo(OutputStream out) throws IOException;
+  }
+
+  /**
+   * Tells of every entry, in the order of the archive, without reading the content.
+   *
+   * @throws ArchiveCorruptException if the index is damaged; entries before that have been told
+   */
+  public void entries(Consumer<ArchiveEntry> consumer) throws IOException {
+    index(
+        new IndexListener() {
+          @Override
+          public void member(IndexLine.Span member) {}
+
+          @Override
+          public void entry(ArchiveEntry entry) {
+            consumer.accept(entry);
+          }
+        });
+  }
+
+  /**
+   * Reads and decodes every byte, and compares every SHA-256.
+   *
+   * @throws ArchiveCorruptException at the first thing that differs
+   */
+  public void verify(ProgressListener progress) throws IOException {
+    read((entry, content) -> content.copyTo(OutputStream.nullOutputStream()), progress);
+  }
+
+  /**
+   * Reads every member, also those that no entry takes content from.
+   *
+   * @throws ArchiveCorruptException at the first thing that differs from the index
+   */
+  void read(Handler handler, ProgressListener progress) throws IOException {
+    try (Reading reading = new Reading(handler, progress)) {
+      index(reading);
+      reading.finish();
+    }
+  }
+
+  private interface IndexListener {
+    void member(IndexLine.Span member) throws IOException;
+
+    void entry(ArchiveEntry entry) throws IOException;
+  }
+
+  private void index(IndexListener listener) throws IOException {
+    long bytes = index.stream().mapToLong(Slice::bytes).sum();
+    MessageDigest digest = Sha256.digest();
+    IndexCheck check = new IndexCheck(listener);
+    try (InputStream stored = MemberSource.open(store, index, 0, bytes);
+        InputStream plain =
+            GzipCompressorInputStream.builder()
+                .setInputStream(stored)
+                .setDecompressConcatenated(true)
+                .get();
+        BufferedReader lines =
+            new BufferedReader(
+                new InputStreamReader(
+                    new DigestInputStream(plain, digest), StandardCharsets.UTF_8))) {
+      for (String line = next(lines); line != null; line = next(lines)) {
+        check.line(line);
+      }
+    }
+    check.finish();
+    if (component == Component.MEDIA && !Sha256.hex(digest).equals(sha256)) {
+      throw damagedIndex("its SHA-256 is not the root index's", null);
+    }
+  }
+
+  /** Reading and decompressing fail alike, with an IOException; the store's own say more. */
+  private @Nullable String next(BufferedReader lines) throws IOException {
+    try {
+      return lines.readLine();
+    } catch (UncheckedIOException e) {
+      throw e.getCause();
+    } catch (IOException e) {
+      throw damagedIndex("it cannot be read: " + e.getMessage(), e);
+    }
+  }
+
+  private ArchiveCorruptException damagedIndex(String finding, @Nullable Throwable cause) {
+    return new ArchiveCorruptException(
+        "the index of the " + component.label() + " part",
+        index.getFirst().offset(),
+        finding,
+        cause);
+  }
+
+  /** Lets through only what an index may say. */
+  private final class IndexCheck {
+    private final IndexListener listener;
+    private final long contentBytes = content.stream().mapToLong(Slice::bytes).sum();
+    private boolean begun;
+    private boolean ended;
+    private long members;
+    private long entries;
+    private long offset;
+
+    IndexCheck(IndexListener listener) {
+      this.listener = listener;
+    }
+
+    void line(String json) throws IOException {
+      IndexLine line;
+      ArchiveEntry entry;
+      try {
+        line = Json.mapper().readValue(json, IndexLine.class);
+        entry = line.entry() == null ? null : line.entry().toEntry();
+      } catch (JacksonException | IllegalArgumentException e) {
+        throw damagedIndex("a line makes no sense", e);
+      }
+      if (!begun || ended) {
+        header(line);
+      } else if (line.member() != null) {
+        member(line.member());
+      } else if (entry != null) {
+        entries++;
+        listener.entry(entry);
+      } else if (line.end() != null) {
+        ended = line.end().members() == members && line.end().entries() == entries;
+      }
+    }
+
+    private void header(IndexLine line) throws ArchiveCorruptException {
+      if (begun || line.index() == null || line.index().component() != component) {
+        throw damagedIndex("it does not begin or end as an index does", null);
+      }
+      if (line.index().version() != IndexLine.VERSION) {
+        throw damagedIndex("its version " + line.index().version() + " is not known here", null);
+      }
+      begun = true;
+    }
+
+    private void member(IndexLine.Span member) throws IOException {
+      if (member.offset() != offset
+          || member.length() < GzipMember.HEADER_BYTES + GzipMember.TRAILER_BYTES
+          || member.plain() < 1
+          || member.plain() > LONGEST_MEMBER
+          || member.length() > 2 * LONGEST_MEMBER
+          || offset + member.length() > contentBytes) {
+        throw damagedIndex("member " + members + " lies where it cannot", null);
+      }
+      offset += member.length();
+      members++;
+      listener.member(member);
+    }
+
+    void finish() throws ArchiveCorruptException {
+      if (!ended || offset != contentBytes) {
+        throw damagedIndex("it does not cover the content", null);
+      }
+    }
+  }
+
+  /** One pass over content and index together. */
+  private final class Reading implements IndexListener, AutoCloseable {
+    private final Handler handler;
+    private final ProgressListener progress;
+    private final MemberSource members =
+        new MemberSource(store, content, "the " + component.label() + " part");
+    private byte[] member = new byte[0];
+    private long number = -1;
+    private ArchiveEntry.Place position = BEGINNING;
+
+    Reading(Handler handler, ProgressListener progress) {
+      this.handler = handler;
+      this.progress = progress;
+    }
+
+    @Override
+    public void member(IndexLine.Span span) {
+      members.expect(span);
+    }
+
+    @Override
+    public void entry(ArchiveEntry entry) throws IOException {
+      ArchiveEntry.Place place = entry.content();
+      handler.entry(entry, place == null ? out -> {} : out -> copy(entry, place, out));
+      progress.advanced(0, entry.type() == ArchiveEntry.Type.FOLDER ? 0 : 1);
+    }
+
+    private void copy(ArchiveEntry entry, ArchiveEntry.Place place, OutputStream out)
+        throws IOException {
+      try {
+        if (place.member() < position.member()
+            || (place.member() == position.member() && place.offset() < position.offset())) {
+          throw damagedIndex("its entries are out of order", null);
+        }
+        MessageDigest digest = Sha256.digest();
+        long left = entry.size();
+        int from = place.offset();
+        long wanted = place.member();
+        while (left > 0) {
+          advanceTo(wanted);
+          int bytes = (int) Math.min(left, member.length - from);
+          if (bytes <= 0) {
+            throw damagedIndex("its content lies outside of its member", null);
+          }
+          digest.update(member, from, bytes);
+          out.write(member, from, bytes);
+          progress.advanced(bytes, 0);
+          left -= bytes;
+          position = new ArchiveEntry.Place(wanted, from + bytes);
+          from = 0;
+          wanted++;
+        }
+        if (!Sha256.hex(digest).equals(entry.sha256())) {
+          throw damagedIndex("its content's SHA-256 is not the one of the index", null);
+        }
+      } catch (ArchiveCorruptException e) {
+        throw e.in(entry.path().toString());
+      }
+    }
+
+    private void advanceTo(long wanted) throws IOException {
+      while (number < wanted) {
+        if (!members.hasNext()) {
+          throw damagedIndex("its content lies behind the last member", null);
+        }
+        member = members.next();
+        number++;
+      }
+    }
+
+    void finish() throws IOException {
+      while (members.hasNext()) {
+        members.next();
+      }
+    }
+
+    @Override
+    public void close() {
+      members.close();
+    }
+  }
+}

@@ -1,0 +1,41 @@
+package io.hybridbackup.common.archive;
+
+import com.fasterxml.jackson.annotation.JsonProperty;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.json.Json;
+import java.util.List;
+
+/**
+ * Where everything lies in an archive.
+ *
+ * @param version of the archive's format
+ * @param tarEnd the member of tar's two zero blocks
+ */
+record RootIndex(
+    int version, Range manifest, List<Part> parts, @JsonProperty("tar_end") Range tarEnd) {
+  static final int VERSION = 1;
+
+  /** A stretch of the archive, in bytes from its beginning. */
+  record Range(long offset, long length) {
+    Range {
+      if (offset < 0 || length < 1 || offset + length < 0) {
+        throw new IllegalArgumentException("no such range: " + offset + " + " + length);
+      }
+    }
+
+    long end() {
+      return offset + length;
+    }
+  }
+
+  /**
+   * One part.
+   *
+   * @param sha256 as in {@link PartInventory#sha256}
+   */
+  record Part(Component component, Range content, Range index, String sha256) {}
+
+  byte[] toJson() {
+    return Json.write(this);
+  }
+}
