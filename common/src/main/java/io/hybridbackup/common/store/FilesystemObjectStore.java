@@ -1,0 +1,577 @@
+package io.hybridbackup.common.store;
+
+import static java.util.Objects.requireNonNull;
+
+import java.io.BufferedOutputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
+import java.nio.channels.Channels;
+import java.nio.channels.FileChannel;
+import java.nio.file.AccessDeniedException;
+import java.nio.file.DirectoryNotEmptyException;
+import java.nio.file.FileAlreadyExistsException;
+import java.nio.file.FileSystemException;
+import java.nio.file.FileVisitResult;
+import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.NotDirectoryException;
+import java.nio.file.Path;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.StandardCopyOption;
+import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileTime;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Locale;
+import java.util.Optional;
+import java.util.UUID;
+import java.util.concurrent.TimeUnit;
+import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * A directory that all services share. An object is a file whose path below the directory is its
+ * key.
+ *
+ * <p>What is not yet an object lies in {@code .uploads/<key>/.<random>}, so that the leavings of a
+ * process that died can be found by their key. A finished scratch file gets its real name by
+ * link(2), which fails if the name is taken, on every host that has the directory mounted.
+ */
+public final class FilesystemObjectStore implements ObjectStore {
+  private static final String SCRATCH = ".uploads";
+  private static final int BUFFER_BYTES = 1 << 18;
+
+  /** Deleting takes empty folders along, now and then just as somebody is about to use them. */
+  private static final int FOLDER_ATTEMPTS = 1000;
+
+  private final Path directory;
+  private final Path scratchDirectory;
+
+  /**
+   * @param directory made if there is none
+   * @throws StoreException.Refused if it cannot be made
+   */
+  public FilesystemObjectStore(Path directory) {
+    this.directory = directory.toAbsolutePath().normalize();
+    this.scratchDirectory = this.directory.resolve(SCRATCH);
+    try {
+      Files.createDirectories(this.directory);
+    } catch (IOException e) {
+      throw failure("make", e);
+    }
+  }
+
+  @Override
+  public Optional<StoredObject> find(ObjectKey key) {
+    try {
+      return stat(key, file(key));
+    } catch (IOException e) {
+      throw failure("look at " + key, e);
+    }
+  }
+
+  @Override
+  public Optional<byte[]> read(ObjectKey key) {
+    try {
+      return find(key).isEmpty() ? Optional.empty() : Optional.of(Files.readAllBytes(file(key)));
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    } catch (IOException e) {
+      throw failure("read " + key, e);
+    }
+  }
+
+  @Override
+  public InputStream open(Slice slice) {
+    try {
+      FileChannel channel = openUnchanged(slice);
+      try {
+        channel.position(slice.offset());
+      } catch (IOException e) {
+        channel.close();
+        throw e;
+      }
+      return new ExactInputStream(Channels.newInputStream(channel), slice);
+    } catch (IOException e) {
+      throw failure("read " + slice.object(), e);
+    }
+  }
+
+  @Override
+  public boolean create(ObjectKey key, byte[] content) {
+    try (FileUpload upload = new FileUpload(key)) {
+      upload.write(content, 0, content.length);
+      upload.complete();
+      return true;
+    } catch (StoreException.Exists e) {
+      return false;
+    }
+  }
+
+  @Override
+  public void overwrite(ObjectKey key, byte[] content) {
+    try (FileUpload upload = new FileUpload(key)) {
+      upload.write(content, 0, content.length);
+      upload.replace();
+    }
+  }
+
+  @Override
+  public Upload upload(ObjectKey key) {
+    return new FileUpload(key);
+  }
+
+  @Override
+  public StoredObject compose(ObjectKey key, List<Piece> pieces) {
+    try (FileUpload upload = new FileUpload(key)) {
+      for (Piece piece : pieces) {
+        switch (piece) {
+          case Literal literal -> upload.write(literal.content(), 0, literal.content().length);
+          case Slice slice -> upload.append(slice);
+        }
+      }
+      return upload.complete();
+    }
+  }
+
+  @Override
+  public void delete(ObjectKey key) {
+    try {
+      Path file = file(key);
+      if (Files.isDirectory(file)) {
+        return;
+      }
+      deleteIfThere(file);
+      sync(prune(file.getParent(), directory));
+    } catch (IOException e) {
+      throw failure("delete " + key, e);
+    }
+  }
+
+  @Override
+  public List<StoredObject> list(String folder) {
+    List<StoredObject> objects = new ArrayList<>();
+    try {
+      Files.walkFileTree(
+          folder(directory, folder),
+          new UndottedFiles() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
+                throws IOException {
+              String name = directory.relativize(file).toString();
+              if (!name(file).startsWith(".") && attributes.isRegularFile()) {
+                stat(new ObjectKey(name), file).ifPresent(objects::add);
+              }
+              return FileVisitResult.CONTINUE;
+            }
+          });
+    } catch (IOException e) {
+      throw failure("list " + folder, e);
+    }
+    objects.sort((a, b) -> a.key().compareTo(b.key()));
+    return objects;
+  }
+
+  @Override
+  public List<String> children(String folder) {
+    try (Stream<Path> children = Files.list(folder(directory, folder))) {
+      List<String> names = new ArrayList<>();
+      for (Path child : children.toList()) {
+        if (!name(child).startsWith(".") && holdsObject(child)) {
+          names.add(name(child));
+        }
+      }
+      names.sort(null);
+      return names;
+    } catch (NoSuchFileException | NotDirectoryException e) {
+      return List.of();
+    } catch (IOException e) {
+      throw failure("list " + folder, e);
+    }
+  }
+
+  /** Whether it is an object, or a folder that does not merely wait to be filled or removed. */
+  private static boolean holdsObject(Path path) throws IOException {
+    if (!Files.isDirectory(path)) {
+      return Files.isRegularFile(path);
+    }
+    try (Stream<Path> children = Files.list(path)) {
+      for (Path child : (Iterable<Path>) children::iterator) {
+        if (!name(child).startsWith(".") && holdsObject(child)) {
+          return true;
+        }
+      }
+      return false;
+    } catch (NoSuchFileException e) {
+      return false;
+    }
+  }
+
+  @Override
+  public int abortUploads(String folder, Duration age) {
+    Instant begunBefore = Instant.now().minus(age);
+    List<Path> abandoned = new ArrayList<>();
+    try {
+      Files.walkFileTree(
+          folder(scratchDirectory, folder),
+          new UndottedFiles() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+              if (!attributes.creationTime().toInstant().isAfter(begunBefore)) {
+                abandoned.add(file);
+              }
+              return FileVisitResult.CONTINUE;
+            }
+          });
+      int aborted = 0;
+      for (Path scratch : abandoned) {
+        aborted += deleteIfThere(scratch) ? 1 : 0;
+        prune(scratch.getParent(), scratchDirectory);
+      }
+      return aborted;
+    } catch (IOException e) {
+      throw failure("give up uploads to " + folder, e);
+    }
+  }
+
+  @Override
+  public StoreCapabilities probe() {
+    ObjectKey place = ObjectKey.of("probe", UUID.randomUUID().toString());
+    Race race = new Race(this, place);
+    try {
+      boolean conditionalCreate = race.oneCreates() && race.oneCompletes(this::upload);
+      return new StoreCapabilities(conditionalCreate, true, false);
+    } finally {
+      list(place.value()).forEach(object -> delete(object.key()));
+      abortUploads(place.value(), Duration.ZERO);
+    }
+  }
+
+  @Override
+  public void close() {}
+
+  private Path file(ObjectKey key) {
+    return directory.resolve(key.value());
+  }
+
+  private static Path folder(Path root, String folder) {
+    return root.resolve(new ObjectKey(folder).value());
+  }
+
+  private static String name(Path path) {
+    return String.valueOf(path.getFileName());
+  }
+
+  private static Optional<StoredObject> stat(ObjectKey key, Path file) throws IOException {
+    try {
+      BasicFileAttributes attributes = Files.readAttributes(file, BasicFileAttributes.class);
+      if (!attributes.isRegularFile()) {
+        return Optional.empty();
+      }
+      long bytes = attributes.size();
+      FileTime modified = attributes.lastModifiedTime();
+      // Not its file key: that holds the device, which is another one on every host.
+      long inode = (Long) requireNonNull(Files.getAttribute(file, "unix:ino"));
+      String etag =
+          String.format(Locale.ROOT, "%x-%x-%x", inode, modified.to(TimeUnit.NANOSECONDS), bytes);
+      return Optional.of(new StoredObject(key, bytes, etag, modified.toInstant()));
+    } catch (NoSuchFileException e) {
+      return Optional.empty();
+    } catch (FileSystemException e) {
+      if (says(e, "Not a directory")) {
+        return Optional.empty();
+      }
+      throw e;
+    }
+  }
+
+  /** The name is looked at on both sides of opening it: what was opened in between is the same. */
+  private FileChannel openUnchanged(Slice slice) throws IOException {
+    checkUnchanged(slice);
+    FileChannel channel;
+    try {
+      channel = FileChannel.open(file(slice.object()), StandardOpenOption.READ);
+    } catch (NoSuchFileException e) {
+      throw new StoreException.Missing(slice.object());
+    }
+    try {
+      checkUnchanged(slice);
+      return channel;
+    } catch (IOException | StoreException e) {
+      channel.close();
+      throw e;
+    }
+  }
+
+  private void checkUnchanged(Slice slice) throws IOException {
+    StoredObject now =
+        stat(slice.object(), file(slice.object()))
+            .orElseThrow(() -> new StoreException.Missing(slice.object()));
+    if (!now.etag().equals(slice.etag())) {
+      throw new StoreException.Changed(slice.object());
+    }
+  }
+
+  private static boolean deleteIfThere(Path file) throws IOException {
+    try {
+      return Files.deleteIfExists(file);
+    } catch (FileSystemException e) {
+      if (says(e, "Not a directory")) {
+        return false;
+      }
+      throw e;
+    }
+  }
+
+  /**
+   * Removes empty folders from this one upwards.
+   *
+   * @return the first one that stays
+   */
+  private static Path prune(@Nullable Path from, Path root) throws IOException {
+    Path folder = from;
+    while (folder != null && !folder.equals(root)) {
+      try {
+        deleteIfThere(folder);
+      } catch (DirectoryNotEmptyException e) {
+        return folder;
+      }
+      folder = folder.getParent();
+    }
+    return root;
+  }
+
+  private static void sync(Path folder) throws IOException {
+    try (FileChannel channel = FileChannel.open(folder, StandardOpenOption.READ)) {
+      channel.force(true);
+    } catch (NoSuchFileException e) {
+      // Somebody has already deleted all that was in it, and the folder with it.
+      return;
+    }
+  }
+
+  /** Also the folders that another writer has made and may not have synced yet. */
+  private void syncUpwards(Path file) throws IOException {
+    for (Path folder = file.getParent(); folder != null; folder = folder.getParent()) {
+      sync(folder);
+      if (folder.equals(directory)) {
+        return;
+      }
+    }
+  }
+
+  private StoreException failure(String what, IOException e) {
+    if (says(e, "No space left on device") || says(e, "Disk quota exceeded")) {
+      return new StoreException.Refused(
+          "the filesystem of the object store's directory "
+              + directory
+              + " is full: make room there or keep fewer backups, then try again",
+          e);
+    }
+    if (e instanceof AccessDeniedException
+        || says(e, "Read-only file system")
+        || says(e, "Operation not permitted")) {
+      return new StoreException.Refused(
+          "no permission to "
+              + what
+              + " in the object store's directory "
+              + directory
+              + " ("
+              + e.getMessage()
+              + "): give the user that this service runs as read and write access to it",
+          e);
+    }
+    return new StoreException.Unavailable(
+        "could not " + what + " in the object store's directory " + directory + ": " + e, e);
+  }
+
+  private static boolean says(IOException e, String reason) {
+    return e.getMessage() != null && e.getMessage().contains(reason);
+  }
+
+  /** Skips what is no object by its name, and does not mind what goes while it is looking. */
+  private abstract static class UndottedFiles extends SimpleFileVisitor<Path> {
+    @Override
+    public FileVisitResult preVisitDirectory(Path folder, BasicFileAttributes attributes) {
+      return name(folder).startsWith(".") ? FileVisitResult.SKIP_SUBTREE : FileVisitResult.CONTINUE;
+    }
+
+    @Override
+    public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
+      if (e instanceof NoSuchFileException || says(e, "Not a directory")) {
+        return FileVisitResult.CONTINUE;
+      }
+      throw e;
+    }
+
+    @Override
+    public FileVisitResult postVisitDirectory(Path folder, @Nullable IOException e)
+        throws IOException {
+      return e == null ? FileVisitResult.CONTINUE : visitFileFailed(folder, e);
+    }
+  }
+
+  private final class FileUpload extends Upload {
+    private final ObjectKey key;
+    private final Path scratch;
+    private final FileChannel channel;
+    private final OutputStream buffered;
+    private long written;
+
+    FileUpload(ObjectKey key) {
+      this.key = key;
+      this.scratch =
+          folder(scratchDirectory, key.value()).resolve("." + UUID.randomUUID().toString());
+      try {
+        this.channel =
+            inFolder(
+                scratch,
+                () ->
+                    FileChannel.open(
+                        scratch, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE));
+      } catch (IOException e) {
+        throw failure("begin " + key, e);
+      }
+      this.buffered = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER_BYTES);
+    }
+
+    @Override
+    public void write(int oneByte) {
+      write(new byte[] {(byte) oneByte}, 0, 1);
+    }
+
+    @Override
+    public void write(byte[] bytes, int offset, int length) {
+      try {
+        buffered.write(bytes, offset, length);
+        written += length;
+      } catch (IOException e) {
+        throw failure("write " + key, e);
+      }
+    }
+
+    /** Lets the kernel copy, which on some filesystems only shares the blocks. */
+    void append(Slice slice) {
+      try {
+        buffered.flush();
+        try (FileChannel source = openUnchanged(slice)) {
+          long end = slice.offset() + slice.bytes();
+          for (long at = slice.offset(); at < end; ) {
+            long copied = source.transferTo(at, end - at, channel);
+            if (copied == 0) {
+              throw new StoreException.Changed(slice.object());
+            }
+            at += copied;
+          }
+        }
+        checkUnchanged(slice);
+        written += slice.bytes();
+      } catch (IOException e) {
+        throw failure("copy " + slice.object() + " to " + key, e);
+      }
+    }
+
+    @Override
+    public StoredObject complete() {
+      Path file = file(key);
+      try {
+        StoredObject finished = finish();
+        inFolder(file, () -> link(file));
+        syncUpwards(file);
+        close();
+        return finished;
+      } catch (IOException e) {
+        throw failure("complete " + key, e);
+      }
+    }
+
+    void replace() {
+      Path file = file(key);
+      try {
+        finish();
+        inFolder(file, () -> Files.move(scratch, file, StandardCopyOption.ATOMIC_MOVE));
+        syncUpwards(file);
+      } catch (IOException e) {
+        throw failure("overwrite " + key, e);
+      }
+    }
+
+    private StoredObject finish() throws IOException {
+      buffered.flush();
+      channel.force(true);
+      channel.close();
+      StoredObject finished = stat(key, scratch).orElseThrow(this::givenUp);
+      if (finished.bytes() != written) {
+        throw new StoreException.Corrupt(
+            key + " has " + finished.bytes() + " bytes on disk, " + written + " were written");
+      }
+      return finished;
+    }
+
+    private Path link(Path file) throws IOException {
+      try {
+        return Files.createLink(file, scratch);
+      } catch (FileAlreadyExistsException e) {
+        // A network filesystem may have made the link and lost the answer.
+        if (Files.exists(scratch) && Files.exists(file) && Files.isSameFile(file, scratch)) {
+          return file;
+        }
+        if (Files.isDirectory(file)) {
+          throw new StoreException.Refused(
+              key + " is a folder of other objects: choose another key", e);
+        }
+        throw new StoreException.Exists(key);
+      } catch (UnsupportedOperationException e) {
+        throw new StoreException.Refused(
+            "the filesystem of " + directory + " has no hard links: use another one or S3", e);
+      }
+    }
+
+    private <T> T inFolder(Path file, FileAction<T> action) throws IOException {
+      Path folder = file.getParent();
+      for (int attempt = 1; ; attempt++) {
+        try {
+          if (folder != null) {
+            Files.createDirectories(folder);
+          }
+          return action.run();
+        } catch (NoSuchFileException e) {
+          if (attempt == FOLDER_ATTEMPTS) {
+            throw e;
+          }
+          if (channel != null && Files.notExists(scratch)) {
+            throw givenUp();
+          }
+        } catch (FileAlreadyExistsException e) {
+          throw new StoreException.Refused(
+              key + " lies below another object: choose another key", e);
+        }
+      }
+    }
+
+    private StoreException givenUp() {
+      return new StoreException.Unavailable(
+          "the upload of " + key + " took so long that it was given up: begin it again", null);
+    }
+
+    @Override
+    public void close() {
+      try {
+        channel.close();
+        deleteIfThere(scratch);
+        prune(scratch.getParent(), scratchDirectory);
+      } catch (IOException e) {
+        throw failure("give up " + key, e);
+      }
+    }
+  }
+
+  @FunctionalInterface
+  private interface FileAction<T> {
+    T run() throws IOException;
+  }
+}

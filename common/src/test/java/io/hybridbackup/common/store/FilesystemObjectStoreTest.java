@@ -1,0 +1,119 @@
+package io.hybridbackup.common.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.time.Duration;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class FilesystemObjectStoreTest extends ObjectStoreContract {
+  @TempDir private Path temporary;
+
+  @Override
+  ObjectStore openEmpty() {
+    return new FilesystemObjectStore(directory());
+  }
+
+  private Path directory() {
+    return temporary.resolve("made/when/opened");
+  }
+
+  @Test
+  void shouldKeepObjectsAsOrdinaryFiles() {
+    store().create(new ObjectKey("backups/shop/backup.manifest.json"), bytes("{}"));
+
+    assertThat(directory().resolve("backups/shop/backup.manifest.json")).hasContent("{}");
+  }
+
+  @Test
+  void shouldFindTheLeavingsOfAProcessThatDied() throws IOException {
+    // given
+    Upload died = store().upload(new ObjectKey("work/abc/part"));
+    died.write(randomBytes(100));
+    try (ObjectStore another = new FilesystemObjectStore(directory())) {
+
+      // when
+      int abandoned = another.abortUploads("work/abc", Duration.ZERO);
+
+      // then
+      assertThat(abandoned).isEqualTo(1);
+    }
+    assertThat(files()).isEmpty();
+  }
+
+  @Test
+  void shouldLeaveNoScratchFilesOrFolders() throws IOException {
+    // given
+    ObjectKey key = new ObjectKey("work/abc/part");
+    upload(key.value(), randomBytes(100));
+    try (Upload givenUp = store().upload(key)) {
+      givenUp.write(randomBytes(100));
+    }
+
+    // when
+    store().delete(key);
+
+    // then
+    try (Stream<Path> left = Files.walk(directory().resolve(".uploads"))) {
+      assertThat(left).containsExactly(directory().resolve(".uploads"));
+    }
+    assertThat(directory().resolve("work")).doesNotExist();
+  }
+
+  @Test
+  void shouldOverlookForeignDotFiles() throws IOException {
+    // given
+    store().create(new ObjectKey("backups/shop/backup"), bytes("x"));
+    Files.createDirectories(directory().resolve("backups/.snapshot/shop"));
+    Files.writeString(directory().resolve("backups/.snapshot/shop/backup"), "x");
+    Files.writeString(directory().resolve("backups/.nfs0001"), "x");
+
+    // then
+    assertThat(store().list("backups")).hasSize(1);
+    assertThat(store().children("backups")).containsExactly("shop");
+  }
+
+  @Test
+  void shouldThrowWhenAnObjectIsCutShortWhileItIsRead() throws IOException {
+    // given
+    StoredObject object = upload("work/abc/part", randomBytes(1 << 20));
+    try (InputStream stream = store().open(all(object))) {
+      stream.readNBytes(1000);
+
+      // when
+      try (FileChannel file =
+          FileChannel.open(directory().resolve(object.key().value()), StandardOpenOption.WRITE)) {
+        file.truncate(2000);
+      }
+
+      // then
+      assertThatThrownBy(stream::readAllBytes).isInstanceOf(IOException.class);
+    }
+  }
+
+  @Test
+  void shouldRefuseAKeyThatIsAFolderOfAnother() {
+    // given
+    store().create(new ObjectKey("a/b"), bytes("x"));
+
+    // then
+    assertThatThrownBy(() -> store().create(new ObjectKey("a"), bytes("x")))
+        .isInstanceOf(StoreException.Refused.class);
+    assertThatThrownBy(() -> store().create(new ObjectKey("a/b/c"), bytes("x")))
+        .isInstanceOf(StoreException.Refused.class);
+  }
+
+  private Stream<Path> files() throws IOException {
+    try (Stream<Path> all = Files.walk(directory())) {
+      return all.filter(Files::isRegularFile).toList().stream();
+    }
+  }
+}

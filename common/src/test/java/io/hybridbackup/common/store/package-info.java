@@ -1,0 +1,4 @@
+@NullMarked
+package io.hybridbackup.common.store;
+
+import org.jspecify.annotations.NullMarked;
