@@ -178,8 +178,7 @@ final class DatabasePartMaker implements PartMaker {
             postgres.toolEnvironment());
     PartObjects objects =
         new PartObjects(
-            runs.store(),
-            RunKeys.work(task.run(), task.attempt(), component(), work.epoch()));
+            runs.store(), RunKeys.work(task.run(), task.attempt(), component(), work.epoch()));
     try (ToolProcess process = tools.start(command)) {
       work.own(process);
       try {

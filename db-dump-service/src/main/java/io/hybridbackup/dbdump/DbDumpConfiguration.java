@@ -2,11 +2,8 @@ package io.hybridbackup.dbdump;
 
 import io.hybridbackup.common.archive.Compressor;
 import io.hybridbackup.common.job.Leases;
-import io.hybridbackup.common.job.PartJobs;
 import io.hybridbackup.common.job.Runs;
-import io.hybridbackup.common.job.Worker;
 import io.hybridbackup.common.messaging.EventPublisher;
-import io.hybridbackup.common.messaging.FactListener;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.runtime.RuntimeConfiguration;
 import io.hybridbackup.common.runtime.WorkerService;

@@ -8,6 +8,7 @@ public final class DbDumpService {
   private DbDumpService() {}
 
   public static void main(String[] arguments) {
-    ServiceProgram.run(DbDumpConfiguration.class, arguments, Secret.OBJECT_STORE, Secret.SOURCE_DATABASES);
+    ServiceProgram.run(
+        DbDumpConfiguration.class, arguments, Secret.OBJECT_STORE, Secret.SOURCE_DATABASES);
   }
 }

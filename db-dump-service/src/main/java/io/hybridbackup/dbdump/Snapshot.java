@@ -38,9 +38,7 @@ record Snapshot(String id, Instant takenAt, String lsn) {
               """)) {
         row.next();
         return new Snapshot(
-            row.getString(1),
-            row.getObject(2, OffsetDateTime.class).toInstant(),
-            row.getString(3));
+            row.getString(1), row.getObject(2, OffsetDateTime.class).toInstant(), row.getString(3));
       }
     } catch (SQLException e) {
       throw postgres.failure(e);

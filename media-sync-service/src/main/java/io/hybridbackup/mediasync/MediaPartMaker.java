@@ -28,6 +28,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
 
@@ -79,13 +80,7 @@ final class MediaPartMaker implements PartMaker {
       durations.put("media-prepare", since(begun));
 
       if (task.opened().started().components().contains(Component.DATABASE)) {
-        work.await(
-                () -> runs.decisions().find(RunKeys.snapshot(task.run(), task.attempt())),
-                settings.jobs().deadline())
-            .orElseThrow(
-                () ->
-                    ComponentFailure.passing(
-                        FailureCode.DEADLINE, "the database took no snapshot in time", null));
+        awaitSnapshot(task, work);
         begun = System.nanoTime();
         rsync.update(staging.tree(), work, reporter(task, work, "final-pass"));
         passes++;
@@ -152,8 +147,7 @@ final class MediaPartMaker implements PartMaker {
   private int prepare(Task task, Work work, Staging staging, Rsync rsync)
       throws ComponentFailure, IOException, InterruptedException {
     boolean announced =
-        work.insist(
-            () -> runs.decisions().isMade(RunKeys.prepared(task.run(), task.attempt())));
+        work.insist(() -> runs.decisions().isMade(RunKeys.prepared(task.run(), task.attempt())));
     if (announced) {
       if (!staging.isPreparedFor(task.run(), task.attempt())) {
         throw ComponentFailure.passing(
@@ -179,10 +173,20 @@ final class MediaPartMaker implements PartMaker {
                 clock.instant()));
     Told standing =
         work.insist(
-            () ->
-                runs.decisions().decide(RunKeys.prepared(task.run(), task.attempt()), prepared));
+            () -> runs.decisions().decide(RunKeys.prepared(task.run(), task.attempt()), prepared));
     work.insist(() -> publisher.publish(standing.announcement().envelope()));
     return passes;
+  }
+
+  private void awaitSnapshot(Task task, Work work) throws ComponentFailure, InterruptedException {
+    Optional<Told> snapshot =
+        work.await(
+            () -> runs.decisions().find(RunKeys.snapshot(task.run(), task.attempt())),
+            settings.jobs().deadline());
+    if (snapshot.isEmpty()) {
+      throw ComponentFailure.passing(
+          FailureCode.DEADLINE, "the database took no snapshot in time", null);
+    }
   }
 
   private ProgressReporter reporter(Task task, Work work, String phase) {

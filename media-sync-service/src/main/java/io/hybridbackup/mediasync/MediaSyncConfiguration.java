@@ -26,8 +26,7 @@ public class MediaSyncConfiguration {
       NativeTools tools,
       Compressor compressor,
       Clock clock) {
-    MediaPartMaker maker =
-        new MediaPartMaker(settings, runs, publisher, tools, compressor, clock);
+    MediaPartMaker maker = new MediaPartMaker(settings, runs, publisher, tools, compressor, clock);
     return WorkerService.ofParts("media-sync", settings, runs, leases, publisher, maker, clock);
   }
 }

@@ -1,7 +1,7 @@
 /**
- * Makes the media part of a backup. {@link io.hybridbackup.mediasync.MediaPartMaker} has rsync bring
- * the {@link io.hybridbackup.mediasync.Staging} folder up to date, before the database's snapshot
- * and after it, and packs it into the object store.
+ * Makes the media part of a backup. {@link io.hybridbackup.mediasync.MediaPartMaker} has rsync
+ * bring the {@link io.hybridbackup.mediasync.Staging} folder up to date, before the database's
+ * snapshot and after it, and packs it into the object store.
  */
 @NullMarked
 package io.hybridbackup.mediasync;

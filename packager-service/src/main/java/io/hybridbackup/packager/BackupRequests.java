@@ -123,15 +123,10 @@ final class BackupRequests implements RequestHandler {
   }
 
   private static Claim rejection(
-      RunId run,
-      Request.BackupRequested request,
-      FailureCode code,
-      String reason,
-      Instant now) {
+      RunId run, Request.BackupRequested request, FailureCode code, String reason, Instant now) {
     return new Claim(
         new Announcement(
-            new BackupRejected(
-                run, request.source(), ANSWER, code, reason, request.requestedBy()),
+            new BackupRejected(run, request.source(), ANSWER, code, reason, request.requestedBy()),
             now),
         now);
   }

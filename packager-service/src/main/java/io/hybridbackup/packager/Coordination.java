@@ -127,10 +127,7 @@ final class Coordination {
     if (failed.isPresent()) {
       var failure = failed.get().failure();
       voidAttempt(
-          run,
-          attempt,
-          new Voided(failure.code(), failure.message(), failure.retryable()),
-          work);
+          run, attempt, new Voided(failure.code(), failure.message(), failure.retryable()), work);
     } else if (parts.keySet().containsAll(accepted.components())) {
       compose(accepted, attempt, parts, work);
     } else {
@@ -153,14 +150,13 @@ final class Coordination {
       throws InterruptedException {
     RunId run = accepted.backupId();
     Duration left = Duration.between(clock.instant(), accepted.deadline());
-    Optional<Boolean> news =
+    Optional<Boolean> _ =
         work.await(
             () ->
                 decisions.isMade(RunKeys.outcome(run)) || delivered(accepted, attempt) > known
                     ? Optional.of(true)
                     : Optional.empty(),
             left);
-    assert news.isPresent() || isPastDeadline(accepted);
   }
 
   private long delivered(BackupAccepted accepted, int attempt) {
@@ -193,10 +189,9 @@ final class Coordination {
 
   /** A name that an earlier epoch of this attempt has reserved is as good as a free one. */
   private boolean reserve(ObjectKey name, byte[] owner, Work work) throws InterruptedException {
-    return work.insist(
-        () ->
-            runs.store().create(name, owner)
-                || runs.store().read(name).map(by -> Arrays.equals(by, owner)).orElse(false));
+    return work.insist(() ->
+        runs.store().create(name, owner)
+            || runs.store().read(name).map(by -> Arrays.equals(by, owner)).orElse(false));
   }
 
   private Optional<Outcome> afterVoid(
@@ -220,9 +215,7 @@ final class Coordination {
 
   private void voidAttempt(RunId run, int attempt, Voided voided, Work work)
       throws InterruptedException {
-    Verdict standing =
-        work.insist(() -> decisions.decide(RunKeys.verdict(run, attempt), (Verdict) voided));
-    assert standing != null;
+    Verdict _ = work.insist(() -> decisions.decide(RunKeys.verdict(run, attempt), voided));
   }
 
   private void compose(
@@ -230,14 +223,12 @@ final class Coordination {
       throws InterruptedException {
     RunId run = accepted.backupId();
     Plan plan = plan(accepted, attempt, parts, work);
-    ObjectKey key =
-        RunKeys.archive(plan.manifest().source(), plan.manifest().archiveName());
+    ObjectKey key = RunKeys.archive(plan.manifest().source(), plan.manifest().archiveName());
     try {
       StoredObject archive = work.insist(() -> composed(key, plan));
-      Verdict verdict =
+      Verdict _ =
           work.insist(
               () -> decisions.decide(RunKeys.verdict(run, attempt), new Composed(archive.etag())));
-      assert verdict != null;
     } catch (StoreException.Missing | StoreException.Changed e) {
       voidAttempt(
           run,
@@ -280,96 +271,92 @@ final class Coordination {
     Optional<String> version = applicationVersion.find(accepted.source(), warnings);
     Map<Component, Committed> committed = new EnumMap<>(Component.class);
     parts.forEach((component, part) -> committed.put(component, (Committed) part));
-    return work.insist(
-        () ->
-            decisions.decide(
-                RunKeys.plan(run, attempt),
-                Planner.plan(
-                    decisions.find(RunKeys.opened(run, attempt)).orElseThrow(),
-                    committed,
-                    decisions.find(RunKeys.prepared(run, attempt)),
-                    decisions.find(RunKeys.snapshot(run, attempt)),
-                    version.orElse(null),
-                    createdBy,
-                    warnings)));
+    return work.insist(() ->
+        decisions.decide(
+            RunKeys.plan(run, attempt),
+            Planner.plan(
+                decisions.find(RunKeys.opened(run, attempt)).orElseThrow(),
+                committed,
+                decisions.find(RunKeys.prepared(run, attempt)),
+                decisions.find(RunKeys.snapshot(run, attempt)),
+                version.orElse(null),
+                createdBy,
+                warnings)));
   }
 
   private Outcome complete(BackupAccepted accepted, Work work, int attempt)
       throws InterruptedException {
     RunId run = accepted.backupId();
-    return work.insist(
-        () -> {
-          Plan plan = decisions.find(RunKeys.plan(run, attempt)).orElseThrow();
-          Manifest manifest = plan.manifest();
-          Map<String, Duration> durations = new LinkedHashMap<>();
-          long reused = 0;
-          for (PartOutcome part : parts(accepted, attempt).values()) {
-            durations.putAll(((Committed) part).durations());
-            PartInventory inventory = ((Committed) part).inventory();
-            reused += inventory.reusedBytes();
-          }
-          Instant now = clock.instant();
-          durations.put("total", Duration.between(accepted.acceptedAt(), now));
-          var database = manifest.databasePart();
-          var storage = manifest.storagePart();
-          return decisions.decide(
-              RunKeys.outcome(run),
-              new Outcome(
-                  new Announcement(
-                      new BackupCompleted(
-                          run,
-                          accepted.source(),
-                          work.next(attempt),
-                          manifest.warnings().isEmpty()
-                              ? BackupOutcome.COMPLETE
-                              : BackupOutcome.COMPLETE_WITH_WARNINGS,
-                          manifest.archiveName(),
-                          RunKeys.archive(manifest.source(), manifest.archiveName()).value(),
-                          RunKeys.manifest(manifest.source(), manifest.archiveName()).value(),
-                          plan.bytes(),
-                          database == null ? null : database.bytes(),
-                          storage == null ? null : storage.bytes(),
-                          reused,
-                          plan.bytes() - reused,
-                          durations,
-                          manifest.warnings(),
-                          accepted.requestedBy()),
-                      now),
-                  attempt));
-        });
+    return work.insist(() -> {
+      Plan plan = decisions.find(RunKeys.plan(run, attempt)).orElseThrow();
+      Manifest manifest = plan.manifest();
+      Map<String, Duration> durations = new LinkedHashMap<>();
+      long reused = 0;
+      for (PartOutcome part : parts(accepted, attempt).values()) {
+        durations.putAll(((Committed) part).durations());
+        PartInventory inventory = ((Committed) part).inventory();
+        reused += inventory.reusedBytes();
+      }
+      Instant now = clock.instant();
+      durations.put("total", Duration.between(accepted.acceptedAt(), now));
+      var database = manifest.databasePart();
+      var storage = manifest.storagePart();
+      return decisions.decide(
+          RunKeys.outcome(run),
+          new Outcome(
+              new Announcement(
+                  new BackupCompleted(
+                      run,
+                      accepted.source(),
+                      work.next(attempt),
+                      manifest.warnings().isEmpty()
+                          ? BackupOutcome.COMPLETE
+                          : BackupOutcome.COMPLETE_WITH_WARNINGS,
+                      manifest.archiveName(),
+                      RunKeys.archive(manifest.source(), manifest.archiveName()).value(),
+                      RunKeys.manifest(manifest.source(), manifest.archiveName()).value(),
+                      plan.bytes(),
+                      database == null ? null : database.bytes(),
+                      storage == null ? null : storage.bytes(),
+                      reused,
+                      plan.bytes() - reused,
+                      durations,
+                      manifest.warnings(),
+                      accepted.requestedBy()),
+                  now),
+              attempt));
+    });
   }
 
   private Outcome fail(
       BackupAccepted accepted, Work work, int attempt, FailureCode code, String message)
       throws InterruptedException {
     RunId run = accepted.backupId();
-    return work.insist(
-        () -> {
-          Set<Component> missing = EnumSet.copyOf(accepted.components());
-          if (attempt > 0) {
-            parts(accepted, attempt)
-                .forEach(
-                    (component, part) -> {
-                      if (part instanceof Committed) {
-                        missing.remove(component);
-                      }
-                    });
-          }
-          return decisions.decide(
-              RunKeys.outcome(run),
-              new Outcome(
-                  new Announcement(
-                      new BackupFailed(
-                          run,
-                          accepted.source(),
-                          work.next(attempt),
-                          code,
-                          message,
-                          missing,
-                          accepted.requestedBy()),
-                      clock.instant()),
-                  0));
-        });
+    return work.insist(() -> {
+      Set<Component> missing = EnumSet.copyOf(accepted.components());
+      if (attempt > 0) {
+        parts(accepted, attempt)
+            .forEach((component, part) -> {
+              if (part instanceof Committed) {
+                missing.remove(component);
+              }
+            });
+      }
+      return decisions.decide(
+          RunKeys.outcome(run),
+          new Outcome(
+              new Announcement(
+                  new BackupFailed(
+                      run,
+                      accepted.source(),
+                      work.next(attempt),
+                      code,
+                      message,
+                      missing,
+                      accepted.requestedBy()),
+                  clock.instant()),
+              0));
+    });
   }
 
   private boolean isPastDeadline(BackupAccepted accepted) {

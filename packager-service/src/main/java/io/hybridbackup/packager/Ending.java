@@ -71,12 +71,11 @@ final class Ending {
   void carryOut(BackupAccepted accepted, Outcome outcome, Work work, RunStates states)
       throws InterruptedException {
     RunId run = accepted.backupId();
-    work.insist(
-        () -> {
-          writeManifest(run, outcome);
-          publishUnheard(accepted);
-          publisher.publish(outcome.announcement().envelope());
-        });
+    work.insist(() -> {
+      writeManifest(run, outcome);
+      publishUnheard(accepted);
+      publisher.publish(outcome.announcement().envelope());
+    });
     states.showEnd(outcome.announcement().fact());
     work.insist(() -> tidyUp(accepted, outcome));
   }
@@ -95,7 +94,7 @@ final class Ending {
             plan.manifest(),
             new ArchiveManifest.Archive(archive.name(), archive, plan.bytes(), plan.crc64nvme()));
     // An earlier epoch may have written it: then it wrote the same.
-    boolean unused = runs.store().create(RunKeys.manifest(source, name), manifest.toJson());
+    boolean _ = runs.store().create(RunKeys.manifest(source, name), manifest.toJson());
   }
 
   private void publishUnheard(BackupAccepted accepted) {
@@ -135,8 +134,7 @@ final class Ending {
         store.delete(RunKeys.archive(source, opened.get().started().archive()));
       }
     }
-    int aborted = store.abortUploads(RunKeys.work(run).value(), Duration.ZERO);
-    assert aborted >= 0;
+    int _ = store.abortUploads(RunKeys.work(run).value(), Duration.ZERO);
     for (StoredObject object : store.list(RunKeys.work(run).value())) {
       store.delete(object.key());
     }

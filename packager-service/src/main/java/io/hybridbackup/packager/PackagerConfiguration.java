@@ -23,6 +23,7 @@ public class PackagerConfiguration {
   private static final int CAPACITY = 256;
 
   private static final String GROUP = "hybrid-backup-packager";
+
   @Bean
   Ending ending(Runs runs, EventPublisher publisher) {
     return new Ending(runs, publisher);

@@ -72,8 +72,7 @@ final class Planner {
             allWarnings);
     ArchiveLayout.Composition composition =
         ArchiveLayout.compose(manifest.toJson(), opened.timestamp().toInstant(), inventories);
-    return new Plan(
-        manifest, composition.pieces(), composition.bytes(), composition.crc64nvme());
+    return new Plan(manifest, composition.pieces(), composition.bytes(), composition.crc64nvme());
   }
 
   private static @Nullable DatabasePart database(

@@ -28,8 +28,7 @@ import java.util.regex.Pattern;
  */
 final class DatabaseTarget {
   private static final Pattern CREATE =
-      Pattern.compile(
-          "^CREATE DATABASE .*? WITH (TEMPLATE = template0.*);$", Pattern.MULTILINE);
+      Pattern.compile("^CREATE DATABASE .*? WITH (TEMPLATE = template0.*);$", Pattern.MULTILINE);
   private static final String IN_USE = "55006";
   private static final String NO_SUCH_DATABASE = "3D000";
   private static final Duration PATIENCE = Duration.ofSeconds(10);
@@ -112,8 +111,7 @@ final class DatabaseTarget {
     boolean privileged;
     try (Connection connection = maintenance()) {
       create(connection, scratch, dump);
-      execute(
-          connection, "COMMENT ON DATABASE " + quoted(scratch) + " IS " + literal(mark(run)));
+      execute(connection, "COMMENT ON DATABASE " + quoted(scratch) + " IS " + literal(mark(run)));
       privileged = isSuperuser(connection);
     } catch (SQLException e) {
       throw postgres.failure(e);
@@ -341,8 +339,7 @@ final class DatabaseTarget {
   private static boolean isSuperuser(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet row =
-            statement.executeQuery(
-                "SELECT rolsuper FROM pg_roles WHERE rolname = current_user")) {
+            statement.executeQuery("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")) {
       return row.next() && row.getBoolean(1);
     }
   }

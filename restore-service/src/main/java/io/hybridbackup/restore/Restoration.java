@@ -46,8 +46,8 @@ import org.slf4j.LoggerFactory;
 
 /**
  * Carries out one restore. Everything is fetched, verified and made whole beside the targets first;
- * a failure up to there leaves them untouched. Then the files go in, and last the database takes its
- * name, which is one transaction. A later epoch repeats what an earlier one had not finished.
+ * a failure up to there leaves them untouched. Then the files go in, and last the database takes
+ * its name, which is one transaction. A later epoch repeats what an earlier one had not finished.
  */
 final class Restoration {
   private static final Logger LOG = LoggerFactory.getLogger(Restoration.class);
@@ -94,8 +94,7 @@ final class Restoration {
    * @return whether the targets are as they were before
    */
   boolean rollBack(RestoreStarted started, Work work) throws InterruptedException {
-    Optional<Before> before =
-        work.insist(() -> runs.decisions().find(before(started.restoreId())));
+    Optional<Before> before = work.insist(() -> runs.decisions().find(before(started.restoreId())));
     try {
       removeScratch(started);
       if (before.isEmpty()) {
@@ -209,25 +208,27 @@ final class Restoration {
   }
 
   private ArchiveReader open(SourceName source, RestoreStarted started, Work work)
-      throws IOException, InterruptedException {
+      throws ComponentFailure, IOException, InterruptedException {
     ObjectKey key = RunKeys.archive(source, started.archive());
     StoredObject object =
         work.insist(
             () -> runs.store().find(key).orElseThrow(() -> new StoreException.Missing(key)));
     ArchiveManifest beside =
         ArchiveManifest.parse(
-            work.insist(
-                () ->
-                    runs.store()
-                        .read(RunKeys.manifest(source, started.archive()))
-                        .orElseThrow(() -> new StoreException.Missing(key))));
+            work.insist(() ->
+                runs.store()
+                    .read(RunKeys.manifest(source, started.archive()))
+                    .orElseThrow(() -> new StoreException.Missing(key))));
     if (object.bytes() != beside.archive().bytes()) {
-      throw new ArchiveCorruptException(
+      throw ComponentFailure.permanent(
+          FailureCode.ARCHIVE_CORRUPT,
           key
               + " has "
               + object.bytes()
               + " bytes, its manifest says "
-              + beside.archive().bytes());
+              + beside.archive().bytes()
+              + "; use another archive",
+          null);
     }
     return ArchiveReader.open(runs.store(), object);
   }
@@ -247,16 +248,14 @@ final class Restoration {
     boolean databaseExisted = false;
     if (database.isPresent()) {
       DatabasePart part = manifest.databasePart();
-      databaseExisted =
-          database.get().requireEmpty(part == null ? "0" : part.serverVersion());
+      databaseExisted = database.get().requireEmpty(part == null ? "0" : part.serverVersion());
     }
     if (media.isPresent()) {
       media.get().requireEmpty();
       StoragePart part = manifest.storagePart();
       media.get().requireRoom(part == null ? 0 : part.bytes());
     }
-    Before mine =
-        new Before(databaseExisted, media.map(MediaTarget::exists).orElse(false));
+    Before mine = new Before(databaseExisted, media.map(MediaTarget::exists).orElse(false));
     Before standing = work.insist(() -> runs.decisions().decide(decision, mine));
     LOG.atInfo()
         .addKeyValue("run", started.restoreId())
@@ -266,8 +265,7 @@ final class Restoration {
   }
 
   private static Decision<Before> before(RunId run) {
-    return new Decision<>(
-        RunKeys.epochs(run, Component.RESTORE).resolve("before"), Before.class);
+    return new Decision<>(RunKeys.epochs(run, Component.RESTORE).resolve("before"), Before.class);
   }
 
   private Optional<DatabaseTarget> database(RestoreStarted started) throws ComponentFailure {

@@ -30,7 +30,9 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Finds the restores whose turn it is at their target, carries them out, and says what came of it. */
+/**
+ * Finds the restores whose turn it is at their target, carries them out, and says what came of it.
+ */
 final class RestoreJobs implements Job.Source {
   private static final Logger LOG = LoggerFactory.getLogger(RestoreJobs.class);
 
@@ -103,8 +105,7 @@ final class RestoreJobs implements Job.Source {
 
     @Override
     public void perform(Work work) throws InterruptedException {
-      Optional<Outcome> decided =
-          work.insist(() -> runs.decisions().find(RunKeys.outcome(run())));
+      Optional<Outcome> decided = work.insist(() -> runs.decisions().find(RunKeys.outcome(run())));
       Outcome outcome;
       if (decided.isPresent()) {
         outcome = decided.get();
@@ -183,11 +184,7 @@ final class RestoreJobs implements Job.Source {
     }
 
     private void publishState(
-        Work work,
-        long revision,
-        Phase phase,
-        @Nullable FailureCode code,
-        @Nullable String message)
+        Work work, long revision, Phase phase, @Nullable FailureCode code, @Nullable String message)
         throws InterruptedException {
       Instant acceptedAt = claim.answer().at();
       RestoreState state =

@@ -168,15 +168,10 @@ final class RestoreRequests implements RequestHandler {
 
   private ArchiveName archive(SourceName source, RestoreRequested request) throws Refusal {
     if (request.archive().equals(LATEST)) {
-      return runs
-          .archives(source)
-          .reversed()
-          .stream()
+      return runs.archives(source).reversed().stream()
           .findFirst()
-          .orElseThrow(
-              () ->
-                  new Refusal(
-                      FailureCode.ARCHIVE_MISSING, "there is no backup of source " + source));
+          .orElseThrow(() ->
+              new Refusal(FailureCode.ARCHIVE_MISSING, "there is no backup of source " + source));
     }
     try {
       return ArchiveName.parse(request.archive());
@@ -192,15 +187,14 @@ final class RestoreRequests implements RequestHandler {
     byte[] json =
         runs.store()
             .read(RunKeys.manifest(source, archive))
-            .orElseThrow(
-                () ->
-                    new Refusal(
-                        FailureCode.ARCHIVE_MISSING,
-                        "there is no archive "
-                            + archive
-                            + " of source "
-                            + source
-                            + "; 'hybrid-backup list' shows what there is"));
+            .orElseThrow(() ->
+                new Refusal(
+                    FailureCode.ARCHIVE_MISSING,
+                    "there is no archive "
+                        + archive
+                        + " of source "
+                        + source
+                        + "; 'hybrid-backup list' shows what there is"));
     return ArchiveManifest.parse(json);
   }
 

@@ -35,7 +35,7 @@ public final class Decisions {
       return proposal;
     }
     return find(decision)
-        .orElseThrow(
-            () -> new IllegalStateException("the decision " + decision.key() + " has been deleted"));
+        .orElseThrow(() ->
+            new IllegalStateException("the decision " + decision.key() + " has been deleted"));
   }
 }

@@ -15,7 +15,9 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** Finds the attempts that wait for a component's part, has it made, and records what came of it. */
+/**
+ * Finds the attempts that wait for a component's part, has it made, and records what came of it.
+ */
 public final class PartJobs implements Job.Source {
   private static final Logger LOG = LoggerFactory.getLogger(PartJobs.class);
 

@@ -17,8 +17,8 @@ public interface PartMaker {
   /**
    * Makes the part for an attempt and leaves it in the store, below {@link RunKeys#work}.
    *
-   * @throws ComponentFailure if it cannot be made; nothing else is thrown on purpose but what {@link
-   *     Work} throws
+   * @throws ComponentFailure if it cannot be made; nothing else is thrown on purpose but what
+   *     {@link Work} throws
    */
   Made make(Task task, Work work) throws ComponentFailure, StoppedException, InterruptedException;
 

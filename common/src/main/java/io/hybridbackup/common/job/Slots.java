@@ -8,9 +8,9 @@ import java.util.Optional;
 import java.util.function.Predicate;
 
 /**
- * One run of a source (or target) at a time. The newest of the slots in a folder names the run whose
- * turn it is; the next slot is created only once that run has ended. Slots are write-once and are
- * kept as long as the runs, so that a slow creator never fills a gap.
+ * One run of a source (or target) at a time. The newest of the slots in a folder names the run
+ * whose turn it is; the next slot is created only once that run has ended. Slots are write-once and
+ * are kept as long as the runs, so that a slow creator never fills a gap.
  */
 public final class Slots {
   private final Runs runs;
@@ -54,8 +54,7 @@ public final class Slots {
   }
 
   private static Decision<Slot> slot(ObjectKey folder, int number) {
-    return new Decision<>(
-        folder.resolve(String.format(Locale.ROOT, "%06d", number)), Slot.class);
+    return new Decision<>(folder.resolve(String.format(Locale.ROOT, "%06d", number)), Slot.class);
   }
 
   record Slot(RunId run) {}

@@ -132,11 +132,10 @@ public final class Work {
 
   /** As {@link #insist(Supplier)}, for what gives nothing back. */
   public void insist(Runnable call) throws StoppedException, InterruptedException {
-    insist(
-        () -> {
-          call.run();
-          return true;
-        });
+    insist(() -> {
+      call.run();
+      return true;
+    });
   }
 
   void signal() {

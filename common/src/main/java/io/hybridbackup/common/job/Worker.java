@@ -192,9 +192,7 @@ public final class Worker implements AutoCloseable {
     Lease lease = taken.get();
     Work work = new Work(job.run(), job.component(), lease.epoch());
     Thread runner =
-        Thread.ofVirtual()
-            .name(name + " " + job.run())
-            .unstarted(() -> perform(job, work, lease));
+        Thread.ofVirtual().name(name + " " + job.run()).unstarted(() -> perform(job, work, lease));
     running.put(job.epochs(), new Running(job, work, runner));
     runner.start();
   }

@@ -25,7 +25,8 @@ public final class NativeTools implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(NativeTools.class);
 
   private final ExecutorService starter =
-      Executors.newSingleThreadExecutor(Thread.ofPlatform().name("tool-starter").daemon().factory());
+      Executors.newSingleThreadExecutor(
+          Thread.ofPlatform().name("tool-starter").daemon().factory());
   private final Optional<String> setpriv = find("setpriv");
 
   public NativeTools() {
@@ -44,19 +45,17 @@ public final class NativeTools implements AutoCloseable {
   public ToolProcess start(ToolCommand command) throws ToolException, InterruptedException {
     String program =
         find(command.program())
-            .orElseThrow(
-                () ->
-                    new ToolException(
-                        command.program(),
-                        ToolException.NOT_STARTED,
-                        "it is not installed or not in PATH"));
+            .orElseThrow(() ->
+                new ToolException(
+                    command.program(),
+                    ToolException.NOT_STARTED,
+                    "it is not installed or not in PATH"));
     List<String> line = new ArrayList<>();
     setpriv.ifPresent(path -> line.addAll(List.of(path, "--pdeathsig", "KILL", "--")));
     line.add(program);
     line.addAll(command.arguments());
     ProcessBuilder builder =
-        new ProcessBuilder(line)
-            .redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")));
+        new ProcessBuilder(line).redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")));
     Map<String, String> environment = builder.environment();
     environment.put("LC_ALL", "C.UTF-8");
     environment.putAll(command.environment());

@@ -1,4 +1,7 @@
-/** Running native programs (pg_dump, pg_restore, rsync): started so that they die with this process, watched to the end, their exit code and errors reported. */
+/**
+ * Running native programs (pg_dump, pg_restore, rsync): started so that they die with this process,
+ * watched to the end, their exit code and errors reported.
+ */
 @NullMarked
 package io.hybridbackup.common.process;
 

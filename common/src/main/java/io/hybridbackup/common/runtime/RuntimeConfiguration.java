@@ -8,13 +8,14 @@ import io.hybridbackup.common.messaging.TopicProvisioner;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectStore;
-import io.hybridbackup.common.store.ObjectStores;
 import java.time.Clock;
 import java.time.Duration;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 
-/** Wires what the services share; imported by each of them, made once where several run together. */
+/**
+ * Wires what the services share; imported by each of them, made once where several run together.
+ */
 @Configuration(proxyBeanMethods = false)
 public class RuntimeConfiguration {
   /** What manifests say that they were created by. */
