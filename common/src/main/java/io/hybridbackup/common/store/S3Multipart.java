@@ -25,6 +25,7 @@ final class S3Multipart {
   private final S3Bucket bucket;
   private final ObjectKey key;
   private final String nonce = UUID.randomUUID().toString();
+  private final boolean fullObjectChecksum;
   private final String id;
 
   /**
@@ -33,6 +34,7 @@ final class S3Multipart {
   S3Multipart(S3Bucket bucket, ObjectKey key, boolean fullObjectChecksum) {
     this.bucket = bucket;
     this.key = key;
+    this.fullObjectChecksum = fullObjectChecksum;
     CreateMultipartUploadRequest.Builder create =
         CreateMultipartUploadRequest.builder()
             .bucket(bucket.name())
@@ -141,6 +143,7 @@ final class S3Multipart {
                     .key(bucket.path(key))
                     .uploadId(id)
                     .ifNoneMatch("*")
+                    .checksumType(fullObjectChecksum ? ChecksumType.FULL_OBJECT : null)
                     .multipartUpload(upload -> upload.parts(parts)));
         return bucket
             .find(key, nonce)

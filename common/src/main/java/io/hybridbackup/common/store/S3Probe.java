@@ -6,7 +6,6 @@ import java.util.Arrays;
 import java.util.List;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.services.s3.model.ChecksumMode;
-import software.amazon.awssdk.services.s3.model.ChecksumType;
 import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
 
 /** Finds out what a store that says it speaks S3 does of it. */
@@ -81,8 +80,7 @@ final class S3Probe {
                       .bucket(bucket.name())
                       .key(bucket.path(copy))
                       .checksumMode(ChecksumMode.ENABLED));
-      return CHECKED_CRC64NVME.equals(head.checksumCRC64NVME())
-          && head.checksumType() == ChecksumType.FULL_OBJECT;
+      return CHECKED_CRC64NVME.equals(head.checksumCRC64NVME());
     } catch (SdkException e) {
       throw bucket.failure("look at " + copy, e);
     }

@@ -11,6 +11,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.stream.Stream;
+import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -109,6 +110,41 @@ class FilesystemObjectStoreTest extends ObjectStoreContract {
         .isInstanceOf(StoreException.Refused.class);
     assertThatThrownBy(() -> store().create(new ObjectKey("a/b/c"), bytes("x")))
         .isInstanceOf(StoreException.Refused.class);
+  }
+
+  @Test
+  void shouldSayWhichFilesystemIsFull() throws Exception {
+    // given
+    Path small = Files.createDirectory(temporary.resolve("small"));
+    Assumptions.assumeTrue(
+        run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small.toString()),
+        "only root can make a small filesystem to fill");
+    try (ObjectStore full = new FilesystemObjectStore(small)) {
+      ObjectKey key = new ObjectKey("work/abc/part");
+
+      // when
+      assertThatThrownBy(
+              () -> {
+                try (Upload upload = full.upload(key)) {
+                  upload.write(randomBytes(2 << 20));
+                  upload.complete();
+                }
+              })
+
+          // then
+          .isInstanceOf(StoreException.Refused.class)
+          .hasMessageContainingAll(small.toString(), "is full", "make room");
+      assertThat(full.find(key)).isEmpty();
+      assertThat(full.create(key, randomBytes(900_000))).isTrue();
+      assertThatThrownBy(() -> full.create(new ObjectKey("work/abc/another"), randomBytes(200_000)))
+          .isInstanceOf(StoreException.Refused.class);
+    } finally {
+      run("umount", small.toString());
+    }
+  }
+
+  private static boolean run(String... command) throws IOException, InterruptedException {
+    return new ProcessBuilder(command).inheritIO().start().waitFor() == 0;
   }
 
   private Stream<Path> files() throws IOException {

@@ -13,10 +13,12 @@ import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
+import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -500,6 +502,35 @@ abstract class ObjectStoreContract {
       assertThat(store.find(key)).isEmpty();
       assertNothingLeftBehind();
     }
+  }
+
+  @Test
+  void shouldNeverMixTheContentsOfASourceThatIsOverwrittenMeanwhile() throws Exception {
+    for (int round = 0; round < 5; round++) {
+      // given
+      byte[] before = new byte[6 * MIB];
+      byte[] after = new byte[6 * MIB];
+      Arrays.fill(after, (byte) 1);
+      StoredObject source = upload("work/source-" + round, before);
+      List<Piece> pieces = Collections.nCopies(4, all(source));
+      ObjectKey key = ObjectKey.of("backups", "archive-" + round);
+
+      // when
+      try (ExecutorService thread = Executors.newSingleThreadExecutor()) {
+        Future<StoredObject> composing = thread.submit(() -> store.compose(key, pieces));
+        store.overwrite(source.key(), after);
+
+        // then
+        try {
+          composing.get();
+          assertThat(Arrays.equals(read(key), new byte[24 * MIB])).isTrue();
+        } catch (ExecutionException e) {
+          assertThat(e).hasCauseInstanceOf(StoreException.Changed.class);
+          assertThat(store.find(key)).isEmpty();
+        }
+      }
+    }
+    assertNothingLeftBehind();
   }
 
   @Test

@@ -1,0 +1,86 @@
+package io.hybridbackup.common.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import com.adobe.testing.s3mock.S3MockApplication;
+import io.hybridbackup.common.settings.Settings;
+import java.net.URI;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.Map;
+import org.apache.catalina.connector.Connector;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.springframework.beans.factory.config.BeanPostProcessor;
+import org.springframework.boot.Banner;
+import org.springframework.boot.builder.SpringApplicationBuilder;
+import org.springframework.context.ConfigurableApplicationContext;
+
+/** S3Mock understands conditional writes, but looks first and writes afterwards. */
+class S3ProbeIT {
+  @TempDir private static Path directory;
+  private static ConfigurableApplicationContext server;
+
+  @BeforeAll
+  static void startServer() {
+    server =
+        new SpringApplicationBuilder(S3MockApplication.class, LoopbackOnly.class)
+            .bannerMode(Banner.Mode.OFF)
+            .properties(
+                Map.of(
+                    "server.address",
+                    "127.0.0.1",
+                    "server.port",
+                    0,
+                    "server.ssl.enabled",
+                    false,
+                    "http.port",
+                    0,
+                    "logging.level.root",
+                    "WARN",
+                    "com.adobe.testing.s3mock.store.root",
+                    directory.resolve("o").toString(),
+                    "com.adobe.testing.s3mock.store.initial-buckets",
+                    "backups"))
+            .run();
+  }
+
+  @AfterAll
+  static void stopServer() {
+    server.close();
+  }
+
+  @Test
+  void shouldSeeThroughAStoreThatOnlyPretendsToCreateConditionally() throws Exception {
+    // given
+    Path secret = Files.writeString(directory.resolve("secret-key"), "secret\n");
+    URI endpoint =
+        URI.create("http://127.0.0.1:" + server.getEnvironment().getProperty("local.server.port"));
+    try (ObjectStore store =
+        ObjectStores.open(
+            new Settings.S3Store("backups", "", endpoint, "eu-central-1", true, "key", secret))) {
+
+      // when
+      StoreCapabilities capabilities = store.probe();
+
+      // then
+      assertThat(capabilities).isEqualTo(new StoreCapabilities(false, true, true));
+      assertThat(store.list("probe")).isEmpty();
+      assertThat(store.abortUploads("probe", Duration.ZERO)).isZero();
+    }
+  }
+
+  /** S3Mock's second port would listen on every interface. */
+  static final class LoopbackOnly implements BeanPostProcessor {
+    @Override
+    public Object postProcessAfterInitialization(Object bean, String name) {
+      if (bean instanceof Connector connector) {
+        connector.setProperty("address", "127.0.0.1");
+      }
+      return bean;
+    }
+  }
+}
