@@ -11,9 +11,14 @@ public final class KafkaTestServer implements AutoCloseable {
     this.broker = broker;
   }
 
-  /** Starts a broker without topics. The caller closes it. */
+  /** Starts a broker without topics on a free port. The caller closes it. */
   public static KafkaTestServer start() {
-    EmbeddedKafkaKraftBroker broker = new EmbeddedKafkaKraftBroker(1, 1);
+    return start(0);
+  }
+
+  /** Starts a broker without topics on that port. The caller closes it. */
+  public static KafkaTestServer start(int port) {
+    EmbeddedKafkaKraftBroker broker = new EmbeddedKafkaKraftBroker(1, 1).kafkaPorts(port);
     broker.brokerProperty("auto.create.topics.enable", "false");
     broker.brokerProperty("group.initial.rebalance.delay.ms", "0");
     broker.brokerProperty("offsets.topic.num.partitions", "1");
