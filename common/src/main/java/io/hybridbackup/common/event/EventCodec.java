@@ -154,7 +154,8 @@ public final class EventCodec {
     try {
       return TREES.readValue(value);
     } catch (JacksonException e) {
-      throw new UnreadableEventException("the value is not JSON: " + e.getOriginalMessage(), e);
+      throw new UnreadableEventException(
+          "the value is not readable JSON: " + e.getOriginalMessage(), e);
     }
   }
 

@@ -60,7 +60,11 @@ public sealed interface Fact extends Event {
       Instant acceptedAt,
       Instant deadline,
       @Nullable String requestedBy)
-      implements BackupFact {}
+      implements BackupFact {
+    public BackupAccepted {
+      components = Ordered.components(components);
+    }
+  }
 
   /** The request will not be carried out. */
   record BackupRejected(
@@ -79,7 +83,11 @@ public sealed interface Fact extends Event {
    */
   record BackupStarted(
       RunId backupId, String source, Origin origin, ArchiveName archive, Set<Component> components)
-      implements BackupFact {}
+      implements BackupFact {
+    public BackupStarted {
+      components = Ordered.components(components);
+    }
+  }
 
   /** Media is staged but for what changes from now on; the database may take its snapshot. */
   record MediaPrepared(RunId backupId, String source, Origin origin) implements BackupFact {}
@@ -171,7 +179,12 @@ public sealed interface Fact extends Event {
           Map<String, Duration> durations,
       List<String> warnings,
       @Nullable String requestedBy)
-      implements BackupFact, TerminalFact {}
+      implements BackupFact, TerminalFact {
+    public BackupCompleted {
+      durations = Ordered.phases(durations);
+      warnings = List.copyOf(warnings);
+    }
+  }
 
   /**
    * @param missing the components that had not delivered
@@ -184,7 +197,11 @@ public sealed interface Fact extends Event {
       String message,
       Set<Component> missing,
       @Nullable String requestedBy)
-      implements BackupFact, TerminalFact {}
+      implements BackupFact, TerminalFact {
+    public BackupFailed {
+      missing = Ordered.components(missing);
+    }
+  }
 
   record BackupCancelled(
       RunId backupId,
@@ -220,7 +237,11 @@ public sealed interface Fact extends Event {
       ArchiveName archive,
       Set<Component> components,
       @Nullable String requestedBy)
-      implements RestoreFact {}
+      implements RestoreFact {
+    public RestoreStarted {
+      components = Ordered.components(components);
+    }
+  }
 
   /** At most one a second. */
   record RestoreProgressed(
@@ -251,7 +272,13 @@ public sealed interface Fact extends Event {
           Map<String, Duration> durations,
       List<String> warnings,
       @Nullable String requestedBy)
-      implements RestoreFact, TerminalFact {}
+      implements RestoreFact, TerminalFact {
+    public RestoreCompleted {
+      components = Ordered.components(components);
+      durations = Ordered.phases(durations);
+      warnings = List.copyOf(warnings);
+    }
+  }
 
   /**
    * @param rolledBack whether the target is as it was before

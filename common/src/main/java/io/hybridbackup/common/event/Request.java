@@ -20,7 +20,7 @@ public sealed interface Request extends Event {
       String source, @Nullable Set<Component> components, @Nullable String requestedBy)
       implements Request {
     public BackupRequested {
-      Request.requireParts(components);
+      components = Request.parts(components);
     }
   }
 
@@ -47,14 +47,18 @@ public sealed interface Request extends Event {
       @Nullable String requestedBy)
       implements Request {
     public RestoreRequested {
-      Request.requireParts(components);
+      components = Request.parts(components);
     }
   }
 
-  private static void requireParts(@Nullable Set<Component> components) {
-    if (components != null && !Component.parts().containsAll(components)) {
+  private static @Nullable Set<Component> parts(@Nullable Set<Component> components) {
+    if (components == null) {
+      return null;
+    }
+    if (!Component.parts().containsAll(components)) {
       throw new IllegalArgumentException(
           components + " are not parts of an archive; use \"database\" and \"media\"");
     }
+    return Ordered.components(components);
   }
 }

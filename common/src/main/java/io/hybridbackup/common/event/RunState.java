@@ -43,6 +43,10 @@ public sealed interface RunState extends Event {
       Instant changedAt,
       @Nullable String requestedBy)
       implements RunState {
+    public BackupState {
+      components = Ordered.byComponent(components);
+    }
+
     @Override
     public RunId run() {
       return backupId;

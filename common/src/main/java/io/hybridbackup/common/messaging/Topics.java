@@ -41,10 +41,10 @@ public final class Topics {
   /** Where an event is published. */
   public static Topic of(Event event) {
     return switch (event) {
-      case Request.RestoreRequested request -> RESTORE_REQUESTS;
-      case Request request -> BACKUP_REQUESTS;
-      case Fact fact -> BACKUP_EVENTS;
-      case RunState state -> BACKUP_STATE;
+      case Request.RestoreRequested _ -> RESTORE_REQUESTS;
+      case Request _ -> BACKUP_REQUESTS;
+      case Fact _ -> BACKUP_EVENTS;
+      case RunState _ -> BACKUP_STATE;
     };
   }
 

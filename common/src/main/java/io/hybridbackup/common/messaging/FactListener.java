@@ -1,0 +1,194 @@
+package io.hybridbackup.common.messaging;
+
+import io.hybridbackup.common.event.Envelope;
+import io.hybridbackup.common.event.EventCodec;
+import io.hybridbackup.common.event.UnreadableEventException;
+import io.hybridbackup.common.settings.Settings;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.HashSet;
+import java.util.List;
+import java.util.Set;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
+import org.apache.kafka.clients.consumer.Consumer;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.KafkaConsumer;
+import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.InterruptException;
+import org.apache.kafka.common.errors.WakeupException;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.context.SmartLifecycle;
+
+/**
+ * Hears every fact from now on. Each instance hears all of them: it is in no group and remembers no
+ * offsets, for facts only wake people up and the truth is in the records. A broker that goes away
+ * and comes back is waited for.
+ */
+public final class FactListener implements SmartLifecycle {
+  private static final Logger log = LoggerFactory.getLogger(FactListener.class);
+  private static final Duration POLL = Duration.ofSeconds(1);
+  private static final Duration NEW_PARTITIONS = Duration.ofSeconds(30);
+  private static final Duration RETRY = Duration.ofSeconds(1);
+  private static final Duration STOP = Duration.ofSeconds(5);
+
+  private final Settings.Kafka kafka;
+  private final java.util.function.Consumer<Envelope> heard;
+  private @Nullable Session session;
+
+  /**
+   * @param heard is called for one fact after the other; what it throws is logged
+   */
+  public FactListener(Settings.Kafka kafka, java.util.function.Consumer<Envelope> heard) {
+    this.kafka = kafka;
+    this.heard = heard;
+  }
+
+  @Override
+  public synchronized void start() {
+    if (session == null) {
+      session = new Session();
+      session.thread.start();
+    }
+  }
+
+  @Override
+  public synchronized void stop() {
+    if (session != null) {
+      session.stop();
+      session = null;
+    }
+  }
+
+  @Override
+  public synchronized boolean isRunning() {
+    return session != null;
+  }
+
+  /**
+   * Waits until every fact that is published from now on will be heard.
+   *
+   * @return false if the time ran out, or the listener is not running
+   */
+  public boolean awaitReady(Duration time) throws InterruptedException {
+    Session current;
+    synchronized (this) {
+      current = session;
+    }
+    return current != null && current.ready.await(time.toMillis(), TimeUnit.MILLISECONDS);
+  }
+
+  /** From one start to the next stop. */
+  private final class Session {
+    private final CountDownLatch ready = new CountDownLatch(1);
+    private final CountDownLatch stopped = new CountDownLatch(1);
+    private final Thread thread =
+        Thread.ofPlatform().name("fact-listener").daemon().unstarted(this::run);
+    private volatile @Nullable Consumer<byte[], byte[]> consumer;
+    private final Set<TopicPartition> partitions = new HashSet<>();
+    private long partitionsSeen;
+
+    void stop() {
+      stopped.countDown();
+      Consumer<byte[], byte[]> current = consumer;
+      if (current != null) {
+        current.wakeup();
+      }
+      try {
+        thread.join(STOP);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+
+    private void run() {
+      while (!isStopped()) {
+        try (Consumer<byte[], byte[]> current =
+            new KafkaConsumer<>(KafkaClients.loneConsumer(kafka))) {
+          consumer = current;
+          listen(current);
+        } catch (KafkaException e) {
+          log.atWarn()
+              .addKeyValue("reason", e.getMessage())
+              .log("Kafka cannot be listened to; trying again");
+          pause();
+        }
+      }
+    }
+
+    private void listen(Consumer<byte[], byte[]> current) {
+      partitions.clear();
+      while (!isStopped()) {
+        try {
+          takePartitions(current);
+          current.poll(POLL).forEach(this::hear);
+        } catch (WakeupException | InterruptException e) {
+          return;
+        } catch (KafkaException e) {
+          log.atWarn()
+              .addKeyValue("reason", e.getMessage())
+              .log("No facts are heard at the moment; trying again");
+          pause();
+        }
+      }
+    }
+
+    private void takePartitions(Consumer<byte[], byte[]> current) {
+      if (!partitions.isEmpty() && System.nanoTime() - partitionsSeen < NEW_PARTITIONS.toNanos()) {
+        return;
+      }
+      List<TopicPartition> added = new ArrayList<>();
+      current.partitionsFor(Topics.BACKUP_EVENTS.name()).stream()
+          .map(found -> new TopicPartition(found.topic(), found.partition()))
+          .filter(found -> !partitions.contains(found))
+          .forEach(added::add);
+      partitionsSeen = System.nanoTime();
+      if (added.isEmpty()) {
+        if (partitions.isEmpty()) {
+          pause();
+        }
+        return;
+      }
+      boolean first = partitions.isEmpty();
+      partitions.addAll(added);
+      current.assign(partitions);
+      if (first) {
+        current.seekToEnd(added);
+      } else {
+        current.seekToBeginning(added);
+      }
+      // A seek takes place at the next poll; asking for the position makes it happen now.
+      added.forEach(current::position);
+      ready.countDown();
+    }
+
+    private void hear(ConsumerRecord<byte[], byte[]> record) {
+      try {
+        heard.accept(EventCodec.read(record.value(), record.headers()));
+      } catch (UnreadableEventException e) {
+        log.atWarn()
+            .addKeyValue(
+                "record", record.topic() + "-" + record.partition() + "@" + record.offset())
+            .addKeyValue("reason", e.getMessage())
+            .log("A record that is no event is passed over");
+      } catch (RuntimeException e) {
+        log.atError().setCause(e).log("A fact was heard but could not be dealt with");
+      }
+    }
+
+    private boolean isStopped() {
+      return stopped.getCount() == 0;
+    }
+
+    private void pause() {
+      try {
+        boolean _ = stopped.await(RETRY.toMillis(), TimeUnit.MILLISECONDS);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+      }
+    }
+  }
+}

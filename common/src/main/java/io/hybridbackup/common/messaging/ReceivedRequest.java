@@ -1,0 +1,21 @@
+package io.hybridbackup.common.messaging;
+
+import io.hybridbackup.common.event.Envelope;
+import io.hybridbackup.common.event.Request;
+import io.hybridbackup.common.identity.RunId;
+import java.time.Instant;
+
+/**
+ * A request as it came out of its topic.
+ *
+ * @param run that it starts; the same at every delivery
+ * @param recordTime when it was published, by the record's own timestamp
+ */
+public record ReceivedRequest(
+    Envelope envelope,
+    Request request,
+    RunId run,
+    String topic,
+    int partition,
+    long offset,
+    Instant recordTime) {}

@@ -1,0 +1,196 @@
+package io.hybridbackup.common.messaging;
+
+import io.hybridbackup.common.event.Envelope;
+import io.hybridbackup.common.event.EventCodec;
+import io.hybridbackup.common.event.Request;
+import io.hybridbackup.common.event.UnreadableEventException;
+import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.store.StoreException;
+import io.micrometer.observation.ObservationRegistry;
+import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
+import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RetriableException;
+import org.apache.kafka.common.header.Headers;
+import org.apache.kafka.common.header.internals.RecordHeaders;
+import org.apache.kafka.common.serialization.ByteArraySerializer;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import org.springframework.context.SmartLifecycle;
+import org.springframework.kafka.core.DefaultKafkaConsumerFactory;
+import org.springframework.kafka.core.DefaultKafkaProducerFactory;
+import org.springframework.kafka.core.KafkaTemplate;
+import org.springframework.kafka.listener.ConcurrentMessageListenerContainer;
+import org.springframework.kafka.listener.ContainerProperties;
+import org.springframework.kafka.listener.DeadLetterPublishingRecoverer;
+import org.springframework.kafka.listener.DefaultErrorHandler;
+import org.springframework.kafka.listener.ListenerExecutionFailedException;
+import org.springframework.kafka.listener.MessageListener;
+import org.springframework.util.backoff.ExponentialBackOff;
+import org.springframework.util.backoff.FixedBackOff;
+
+/**
+ * Hears one topic of requests as a member of a consumer group.
+ *
+ * <p>Each request goes to the handler and is acknowledged when that returns. What cannot be read,
+ * does not belong in the topic, or fails for good goes to the topic's dead letters at once, with
+ * the same key and value and the reason in {@link #REASON_HEADER}; then the next one has its turn.
+ * While the handler says that a retry may help, the request is tried again, for ever, every ten
+ * seconds in the end, and later ones of its partition wait.
+ */
+public final class RequestListener implements SmartLifecycle {
+  /** Why a record is a dead letter, for people. */
+  public static final String REASON_HEADER = "hybrid-backup-reason";
+
+  private static final Logger log = LoggerFactory.getLogger(RequestListener.class);
+  private static final Duration FIRST_RETRY = Duration.ofMillis(200);
+  private static final Duration LAST_RETRY = Duration.ofSeconds(10);
+  private static final Duration SEND = Duration.ofSeconds(10);
+
+  private final Topic topic;
+  private final RequestHandler handler;
+  private final DefaultKafkaProducerFactory<byte[], byte[]> deadLetters;
+  private final ConcurrentMessageListenerContainer<byte[], byte[]> container;
+
+  /**
+   * @param topic one of the two topics of requests
+   * @param group whose members share the topic
+   * @param concurrency how many requests may be handled at the same time
+   */
+  public RequestListener(
+      Settings.Kafka kafka,
+      Topic topic,
+      String group,
+      int concurrency,
+      ObservationRegistry observations,
+      RequestHandler handler) {
+    this.topic = topic;
+    this.handler = handler;
+    deadLetters =
+        new DefaultKafkaProducerFactory<>(
+            KafkaClients.producer(kafka, SEND),
+            new ByteArraySerializer(),
+            new ByteArraySerializer());
+    ContainerProperties properties = new ContainerProperties(topic.name());
+    properties.setMessageListener((MessageListener<byte[], byte[]>) this::onRecord);
+    properties.setAckMode(ContainerProperties.AckMode.RECORD);
+    properties.setStopImmediate(true);
+    properties.setObservationEnabled(true);
+    properties.setObservationRegistry(observations);
+    // Without it the listener would stop for good at the first refusal of its credentials.
+    properties.setAuthExceptionRetryInterval(LAST_RETRY);
+    container =
+        new ConcurrentMessageListenerContainer<>(
+            new DefaultKafkaConsumerFactory<>(KafkaClients.groupConsumer(kafka, group)),
+            properties);
+    container.setBeanName(group + "-" + topic);
+    container.setConcurrency(concurrency);
+    container.setCommonErrorHandler(errorHandler());
+  }
+
+  @Override
+  public void start() {
+    container.start();
+  }
+
+  @Override
+  public void stop() {
+    container.stop();
+    deadLetters.reset();
+  }
+
+  @Override
+  public boolean isRunning() {
+    return container.isRunning();
+  }
+
+  private void onRecord(ConsumerRecord<byte[], byte[]> record) {
+    Envelope envelope = EventCodec.read(record.value(), record.headers());
+    if (!(envelope.data() instanceof Request request)
+        || !Topics.of(envelope.data()).equals(topic)) {
+      throw new UnreadableEventException(
+          envelope.type()
+              + " does not belong in "
+              + topic
+              + " but in "
+              + Topics.of(envelope.data()));
+    }
+    handler.handle(
+        new ReceivedRequest(
+            envelope,
+            request,
+            envelope.runOfRequest(record.topic(), record.partition(), record.offset()),
+            record.topic(),
+            record.partition(),
+            record.offset(),
+            Instant.ofEpochMilli(record.timestamp())));
+  }
+
+  private DefaultErrorHandler errorHandler() {
+    DeadLetterPublishingRecoverer recoverer =
+        new DeadLetterPublishingRecoverer(
+            new KafkaTemplate<>(deadLetters),
+            (record, _) -> new TopicPartition(topic.deadLetters().name(), record.partition()));
+    recoverer.setHeadersFunction(RequestListener::reasonHeader);
+    recoverer.setLogRecoveryRecord(false);
+    DefaultErrorHandler errors = new DefaultErrorHandler(recoverer);
+    errors.setClassifications(Map.of(), true);
+    errors.setBackOffFunction(
+        (_, failure) -> retryHelps(failure) ? forEver() : new FixedBackOff(0, 0));
+    errors.setRetryListeners((record, failure, attempt) -> {
+      if (failure != null && retryHelps(failure)) {
+        logRetry(record, failure, attempt);
+      }
+    });
+    return errors;
+  }
+
+  private static ExponentialBackOff forEver() {
+    ExponentialBackOff backOff = new ExponentialBackOff(FIRST_RETRY.toMillis(), 2);
+    backOff.setMaxInterval(LAST_RETRY.toMillis());
+    return backOff;
+  }
+
+  private static Headers reasonHeader(ConsumerRecord<?, ?> record, Exception failure) {
+    String reason = reason(failure);
+    log.atError()
+        .addKeyValue("record", place(record))
+        .addKeyValue("reason", reason)
+        .log("A request goes to the dead letters");
+    return new RecordHeaders().add(REASON_HEADER, reason.getBytes(StandardCharsets.UTF_8));
+  }
+
+  private static void logRetry(ConsumerRecord<?, ?> record, Exception failure, int attempt) {
+    log.atWarn()
+        .addKeyValue("record", place(record))
+        .addKeyValue("attempt", attempt)
+        .addKeyValue("reason", reason(failure))
+        .log("A request has to wait and will be tried again");
+  }
+
+  private static String place(ConsumerRecord<?, ?> record) {
+    return record.topic() + "-" + record.partition() + "@" + record.offset();
+  }
+
+  private static String reason(Exception failure) {
+    Throwable said = failure;
+    while (said instanceof ListenerExecutionFailedException && said.getCause() != null) {
+      said = said.getCause();
+    }
+    return said.getMessage() == null ? said.getClass().getSimpleName() : said.getMessage();
+  }
+
+  private static boolean retryHelps(@Nullable Throwable failure) {
+    return switch (failure) {
+      case null -> false;
+      case StoreException store -> store.retryable();
+      case PublishException publish -> publish.retryable();
+      case RetriableException _ -> true;
+      default -> retryHelps(failure.getCause());
+    };
+  }
+}

@@ -1,0 +1,4 @@
+@NullMarked
+package io.hybridbackup.common.event;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.hybridbackup.common.manifest;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.hybridbackup.common.messaging;
+
+import org.jspecify.annotations.NullMarked;
