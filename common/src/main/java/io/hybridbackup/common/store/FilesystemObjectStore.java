@@ -162,9 +162,9 @@ public final class FilesystemObjectStore implements ObjectStore {
             @Override
             public FileVisitResult visitFile(Path file, BasicFileAttributes attributes)
                 throws IOException {
-              String name = directory.relativize(file).toString();
-              if (!name(file).startsWith(".") && attributes.isRegularFile()) {
-                stat(new ObjectKey(name), file).ifPresent(objects::add);
+              Optional<ObjectKey> key = ObjectKey.ifValid(directory.relativize(file).toString());
+              if (key.isPresent()) {
+                stat(key.get(), file).ifPresent(objects::add);
               }
               return FileVisitResult.CONTINUE;
             }

@@ -2,6 +2,7 @@ package io.hybridbackup.common.store;
 
 import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonValue;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -22,6 +23,13 @@ public record ObjectKey(@JsonValue String value) implements Comparable<ObjectKey
 
   public static ObjectKey of(String first, String... rest) {
     return new ObjectKey(rest.length == 0 ? first : first + "/" + String.join("/", rest));
+  }
+
+  /** The key, if it is one: others may keep what they like beside our objects. */
+  static Optional<ObjectKey> ifValid(String value) {
+    return value.length() <= 900 && FORM.matcher(value).matches()
+        ? Optional.of(new ObjectKey(value))
+        : Optional.empty();
   }
 
   /** The key below this one. */

@@ -5,6 +5,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Locale;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
 import java.util.concurrent.ExecutionException;
@@ -15,6 +16,8 @@ import java.util.function.Function;
 
 /** Lets several writers go for the same key at the same moment and counts who believes it won. */
 final class Race {
+  static final int CONTENT_BYTES = 9;
+
   private static final int WRITERS = 16;
 
   /** A store that only looks first and then writes is often lucky once, hardly ever each time. */
@@ -70,7 +73,7 @@ final class Race {
   }
 
   private static byte[] content(int writer) {
-    return ("writer " + writer).getBytes(StandardCharsets.UTF_8);
+    return String.format(Locale.ROOT, "writer %02d", writer).getBytes(StandardCharsets.UTF_8);
   }
 
   private boolean oneWins(ObjectKey key, Function<Integer, Writer> writers) {

@@ -1,0 +1,319 @@
+package io.hybridbackup.common.store;
+
+import static io.hybridbackup.common.store.S3Bucket.QUICK;
+
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.SequenceInputStream;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
+import java.util.Enumeration;
+import java.util.Iterator;
+import java.util.List;
+import java.util.Optional;
+import java.util.TreeSet;
+import java.util.UUID;
+import software.amazon.awssdk.core.ResponseInputStream;
+import software.amazon.awssdk.core.exception.SdkException;
+import software.amazon.awssdk.core.sync.RequestBody;
+import software.amazon.awssdk.services.s3.model.CommonPrefix;
+import software.amazon.awssdk.services.s3.model.CompletedPart;
+import software.amazon.awssdk.services.s3.model.GetObjectResponse;
+import software.amazon.awssdk.services.s3.model.MultipartUpload;
+import software.amazon.awssdk.services.s3.model.NoSuchKeyException;
+import software.amazon.awssdk.services.s3.model.S3Object;
+
+/** A bucket in S3, or in a store that speaks its protocol. */
+final class S3ObjectStore implements ObjectStore {
+  private static final int PARTS_AT_A_TIME = 8;
+
+  private final S3Bucket bucket;
+  private final CompositionPlanner planner = new CompositionPlanner(CompositionPlanner.S3);
+  private volatile StoreCapabilities capabilities;
+
+  /**
+   * @param capabilities to go by until the store is probed
+   */
+  S3ObjectStore(S3Bucket bucket, StoreCapabilities capabilities) {
+    this.bucket = bucket;
+    this.capabilities = capabilities;
+  }
+
+  /** The same store, taken for one that does other things. */
+  S3ObjectStore with(StoreCapabilities other) {
+    return new S3ObjectStore(bucket, other);
+  }
+
+  @Override
+  public Optional<StoredObject> find(ObjectKey key) {
+    return bucket.find(key);
+  }
+
+  @Override
+  public Optional<byte[]> read(ObjectKey key) {
+    try {
+      return Optional.of(
+          bucket
+              .client()
+              .getObjectAsBytes(get -> get.bucket(bucket.name()).key(bucket.path(key)))
+              .asByteArrayUnsafe());
+    } catch (NoSuchKeyException e) {
+      return Optional.empty();
+    } catch (SdkException e) {
+      throw bucket.failure("read " + key, e);
+    }
+  }
+
+  @Override
+  public InputStream open(Slice slice) {
+    ResponseInputStream<GetObjectResponse> response;
+    try {
+      response =
+          bucket
+              .client()
+              .getObject(get ->
+                  get.bucket(bucket.name())
+                      .key(bucket.path(slice.object()))
+                      .range(range(slice))
+                      .ifMatch(slice.etag()));
+    } catch (NoSuchKeyException e) {
+      throw new StoreException.Missing(slice.object());
+    } catch (SdkException e) {
+      if (S3Bucket.status(e) == 412 || S3Bucket.status(e) == 416) {
+        throw new StoreException.Changed(slice.object());
+      }
+      throw bucket.failure("read " + slice.object(), e);
+    }
+    if (response.response().contentRange() == null) {
+      response.abort();
+      throw new StoreException.Refused(
+          bucket.place() + " does not give ranges of objects: use a store that does", null);
+    }
+    return new ExactInputStream(response, slice) {
+      @Override
+      public void close() throws IOException {
+        // To close it would be to read it to its end first.
+        if (remaining() > 0) {
+          response.abort();
+        } else {
+          super.close();
+        }
+      }
+    };
+  }
+
+  static String range(Slice slice) {
+    return "bytes=" + slice.offset() + "-" + (slice.offset() + slice.bytes() - 1);
+  }
+
+  @Override
+  public boolean create(ObjectKey key, byte[] content) {
+    return bucket.putIfFree(key, content);
+  }
+
+  @Override
+  public void overwrite(ObjectKey key, byte[] content) {
+    bucket.call(
+        "overwrite " + key,
+        () ->
+            bucket
+                .client()
+                .putObject(
+                    put ->
+                        put.bucket(bucket.name())
+                            .key(bucket.path(key))
+                            .overrideConfiguration(QUICK),
+                    RequestBody.fromBytes(content)));
+  }
+
+  @Override
+  public Upload upload(ObjectKey key) {
+    return new S3Upload(bucket, key, S3Upload.FIRST_PART_BYTES);
+  }
+
+  @Override
+  public StoredObject compose(ObjectKey key, List<Piece> pieces) {
+    if (CompositionPlanner.total(pieces) < CompositionPlanner.S3.shortest()) {
+      return composeSmall(key, pieces);
+    }
+    List<CompositionPlanner.Part> planned =
+        capabilities.rangeCopy() ? planner.plan(pieces) : planner.planWithoutCopying(pieces);
+    S3Multipart multipart = new S3Multipart(bucket, key, capabilities.fullObjectChecksum());
+    boolean completed = false;
+    try {
+      List<CompletedPart> sent = send(multipart, planned);
+      StoredObject object = multipart.complete(sent, CompositionPlanner.total(pieces));
+      completed = true;
+      return object;
+    } finally {
+      if (!completed) {
+        multipart.abort();
+      }
+    }
+  }
+
+  private List<CompletedPart> send(S3Multipart multipart, List<CompositionPlanner.Part> planned) {
+    try (S3Parts parts = new S3Parts(PARTS_AT_A_TIME)) {
+      int number = 0;
+      for (CompositionPlanner.Part part : planned) {
+        int next = ++number;
+        parts.add(
+            1,
+            () ->
+                switch (part) {
+                  case CompositionPlanner.Copied(Slice slice) -> multipart.copy(next, slice);
+                  case CompositionPlanner.Stitched(List<Piece> pieces) ->
+                      multipart.send(next, part.bytes(), () -> stream(pieces));
+                });
+      }
+      return parts.join();
+    }
+  }
+
+  private StoredObject composeSmall(ObjectKey key, List<Piece> pieces) {
+    try (Upload upload = upload(key);
+        InputStream content = stream(pieces)) {
+      content.transferTo(upload);
+      return upload.complete();
+    } catch (IOException e) {
+      throw new StoreException.Unavailable("could not compose " + key, e);
+    }
+  }
+
+  /** The pieces one after the other, each opened when it is its turn. */
+  @SuppressWarnings("JdkObsolete") // SequenceInputStream takes nothing but an Enumeration
+  private InputStream stream(List<Piece> pieces) {
+    Iterator<Piece> left = pieces.iterator();
+    return new SequenceInputStream(
+        new Enumeration<>() {
+          @Override
+          public boolean hasMoreElements() {
+            return left.hasNext();
+          }
+
+          @Override
+          public InputStream nextElement() {
+            return switch (left.next()) {
+              case Literal literal -> new ByteArrayInputStream(literal.content());
+              case Slice slice -> open(slice);
+            };
+          }
+        });
+  }
+
+  @Override
+  public void delete(ObjectKey key) {
+    try {
+      bucket
+          .client()
+          .deleteObject(delete ->
+              delete.bucket(bucket.name()).key(bucket.path(key)).overrideConfiguration(QUICK));
+    } catch (NoSuchKeyException e) {
+      // Some stores say so; it is what was asked for.
+      return;
+    } catch (SdkException e) {
+      throw bucket.failure("delete " + key, e);
+    }
+  }
+
+  @Override
+  public List<StoredObject> list(String folder) {
+    String below = below(folder);
+    String root = bucket.path("");
+    return bucket.call(
+        "list " + folder,
+        () -> {
+          List<StoredObject> objects = new ArrayList<>();
+          for (S3Object object :
+              bucket
+                  .client()
+                  .listObjectsV2Paginator(list -> list.bucket(bucket.name()).prefix(below))
+                  .contents()) {
+            ObjectKey.ifValid(object.key().substring(root.length()))
+                .map(key ->
+                    new StoredObject(
+                        key,
+                        object.size(),
+                        object.eTag(),
+                        object.lastModified().truncatedTo(ChronoUnit.SECONDS)))
+                .ifPresent(objects::add);
+          }
+          objects.sort((a, b) -> a.key().compareTo(b.key()));
+          return objects;
+        });
+  }
+
+  @Override
+  public List<String> children(String folder) {
+    String below = below(folder);
+    return bucket.call(
+        "list " + folder,
+        () -> {
+          TreeSet<String> names = new TreeSet<>();
+          for (var page :
+              bucket
+                  .client()
+                  .listObjectsV2Paginator(
+                      list -> list.bucket(bucket.name()).prefix(below).delimiter("/"))) {
+            for (CommonPrefix prefix : page.commonPrefixes()) {
+              names.add(prefix.prefix().substring(below.length(), prefix.prefix().length() - 1));
+            }
+            for (S3Object object : page.contents()) {
+              names.add(object.key().substring(below.length()));
+            }
+          }
+          names.removeIf(name -> ObjectKey.ifValid(name).isEmpty());
+          return List.copyOf(names);
+        });
+  }
+
+  private String below(String folder) {
+    return bucket.path(new ObjectKey(folder)) + "/";
+  }
+
+  @Override
+  public int abortUploads(String folder, Duration age) {
+    String below = below(folder);
+    Instant begunBefore = Instant.now().minus(age);
+    return bucket.call(
+        "give up uploads to " + folder,
+        () -> {
+          int aborted = 0;
+          for (MultipartUpload upload :
+              bucket
+                  .client()
+                  .listMultipartUploadsPaginator(list -> list.bucket(bucket.name()).prefix(below))
+                  .uploads()) {
+            if (!upload.initiated().isAfter(begunBefore)) {
+              bucket
+                  .client()
+                  .abortMultipartUpload(abort ->
+                      abort.bucket(bucket.name()).key(upload.key()).uploadId(upload.uploadId()));
+              aborted++;
+            }
+          }
+          return aborted;
+        });
+  }
+
+  @Override
+  public StoreCapabilities probe() {
+    ObjectKey place = ObjectKey.of("probe", UUID.randomUUID().toString());
+    try {
+      StoreCapabilities found = new S3Probe(this, bucket, place).find();
+      capabilities = found;
+      return found;
+    } finally {
+      list(place.value()).forEach(object -> delete(object.key()));
+      abortUploads(place.value(), Duration.ZERO);
+    }
+  }
+
+  @Override
+  public void close() {
+    bucket.client().close();
+  }
+}
