@@ -1,3 +1,4 @@
+/** The {@code hybrid-backup} program: everything in one process, and the command line. */
 @NullMarked
 package io.hybridbackup.deploy;
 

@@ -8,7 +8,6 @@ import org.jspecify.annotations.Nullable;
 import org.springframework.boot.Banner;
 import org.springframework.boot.WebApplicationType;
 import org.springframework.boot.builder.SpringApplicationBuilder;
-import org.springframework.context.ConfigurableApplicationContext;
 
 /**
  * Runs services as a program: reads the configuration file, says what is wrong with it, and starts
@@ -31,15 +30,15 @@ public final class ServiceProgram {
       Path file = file(arguments);
       Settings settings = SettingsFile.read(file);
       Secret.check(file, settings, List.of(secrets));
-      start(settings, configuration);
+      application(settings, configuration).run();
     } catch (SettingsException e) {
       System.err.println(e.getMessage());
       System.exit(CONFIGURATION_EXIT_CODE);
     }
   }
 
-  /** Starts one application out of all these configurations. The caller closes it. */
-  public static ConfigurableApplicationContext start(
+  /** One application out of all these configurations, ready to be run. */
+  public static SpringApplicationBuilder application(
       Settings settings, Class<?>... configurations) {
     return new SpringApplicationBuilder(configurations)
         .web(WebApplicationType.NONE)
@@ -50,8 +49,7 @@ public final class ServiceProgram {
                 "spring.main.keep-alive", "true",
                 "spring.kafka.bootstrap-servers", settings.kafka().bootstrapServers(),
                 "logging.config", "classpath:io/hybridbackup/common/settings/logging.xml"))
-        .initializers(context -> context.getBeanFactory().registerSingleton("settings", settings))
-        .run();
+        .initializers(context -> context.getBeanFactory().registerSingleton("settings", settings));
   }
 
   /**

@@ -1,0 +1,98 @@
+# What the scripts of this folder share. To be sourced by bash.
+
+say() { printf '%s\n' "$*" >&2; }
+die() { say "$(basename "$0"): $*"; exit 1; }
+
+# The major version of the JDK in folder $1; nothing if there is none that compiles.
+jdk_version() {
+  [ -x "$1/bin/javac" ] && [ -x "$1/bin/java" ] || return 0
+  local version
+  version=$(sed -n 's/^JAVA_VERSION="\([0-9]*\).*/\1/p' "$1/release" 2>/dev/null)
+  [ -n "$version" ] || version=$("$1/bin/javac" -version 2>&1 | sed -n 's/^javac \([0-9]*\).*/\1/p')
+  printf '%s' "$version"
+}
+
+# Prints the folder of a JDK 25 or newer; fails if there is none.
+find_jdk() {
+  local candidate version
+  for candidate in \
+    "${JAVA_HOME:-}" \
+    "$(command -v javac >/dev/null && dirname "$(dirname "$(readlink -f "$(command -v javac)")")")" \
+    /usr/lib/jvm/* /usr/java/* /opt/jdk* /opt/java/* \
+    "$HOME"/.sdkman/candidates/java/* "$HOME"/.jdks/* "$HOME"/.local/share/mise/installs/java/*; do
+    [ -n "$candidate" ] || continue
+    version=$(jdk_version "$candidate")
+    if [ -n "$version" ] && [ "$version" -ge 25 ]; then
+      printf '%s' "$candidate"
+      return 0
+    fi
+  done
+  return 1
+}
+
+explain_jdk() {
+  say "A JDK of version 25 or newer is needed, and none was found in JAVA_HOME, PATH, /usr/lib/jvm or SDKMAN."
+  say "  Debian 13, Ubuntu 24.04 and newer:  sudo apt-get install openjdk-25-jdk-headless"
+  say "  Fedora, RHEL:                       sudo dnf install java-25-openjdk-devel"
+  say "  macOS:                              brew install openjdk@25"
+  say "  anything else:                      https://adoptium.net, then set JAVA_HOME to its folder"
+}
+
+require_jdk() {
+  JAVA_HOME=$(find_jdk) || { explain_jdk; exit 1; }
+  export JAVA_HOME
+}
+
+# The folder of PostgreSQL's server programs, which Debian keeps out of PATH.
+postgres_programs() {
+  local folder
+  for folder in "$(command -v initdb >/dev/null && dirname "$(readlink -f "$(command -v initdb)")")" \
+    $(ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin 2>/dev/null | sort -rV); do
+    if [ -n "$folder" ] && [ -x "$folder/initdb" ] && [ -x "$folder/pg_dump" ]; then
+      printf '%s' "$folder"
+      return 0
+    fi
+  done
+  return 1
+}
+
+# install_missing "package:command" …: installs the packages whose command is missing.
+# The command initdb stands for PostgreSQL's server programs.
+install_missing() {
+  local wanted missing=() as_root=()
+  for wanted in "$@"; do
+    case ${wanted#*:} in
+      initdb) postgres_programs >/dev/null || missing+=("${wanted%%:*}") ;;
+      *) command -v "${wanted#*:}" >/dev/null || missing+=("${wanted%%:*}") ;;
+    esac
+  done
+  [ ${#missing[@]} -eq 0 ] && return 0
+  if ! command -v apt-get >/dev/null; then
+    die "please install with your system's package manager, then run this again: ${missing[*]}"
+  fi
+  if [ "$(id -u)" -ne 0 ]; then
+    if command -v sudo >/dev/null && sudo -n true 2>/dev/null || { [ -t 0 ] && command -v sudo >/dev/null; }; then
+      as_root=(sudo)
+    else
+      die "please run this line, then this script again:  sudo apt-get install -y ${missing[*]}"
+    fi
+  fi
+  say "installing ${missing[*]} …"
+  local log
+  log=$(mktemp)
+  if ! { "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get update &&
+    "${as_root[@]}" env DEBIAN_FRONTEND=noninteractive apt-get install -y --no-install-recommends "${missing[@]}"; } >"$log" 2>&1; then
+    tail -n 20 "$log" >&2
+    rm -f "$log"
+    die "the installation failed; please run:  sudo apt-get install -y ${missing[*]}"
+  fi
+  rm -f "$log"
+}
+
+# Runs Maven in the repository's root: the wrapper where there is one.
+run_maven() {
+  local maven=mvn
+  [ -x ./mvnw ] && maven=./mvnw
+  [ "$maven" = mvn ] && ! command -v mvn >/dev/null && install_missing maven:mvn
+  "$maven" -B "$@"
+}

@@ -1,0 +1,44 @@
+package io.hybridbackup.deploy.cli;
+
+import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.event.FailureCode;
+
+/** What the program's exit codes mean; {@code --help} and the README list them. */
+public enum ExitCode {
+  SUCCESS(0),
+  RUN_FAILED(1),
+  USAGE(2),
+  CONFIGURATION(3),
+  UNREACHABLE(4),
+  REJECTED(5),
+  NOTHING_FOUND(6);
+
+  private final int code;
+
+  ExitCode(int code) {
+    this.code = code;
+  }
+
+  public int code() {
+    return code;
+  }
+
+  static ExitCode of(Fact.TerminalFact fact) {
+    return switch (fact) {
+      case Fact.BackupCompleted completed -> SUCCESS;
+      case Fact.RestoreCompleted completed -> SUCCESS;
+      case Fact.BackupRejected rejected -> REJECTED;
+      case Fact.RestoreFailed failed -> isRejection(failed.code()) ? REJECTED : RUN_FAILED;
+      case Fact.BackupFailed failed -> RUN_FAILED;
+      case Fact.BackupCancelled cancelled -> RUN_FAILED;
+    };
+  }
+
+  private static boolean isRejection(FailureCode code) {
+    return switch (code) {
+      case UNKNOWN_SOURCE, UNKNOWN_TARGET, NOTHING_TO_DO, INVALID_REQUEST, STALE_REQUEST, BUSY ->
+          true;
+      default -> false;
+    };
+  }
+}

@@ -1,0 +1,138 @@
+package io.hybridbackup.deploy.cli;
+
+import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.identity.Component;
+import java.util.Collection;
+import java.util.List;
+import java.util.Set;
+import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
+
+/** A fact in a sentence. */
+final class FactText {
+  private FactText() {}
+
+  static String of(Fact fact) {
+    return switch (fact) {
+      case Fact.BackupAccepted accepted ->
+          "accepted: " + labels(accepted.components()) + " of " + accepted.source();
+      case Fact.BackupRejected rejected ->
+          "rejected (" + rejected.code() + "): " + rejected.reason();
+      case Fact.BackupStarted started -> "started: " + started.archive();
+      case Fact.MediaPrepared prepared -> "media: prepared";
+      case Fact.DatabaseSnapshotTaken taken ->
+          "database: snapshot taken at " + taken.snapshotAt() + ", " + taken.lsn();
+      case Fact.ComponentProgressed progressed ->
+          progressed.origin().component().label()
+              + ": "
+              + progressed.phase()
+              + progress(
+                  progressed.bytesDone(),
+                  progressed.bytesTotal(),
+                  progressed.filesDone(),
+                  progressed.filesTotal());
+      case Fact.DatabaseDumpCompleted completed ->
+          "database: done, "
+              + Amounts.bytes(completed.dumpBytes())
+              + " dumped, "
+              + Amounts.bytes(completed.partBytes())
+              + " packed";
+      case Fact.MediaSyncCompleted completed ->
+          "media: done, "
+              + Amounts.count(completed.files())
+              + " files, "
+              + Amounts.bytes(completed.mediaBytes())
+              + ", "
+              + Amounts.bytes(completed.partBytes())
+              + " packed";
+      case Fact.ComponentFailed failed ->
+          failed.origin().component().label()
+              + ": failed ("
+              + failed.code()
+              + "): "
+              + failed.message()
+              + (failed.willRetry() ? "; it is tried again" : "");
+      case Fact.BackupCompleted completed ->
+          "complete: "
+              + completed.archiveKey()
+              + ", "
+              + Amounts.bytes(completed.archiveBytes())
+              + " ("
+              + Amounts.bytes(completed.uploadedBytes())
+              + " uploaded, "
+              + Amounts.bytes(completed.reusedBytes())
+              + " reused)"
+              + warnings(completed.warnings());
+      case Fact.BackupFailed failed ->
+          "failed ("
+              + failed.code()
+              + "): "
+              + failed.message()
+              + (failed.missing().isEmpty() ? "" : "; missing: " + labels(failed.missing()));
+      case Fact.BackupCancelled cancelled -> "cancelled" + reason(cancelled.reason());
+      case Fact.BackupExpired expired -> "expired: " + expired.archive();
+      case Fact.BackupVerified verified ->
+          "verified ("
+              + verified.level()
+              + "): "
+              + verified.archive()
+              + (verified.sound() ? " is sound" : " is NOT sound")
+              + reason(verified.message());
+      case Fact.RestoreStarted started ->
+          "started: "
+              + labels(started.components())
+              + " of "
+              + started.archive()
+              + " to "
+              + started.target();
+      case Fact.RestoreProgressed progressed ->
+          "restore: "
+              + progressed.phase()
+              + progress(progressed.bytesDone(), progressed.bytesTotal(), null, null);
+      case Fact.RestoreCompleted completed ->
+          "complete: "
+              + labels(completed.components())
+              + " of "
+              + completed.archive()
+              + " restored to "
+              + completed.target()
+              + warnings(completed.warnings());
+      case Fact.RestoreFailed failed ->
+          "failed ("
+              + failed.code()
+              + "): "
+              + failed.message()
+              + (failed.rolledBack() ? "; the target is as it was" : "");
+    };
+  }
+
+  static String progress(
+      long bytes, @Nullable Long bytesTotal, @Nullable Long files, @Nullable Long filesTotal) {
+    StringBuilder text = new StringBuilder(" ").append(Amounts.bytes(bytes));
+    if (bytesTotal != null) {
+      text.append(" of ").append(Amounts.bytes(bytesTotal));
+    }
+    if (files != null) {
+      text.append(", ").append(Amounts.count(files));
+      if (filesTotal != null) {
+        text.append(" of ").append(Amounts.count(filesTotal));
+      }
+      text.append(" files");
+    }
+    return text.toString();
+  }
+
+  static String labels(Set<Component> components) {
+    return components.stream().sorted().map(Component::label).collect(Collectors.joining(" and "));
+  }
+
+  private static String reason(@Nullable String reason) {
+    return reason == null ? "" : ": " + reason;
+  }
+
+  private static String warnings(Collection<String> warnings) {
+    return warnings.isEmpty()
+        ? ""
+        : "\nwarning: " + String.join("\nwarning: ", List.copyOf(warnings));
+  }
+}

@@ -1,0 +1,64 @@
+package io.hybridbackup.deploy.cli;
+
+import io.hybridbackup.common.identity.ArchiveName;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.identity.TargetName;
+import java.time.DateTimeException;
+import java.util.Set;
+import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
+import picocli.CommandLine.Model.CommandSpec;
+import picocli.CommandLine.ParameterException;
+
+/** Names as users type them; one that cannot be a name is a mistake in the command's use. */
+final class Names {
+  private static final String LATEST = "latest";
+
+  private Names() {}
+
+  static String source(CommandSpec spec, String text) {
+    return parse(spec, text, SourceName::new).value();
+  }
+
+  static String target(CommandSpec spec, String text) {
+    return parse(spec, text, TargetName::new).value();
+  }
+
+  static RunId run(CommandSpec spec, String text) {
+    return parse(spec, text, RunId::new);
+  }
+
+  static ArchiveName archive(CommandSpec spec, String text) {
+    return parse(spec, text, ArchiveName::parse);
+  }
+
+  static boolean isLatest(String text) {
+    return text.equals(LATEST);
+  }
+
+  static String archiveOrLatest(CommandSpec spec, String text) {
+    return isLatest(text) ? LATEST : archive(spec, text).value();
+  }
+
+  static @Nullable Set<Component> components(CommandSpec spec, @Nullable String only) {
+    if (only == null) {
+      return null;
+    }
+    Component component = parse(spec, only, Component::ofLabel);
+    if (!Component.parts().contains(component)) {
+      throw new ParameterException(
+          spec.commandLine(), "--only takes database or media, not '" + only + "'");
+    }
+    return Set.of(component);
+  }
+
+  private static <T> T parse(CommandSpec spec, String text, Function<String, T> reader) {
+    try {
+      return reader.apply(text);
+    } catch (IllegalArgumentException | DateTimeException e) {
+      throw new ParameterException(spec.commandLine(), String.valueOf(e.getMessage()), e);
+    }
+  }
+}
