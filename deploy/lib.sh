@@ -1,3 +1,4 @@
+# shellcheck shell=bash
 # What the scripts of this folder share. To be sourced by bash.
 
 say() { printf '%s\n' "$*" >&2; }
@@ -47,7 +48,7 @@ require_jdk() {
 postgres_programs() {
   local folder
   for folder in "$(command -v initdb >/dev/null && dirname "$(readlink -f "$(command -v initdb)")")" \
-    $(ls -d /usr/lib/postgresql/*/bin /usr/pgsql-*/bin 2>/dev/null | sort -rV); do
+    $(printf '%s\n' /usr/lib/postgresql/*/bin /usr/pgsql-*/bin | sort -rV); do
     if [ -n "$folder" ] && [ -x "$folder/initdb" ] && [ -x "$folder/pg_dump" ]; then
       printf '%s' "$folder"
       return 0
