@@ -92,7 +92,7 @@ final class MediaPartMaker implements PartMaker {
       PartInventory inventory =
           MediaPart.write(
               staging.tree(),
-              file -> hasVanished(file, staging.tree(), media.location(), vanished),
+              file -> hasVanished(media.location().resolve(file), vanished),
               new PartObjects(
                   runs.store(),
                   RunKeys.work(task.run(), task.attempt(), component(), work.epoch())),
@@ -193,9 +193,8 @@ final class MediaPartMaker implements PartMaker {
     return new ProgressReporter(publisher, clock, work, task, phase);
   }
 
-  private static boolean hasVanished(Path file, Path tree, Path location, AtomicLong count) {
-    boolean gone =
-        !Files.exists(location.resolve(tree.relativize(file)), LinkOption.NOFOLLOW_LINKS);
+  private static boolean hasVanished(Path file, AtomicLong count) {
+    boolean gone = !Files.exists(file, LinkOption.NOFOLLOW_LINKS);
     if (gone) {
       count.incrementAndGet();
     }

@@ -73,7 +73,7 @@ final class Ending {
     RunId run = accepted.backupId();
     work.insist(() -> {
       writeManifest(run, outcome);
-      publishUnheard(accepted);
+      publishUnheard(accepted, work);
       publisher.publish(outcome.announcement().envelope());
     });
     states.showEnd(outcome.announcement().fact());
@@ -97,11 +97,13 @@ final class Ending {
     boolean _ = runs.store().create(RunKeys.manifest(source, name), manifest.toJson());
   }
 
-  private void publishUnheard(BackupAccepted accepted) {
+  private void publishUnheard(BackupAccepted accepted, Work work) {
     RunId run = accepted.backupId();
     Set<String> ids = heard.getOrDefault(run, Set.of());
     List<Announcement> told = new ArrayList<>();
-    runs.claim(run).ifPresent(claim -> told.add(claim.answer()));
+    if (work.epoch() > 1) {
+      runs.claim(run).ifPresent(claim -> told.add(claim.answer()));
+    }
     int latest = runs.latestAttempt(run);
     for (int attempt = 1; attempt <= latest; attempt++) {
       decisions
