@@ -547,8 +547,11 @@ public final class FilesystemObjectStore implements ObjectStore {
             throw givenUp();
           }
         } catch (FileAlreadyExistsException e) {
-          throw new StoreException.Refused(
-              key + " lies below another object: choose another key", e);
+          // A folder that is gone again by the time it is looked at is reported like this, too.
+          if (attempt == FOLDER_ATTEMPTS || Files.isRegularFile(Path.of(e.getFile()))) {
+            throw new StoreException.Refused(
+                key + " lies below another object: choose another key", e);
+          }
         }
       }
     }

@@ -44,7 +44,7 @@ public interface ObjectStore extends AutoCloseable {
   /** Writes a small object, whether or not there is one: heartbeats, which are never decisions. */
   void overwrite(ObjectKey key, byte[] content);
 
-  /** Begins an object of unknown size, at most 48 TiB. The caller closes the upload. */
+  /** Begins an object of unknown size, at most 3 TiB. The caller closes the upload. */
   Upload upload(ObjectKey key);
 
   /**
