@@ -112,7 +112,7 @@ public final class FactListener implements SmartLifecycle {
           listen(current);
         } catch (KafkaException e) {
           log.atWarn()
-              .addKeyValue("reason", e.getMessage())
+              .addKeyValue("reason", e.toString())
               .log("Kafka cannot be listened to; trying again");
           pause();
         }
@@ -124,12 +124,16 @@ public final class FactListener implements SmartLifecycle {
       while (!isStopped()) {
         try {
           takePartitions(current);
-          current.poll(POLL).forEach(this::hear);
+          if (partitions.isEmpty()) {
+            pause();
+          } else {
+            current.poll(POLL).forEach(this::hear);
+          }
         } catch (WakeupException | InterruptException e) {
           return;
         } catch (KafkaException e) {
           log.atWarn()
-              .addKeyValue("reason", e.getMessage())
+              .addKeyValue("reason", e.toString())
               .log("No facts are heard at the moment; trying again");
           pause();
         }
@@ -147,9 +151,6 @@ public final class FactListener implements SmartLifecycle {
           .forEach(added::add);
       partitionsSeen = System.nanoTime();
       if (added.isEmpty()) {
-        if (partitions.isEmpty()) {
-          pause();
-        }
         return;
       }
       boolean first = partitions.isEmpty();
