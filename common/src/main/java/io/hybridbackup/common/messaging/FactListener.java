@@ -14,7 +14,6 @@ import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.WakeupException;
@@ -110,7 +109,7 @@ public final class FactListener implements SmartLifecycle {
             new KafkaConsumer<>(KafkaClients.loneConsumer(kafka))) {
           consumer = current;
           listen(current);
-        } catch (KafkaException e) {
+        } catch (RuntimeException e) {
           log.atWarn()
               .addKeyValue("reason", e.toString())
               .log("Kafka cannot be listened to; trying again");
@@ -131,7 +130,7 @@ public final class FactListener implements SmartLifecycle {
           }
         } catch (WakeupException | InterruptException e) {
           return;
-        } catch (KafkaException e) {
+        } catch (RuntimeException e) {
           log.atWarn()
               .addKeyValue("reason", e.toString())
               .log("No facts are heard at the moment; trying again");
