@@ -14,7 +14,6 @@ import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
-import org.apache.kafka.common.KafkaException;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
 import org.apache.kafka.common.errors.WakeupException;
@@ -110,9 +109,9 @@ public final class FactListener implements SmartLifecycle {
             new KafkaConsumer<>(KafkaClients.loneConsumer(kafka))) {
           consumer = current;
           listen(current);
-        } catch (KafkaException e) {
+        } catch (RuntimeException e) {
           log.atWarn()
-              .addKeyValue("reason", e.getMessage())
+              .addKeyValue("reason", e.toString())
               .log("Kafka cannot be listened to; trying again");
           pause();
         }
@@ -124,12 +123,16 @@ public final class FactListener implements SmartLifecycle {
       while (!isStopped()) {
         try {
           takePartitions(current);
-          current.poll(POLL).forEach(this::hear);
+          if (partitions.isEmpty()) {
+            pause();
+          } else {
+            current.poll(POLL).forEach(this::hear);
+          }
         } catch (WakeupException | InterruptException e) {
           return;
-        } catch (KafkaException e) {
+        } catch (RuntimeException e) {
           log.atWarn()
-              .addKeyValue("reason", e.getMessage())
+              .addKeyValue("reason", e.toString())
               .log("No facts are heard at the moment; trying again");
           pause();
         }
@@ -147,9 +150,6 @@ public final class FactListener implements SmartLifecycle {
           .forEach(added::add);
       partitionsSeen = System.nanoTime();
       if (added.isEmpty()) {
-        if (partitions.isEmpty()) {
-          pause();
-        }
         return;
       }
       boolean first = partitions.isEmpty();

@@ -77,7 +77,7 @@ public final class TopicProvisioner {
         }
         log.atWarn()
             .addKeyValue("bootstrapServers", kafka.bootstrapServers())
-            .addKeyValue("reason", e.getMessage())
+            .addKeyValue("reason", e.toString())
             .log("Waiting for Kafka");
         boolean _ = new CountDownLatch(1).await(RETRY.toMillis(), TimeUnit.MILLISECONDS);
       }

@@ -74,31 +74,37 @@ class BrokerOutageIT {
   void shouldWaitForTheBrokerAndGoOnWhenItComesBack() throws Exception {
     List<Envelope> heard = new CopyOnWriteArrayList<>();
     List<ReceivedRequest> received = new CopyOnWriteArrayList<>();
-    FactListener facts = new FactListener(kafka, heard::add);
-    RequestListener requests =
-        new RequestListener(
-            kafka, Topics.BACKUP_REQUESTS, "group", 1, ObservationRegistry.NOOP, received::add);
-    facts.start();
-    requests.start();
-    try (EventPublisher publisher = new EventPublisher(kafka);
+    try (KafkaTestServer server = KafkaTestServer.start();
+        EventPublisher publisher = new EventPublisher(server.settings());
         var service = Executors.newVirtualThreadPerTaskExecutor()) {
+      FactListener facts = new FactListener(server.settings(), heard::add);
+      RequestListener requests =
+          new RequestListener(
+              server.settings(),
+              Topics.BACKUP_REQUESTS,
+              "group",
+              1,
+              ObservationRegistry.NOOP,
+              received::add);
+      server.interrupt();
+      facts.start();
+      requests.start();
       Future<?> provisioned =
           service.submit(() -> {
-            new TopicProvisioner(kafka).provision(PATIENCE);
+            new TopicProvisioner(server.settings()).provision(PATIENCE);
             return true;
           });
-      try (KafkaTestServer _ = KafkaTestServer.start(port)) {
-        provisioned.get();
-        assertThat(facts.awaitReady(PATIENCE)).isTrue();
-        publishUntilHeard(publisher, heard, received);
-      }
+      server.resume();
+      provisioned.get();
+      assertThat(facts.awaitReady(PATIENCE)).isTrue();
+      publishUntilHeard(publisher, heard, received);
+
+      server.interrupt();
+      server.resume();
       heard.clear();
       received.clear();
-      try (KafkaTestServer _ = KafkaTestServer.start(port)) {
-        new TopicProvisioner(kafka).provision(PATIENCE);
-        publishUntilHeard(publisher, heard, received);
-      }
-    } finally {
+
+      publishUntilHeard(publisher, heard, received);
       facts.stop();
       requests.stop();
     }

@@ -1,6 +1,9 @@
 package io.hybridbackup.common.testing;
 
+import static java.util.Objects.requireNonNull;
+
 import io.hybridbackup.common.settings.Settings;
+import kafka.server.BrokerServer;
 import org.springframework.kafka.test.EmbeddedKafkaKraftBroker;
 
 /** A real Kafka broker in this process, on a port of its own on the loopback address. */
@@ -11,14 +14,9 @@ public final class KafkaTestServer implements AutoCloseable {
     this.broker = broker;
   }
 
-  /** Starts a broker without topics on a free port. The caller closes it. */
+  /** Starts a broker without topics. The caller closes it. */
   public static KafkaTestServer start() {
-    return start(0);
-  }
-
-  /** Starts a broker without topics on that port. The caller closes it. */
-  public static KafkaTestServer start(int port) {
-    EmbeddedKafkaKraftBroker broker = new EmbeddedKafkaKraftBroker(1, 1).kafkaPorts(port);
+    EmbeddedKafkaKraftBroker broker = new EmbeddedKafkaKraftBroker(1, 1);
     broker.brokerProperty("auto.create.topics.enable", "false");
     broker.brokerProperty("group.initial.rebalance.delay.ms", "0");
     broker.brokerProperty("offsets.topic.num.partitions", "1");
@@ -34,6 +32,16 @@ public final class KafkaTestServer implements AutoCloseable {
   /** How a program is told to use this broker, with three partitions a topic. */
   public Settings.Kafka settings() {
     return new Settings.Kafka(bootstrapServers(), 3, (short) 1);
+  }
+
+  /** Stops answering; topics are kept. */
+  public void interrupt() {
+    requireNonNull(broker.getCluster()).brokers().values().forEach(BrokerServer::shutdown);
+  }
+
+  /** Answers again after {@link #interrupt}, on the same port. */
+  public void resume() {
+    requireNonNull(broker.getCluster()).brokers().values().forEach(BrokerServer::startup);
   }
 
   @Override
