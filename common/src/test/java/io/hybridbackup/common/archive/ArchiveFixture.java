@@ -1,0 +1,97 @@
+package io.hybridbackup.common.archive;
+
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.store.FilesystemObjectStore;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoredObject;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.util.List;
+import java.util.Random;
+import java.util.function.Predicate;
+
+/** An archive made of a dump and a folder, in a store on disk. The test deletes the folder. */
+final class ArchiveFixture implements AutoCloseable {
+  static final byte[] MANIFEST = "{\"format_version\":1}\n".getBytes(StandardCharsets.UTF_8);
+  static final Instant TIME = Instant.parse("2026-01-11T02:00:00Z");
+  private static final long OBJECT_BYTES = 3_000_000;
+  private static final ObjectKey KEY = ObjectKey.of("backups", "edms", "archive.tar.gz");
+
+  final Path folder;
+  final FilesystemObjectStore store;
+  final StoredObject archive;
+  final PartInventory database;
+  final PartInventory media;
+  final ArchiveLayout.Composition composition;
+
+  ArchiveFixture(Path folder, byte[] dump, Path tree, Predicate<Path> vanished) throws IOException {
+    this.folder = folder;
+    this.store = new FilesystemObjectStore(folder);
+    try (Compressor compressor = new Compressor(2);
+        PartObjects databaseObjects =
+            new PartObjects(store, ObjectKey.of("work", "database"), OBJECT_BYTES);
+        PartObjects mediaObjects =
+            new PartObjects(store, ObjectKey.of("work", "media"), OBJECT_BYTES)) {
+      this.database =
+          DatabasePart.write(
+              new ByteArrayInputStream(dump),
+              TIME,
+              databaseObjects,
+              compressor,
+              ProgressListener.NONE);
+      this.media = MediaPart.write(tree, vanished, mediaObjects, compressor, ProgressListener.NONE);
+    }
+    this.composition = ArchiveLayout.compose(MANIFEST, TIME, List.of(media, database));
+    this.archive = store.compose(KEY, composition.pieces());
+  }
+
+  ArchiveFixture(Path folder, byte[] dump, Path tree) throws IOException {
+    this(folder, dump, tree, path -> false);
+  }
+
+  /** A dump that shrinks in part, of any length. */
+  static byte[] dump(int bytes) {
+    byte[] dump = new byte[bytes];
+    new Random(1).nextBytes(dump);
+    for (int i = 0; i < bytes / 2; i++) {
+      dump[i] = (byte) "INSERT INTO ".charAt(i % 12);
+    }
+    return dump;
+  }
+
+  ArchiveReader reader() throws IOException {
+    return ArchiveReader.open(store, archive);
+  }
+
+  byte[] bytes() throws IOException {
+    return Files.readAllBytes(file());
+  }
+
+  /** The archive as a file. */
+  Path file() {
+    return folder.resolve(KEY.value());
+  }
+
+  /** The archive with other bytes, as another object. */
+  ArchiveReader readerOf(byte[] bytes) throws IOException {
+    ObjectKey key = ObjectKey.of("changed", "archive-" + System.nanoTime());
+    try (var upload = store.upload(key)) {
+      upload.write(bytes);
+      StoredObject object = upload.complete();
+      return ArchiveReader.open(store, object);
+    }
+  }
+
+  PartReader part(Component component) throws IOException {
+    return reader().part(component);
+  }
+
+  @Override
+  public void close() {
+    store.close();
+  }
+}

@@ -1,0 +1,257 @@
+package io.hybridbackup.common.archive;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.json.Json;
+import io.hybridbackup.common.store.FilesystemObjectStore;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoredObject;
+import io.hybridbackup.common.store.Upload;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Objects;
+import java.util.TreeMap;
+import java.util.zip.GZIPInputStream;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class ArchiveReaderTest {
+  private static final byte[] DUMP = ArchiveFixture.dump(3 * 1024 * 1024 + 17);
+
+  @TempDir private Path folder;
+  private Path tree;
+
+  @BeforeEach
+  void plant() throws IOException {
+    tree = Files.createDirectories(folder.resolve("tree/folder"));
+    tree = folder.resolve("tree");
+    Files.writeString(tree.resolve("small"), "small");
+    Files.write(tree.resolve("folder/large"), new byte[100_000]);
+    Files.createLink(tree.resolve("z-linked"), tree.resolve("small"));
+  }
+
+  @Test
+  void shouldTellTheArchivesOwnChecksum() throws IOException {
+    try (ArchiveFixture fixture = fixture()) {
+      assertThat(fixture.composition.crc64nvme())
+          .isEqualTo(Crc64Nvme.hex(Crc64Nvme.of(fixture.bytes())));
+      assertThat(fixture.composition.bytes()).isEqualTo(fixture.bytes().length);
+    }
+  }
+
+  @Test
+  void shouldReadBackWhatWasWritten() throws IOException {
+    try (ArchiveFixture fixture = fixture()) {
+      ArchiveReader reader = fixture.reader();
+      reader.extractDatabase(folder.resolve("dump"), ProgressListener.NONE);
+      reader.extractMedia(
+          folder.resolve("media"), new ExtractOptions(false, false), ProgressListener.NONE);
+
+      assertThat(reader.manifest()).isEqualTo(ArchiveFixture.MANIFEST);
+      assertThat(reader.parts()).containsExactly(Component.DATABASE, Component.MEDIA);
+      assertThat(folder.resolve("dump")).hasBinaryContent(DUMP);
+      assertThat(folder.resolve("media/small")).hasContent("small");
+      assertThat(Files.isSameFile(folder.resolve("media/small"), folder.resolve("media/z-linked")))
+          .isTrue();
+    }
+  }
+
+  @Test
+  void shouldWriteALinkRightBehindItsTargetAndFoldersLast() throws IOException {
+    try (ArchiveFixture fixture = fixture()) {
+      List<String> paths = new ArrayList<>();
+      fixture.reader().entries(Component.MEDIA, entry -> paths.add(entry.path().toString()));
+
+      assertThat(paths)
+          .containsExactly(
+              "storage/folder/large",
+              "storage/small",
+              "storage/z-linked",
+              "storage/folder",
+              "storage");
+    }
+  }
+
+  @Test
+  void shouldMarkWhatWasKeptThoughItVanished() throws IOException {
+    try (ArchiveFixture fixture =
+        new ArchiveFixture(
+            folder.resolve("store"), DUMP, tree, path -> path.equals(Path.of("folder/large")))) {
+      List<String> vanished = new ArrayList<>();
+      fixture
+          .reader()
+          .entries(
+              Component.MEDIA,
+              entry -> {
+                if (entry.vanished()) {
+                  vanished.add(entry.path().toString());
+                }
+              });
+
+      assertThat(vanished).containsExactly("storage/folder/large");
+    }
+  }
+
+  @Test
+  void shouldKeepTheContentMembersOfALargeFileThatOnlyChangedItsName() throws IOException {
+    List<String> before;
+    try (ArchiveFixture fixture = fixture()) {
+      before = memberHashes(fixture);
+    }
+    Files.move(tree.resolve("folder/large"), tree.resolve("folder/renamed"));
+    try (ArchiveFixture fixture =
+        new ArchiveFixture(folder.resolve("other-store"), DUMP, tree)) {
+      assertThat(memberHashes(fixture)).contains(before.get(1));
+    }
+  }
+
+  private static List<String> memberHashes(ArchiveFixture fixture) throws IOException {
+    List<String> hashes = new ArrayList<>();
+    try (InputStream stored = fixture.store.open(fixture.media.index().getFirst());
+        InputStream plain = new GZIPInputStream(stored)) {
+      new String(plain.readAllBytes(), StandardCharsets.UTF_8)
+          .lines()
+          .map(line -> Json.mapper().readValue(line, IndexLine.class))
+          .forEach(
+              line -> {
+                if (line.member() != null) {
+                  hashes.add(line.member().sha256());
+                }
+              });
+    }
+    return hashes;
+  }
+
+  @Test
+  void shouldRefuseAnObjectThatIsNoArchive() throws IOException {
+    try (ArchiveFixture fixture = fixture()) {
+      assertThatThrownBy(() -> fixture.readerOf(new byte[10]))
+          .isInstanceOf(ArchiveCorruptException.class);
+      assertThatThrownBy(() -> fixture.readerOf(new byte[100_000]))
+          .isInstanceOf(ArchiveCorruptException.class);
+      byte[] archive = fixture.bytes();
+      byte[] cut = Arrays.copyOf(archive, archive.length - 1);
+      assertThatThrownBy(() -> fixture.readerOf(cut)).isInstanceOf(ArchiveCorruptException.class);
+    }
+  }
+
+  @Test
+  void shouldRefuseAFolderThatIsNotEmpty() throws IOException {
+    try (ArchiveFixture fixture = fixture()) {
+      assertThatThrownBy(
+              () ->
+                  fixture
+                      .reader()
+                      .extractMedia(tree, new ExtractOptions(false, false), ProgressListener.NONE))
+          .isInstanceOf(IOException.class);
+    }
+  }
+
+  @Test
+  void shouldWriteNothingThroughALinkOfTheArchive() throws IOException {
+    Path outside = Files.createDirectories(folder.resolve("outside"));
+    MediaExtraction extraction =
+        new MediaExtraction(folder.resolve("media"), new ExtractOptions(false, false));
+    extraction.entry(
+        entry("storage/link", ArchiveEntry.Type.SYMLINK, outside.toString()), out -> {});
+
+    assertThatThrownBy(
+            () ->
+                extraction.entry(
+                    entry("storage/link/file", ArchiveEntry.Type.FILE, null),
+                    out -> out.write(1)))
+        .isInstanceOf(ArchiveCorruptException.class)
+        .hasMessageContaining("no folder");
+    assertThat(outside).isEmptyDirectory();
+  }
+
+  @Test
+  void shouldRefusePathsThatLeadOut() throws IOException {
+    MediaExtraction extraction =
+        new MediaExtraction(folder.resolve("media"), new ExtractOptions(false, false));
+    for (String path :
+        List.of(
+            "/etc/passwd",
+            "storage/../out",
+            "storage/a/../../out",
+            "storage//a",
+            "storage/./a",
+            "storage/a\0b",
+            "other/a",
+            "..",
+            "",
+            "storage")) {
+      assertThatThrownBy(
+              () ->
+                  extraction.entry(
+                      entry(path, ArchiveEntry.Type.FILE, null), out -> out.write(1)))
+          .as(path)
+          .isInstanceOf(ArchiveCorruptException.class);
+    }
+    assertThat(folder.resolve("media")).isEmptyDirectory();
+  }
+
+  private static ArchiveEntry entry(
+      String path, ArchiveEntry.Type type, @Nullable String target) {
+    return new ArchiveEntry(
+        EntryPath.of(path),
+        type,
+        1,
+        0644,
+        0,
+        0,
+        "",
+        "",
+        ArchiveFixture.TIME,
+        null,
+        target == null ? null : EntryPath.of(target),
+        null,
+        new TreeMap<>(),
+        null,
+        null,
+        false,
+        new ArchiveEntry.Place(0, 0),
+        null);
+  }
+
+  @Test
+  void shouldReadTheFirstVersionForEver() throws IOException {
+    byte[] golden;
+    try (InputStream in =
+        Objects.requireNonNull(
+            ArchiveReaderTest.class.getResourceAsStream("archive-v1.tar.gz"))) {
+      golden = in.readAllBytes();
+    }
+    try (FilesystemObjectStore store = new FilesystemObjectStore(folder.resolve("golden"));
+        Upload upload = store.upload(ObjectKey.of("golden"))) {
+      upload.write(golden);
+      StoredObject object = upload.complete();
+      ArchiveReader reader = ArchiveReader.open(store, object);
+      Path media = folder.resolve("media");
+      reader.extractMedia(media, new ExtractOptions(false, false), ProgressListener.NONE);
+      reader.extractDatabase(folder.resolve("dump"), ProgressListener.NONE);
+
+      assertThat(reader.manifest()).isEqualTo(ArchiveFixture.MANIFEST);
+      assertThat(folder.resolve("dump")).hasContent("a dump\n");
+      assertThat(media.resolve("käse.txt")).hasContent("käse\n");
+      assertThat(Files.readSymbolicLink(media.resolve("folder/link"))).hasToString("../käse.txt");
+      assertThat(media.resolve("folder/large")).hasBinaryContent(new byte[70_000]);
+      assertThat(Files.getLastModifiedTime(media.resolve("folder")).toInstant())
+          .isEqualTo("2026-01-01T00:00:00.123456789Z");
+    }
+  }
+
+  private ArchiveFixture fixture() throws IOException {
+    return new ArchiveFixture(folder.resolve("store"), DUMP, tree);
+  }
+}
