@@ -20,6 +20,7 @@ import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.messaging.ReceivedRequest;
 import io.hybridbackup.common.messaging.RequestHandler;
 import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.store.StoreException;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.EnumSet;
@@ -71,7 +72,19 @@ final class BackupRequests implements RequestHandler {
   }
 
   private void backup(RunId run, Request.BackupRequested request) {
-    Claim standing = runs.claim(run).orElseGet(() -> runs.answer(run, answer(run, request)));
+    Claim standing;
+    try {
+      standing = runs.claim(run).orElseGet(() -> runs.answer(run, answer(run, request)));
+    } catch (StoreException.Refused e) {
+      // Nothing can be put on record, but nobody is to wait for an answer.
+      reject(
+          run,
+          request.source(),
+          FailureCode.STORE_REFUSED,
+          "the object store: " + e.getMessage(),
+          request.requestedBy());
+      return;
+    }
     tell(run, standing);
   }
 

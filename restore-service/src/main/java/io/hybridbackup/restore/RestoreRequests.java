@@ -21,6 +21,7 @@ import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.messaging.ReceivedRequest;
 import io.hybridbackup.common.messaging.RequestHandler;
 import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.store.StoreException;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.EnumSet;
@@ -61,9 +62,23 @@ final class RestoreRequests implements RequestHandler {
       throw new IllegalArgumentException("only restore requests belong in restore.requests.v1");
     }
     RunId run = received.run();
-    Claim standing =
-        runs.claim(run)
-            .orElseGet(() -> runs.answer(run, answer(run, request, received.recordTime())));
+    Claim standing;
+    try {
+      standing =
+          runs.claim(run)
+              .orElseGet(() -> runs.answer(run, answer(run, request, received.recordTime())));
+    } catch (StoreException.Refused e) {
+      // Nothing can be put on record, but nobody is to wait for an answer.
+      Instant now = clock.instant();
+      Claim refusal =
+          refusal(
+              run,
+              request,
+              new Refusal(FailureCode.STORE_REFUSED, "the object store: " + e.getMessage()),
+              now);
+      publisher.publish(refusal.answer().envelope());
+      return;
+    }
     publisher.publish(standing.answer().envelope());
     Optional<Outcome> outcome =
         standing.rejected() ? Optional.empty() : runs.decisions().find(RunKeys.outcome(run));
@@ -82,20 +97,24 @@ final class RestoreRequests implements RequestHandler {
           new Announcement(accept(run, request, requestedAt, now), now),
           now.plus(settings.jobs().deadline()));
     } catch (Refusal refusal) {
-      return new Claim(
-          new Announcement(
-              new RestoreFailed(
-                  run,
-                  request.source(),
-                  request.target(),
-                  ANSWER,
-                  refusal.code,
-                  refusal.reason,
-                  true,
-                  request.requestedBy()),
-              now),
-          now);
+      return refusal(run, request, refusal, now);
     }
+  }
+
+  private static Claim refusal(RunId run, RestoreRequested request, Refusal refusal, Instant now) {
+    return new Claim(
+        new Announcement(
+            new RestoreFailed(
+                run,
+                request.source(),
+                request.target(),
+                ANSWER,
+                refusal.code,
+                refusal.reason,
+                true,
+                request.requestedBy()),
+            now),
+        now);
   }
 
   private RestoreStarted accept(

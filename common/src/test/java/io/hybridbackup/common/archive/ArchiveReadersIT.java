@@ -25,8 +25,10 @@ import org.junit.jupiter.api.io.TempDir;
 /** One archive of an odd tree, read by every reader that an administrator may have. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ArchiveReadersIT {
-  /** Lists a tree: type, permissions, size, time to the second, target, content, first name.
-   * Python's tarfile makes a second symbolic link of a hard link to one. */
+  /**
+   * Lists a tree: type, permissions, size, time to the second, target, content, first name.
+   * Python's tarfile makes a second symbolic link of a hard link to one.
+   */
   private static final String LISTING =
       """
       import hashlib, os, stat, sys
