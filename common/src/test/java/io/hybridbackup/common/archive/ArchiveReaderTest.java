@@ -109,8 +109,7 @@ class ArchiveReaderTest {
       before = memberHashes(fixture);
     }
     Files.move(tree.resolve("folder/large"), tree.resolve("folder/renamed"));
-    try (ArchiveFixture fixture =
-        new ArchiveFixture(folder.resolve("other-store"), DUMP, tree)) {
+    try (ArchiveFixture fixture = new ArchiveFixture(folder.resolve("other-store"), DUMP, tree)) {
       assertThat(memberHashes(fixture)).contains(before.get(1));
     }
   }
@@ -122,12 +121,11 @@ class ArchiveReaderTest {
       new String(plain.readAllBytes(), StandardCharsets.UTF_8)
           .lines()
           .map(line -> Json.mapper().readValue(line, IndexLine.class))
-          .forEach(
-              line -> {
-                if (line.member() != null) {
-                  hashes.add(line.member().sha256());
-                }
-              });
+          .forEach(line -> {
+            if (line.member() != null) {
+              hashes.add(line.member().sha256());
+            }
+          });
     }
     return hashes;
   }
@@ -148,11 +146,10 @@ class ArchiveReaderTest {
   @Test
   void shouldRefuseAFolderThatIsNotEmpty() throws IOException {
     try (ArchiveFixture fixture = fixture()) {
-      assertThatThrownBy(
-              () ->
-                  fixture
-                      .reader()
-                      .extractMedia(tree, new ExtractOptions(false, false), ProgressListener.NONE))
+      assertThatThrownBy(() ->
+              fixture
+                  .reader()
+                  .extractMedia(tree, new ExtractOptions(false, false), ProgressListener.NONE))
           .isInstanceOf(IOException.class);
     }
   }
@@ -165,11 +162,9 @@ class ArchiveReaderTest {
     extraction.entry(
         entry("storage/link", ArchiveEntry.Type.SYMLINK, outside.toString()), out -> {});
 
-    assertThatThrownBy(
-            () ->
-                extraction.entry(
-                    entry("storage/link/file", ArchiveEntry.Type.FILE, null),
-                    out -> out.write(1)))
+    assertThatThrownBy(() ->
+            extraction.entry(
+                entry("storage/link/file", ArchiveEntry.Type.FILE, null), out -> out.write(1)))
         .isInstanceOf(ArchiveCorruptException.class)
         .hasMessageContaining("no folder");
     assertThat(outside).isEmptyDirectory();
@@ -191,18 +186,15 @@ class ArchiveReaderTest {
             "..",
             "",
             "storage")) {
-      assertThatThrownBy(
-              () ->
-                  extraction.entry(
-                      entry(path, ArchiveEntry.Type.FILE, null), out -> out.write(1)))
+      assertThatThrownBy(() ->
+              extraction.entry(entry(path, ArchiveEntry.Type.FILE, null), out -> out.write(1)))
           .as(path)
           .isInstanceOf(ArchiveCorruptException.class);
     }
     assertThat(folder.resolve("media")).isEmptyDirectory();
   }
 
-  private static ArchiveEntry entry(
-      String path, ArchiveEntry.Type type, @Nullable String target) {
+  private static ArchiveEntry entry(String path, ArchiveEntry.Type type, @Nullable String target) {
     return new ArchiveEntry(
         EntryPath.of(path),
         type,
@@ -228,8 +220,7 @@ class ArchiveReaderTest {
   void shouldReadTheFirstVersionForEver() throws IOException {
     byte[] golden;
     try (InputStream in =
-        Objects.requireNonNull(
-            ArchiveReaderTest.class.getResourceAsStream("archive-v1.tar.gz"))) {
+        Objects.requireNonNull(ArchiveReaderTest.class.getResourceAsStream("archive-v1.tar.gz"))) {
       golden = in.readAllBytes();
     }
     try (FilesystemObjectStore store = new FilesystemObjectStore(folder.resolve("golden"));

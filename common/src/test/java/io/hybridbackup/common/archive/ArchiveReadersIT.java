@@ -25,8 +25,10 @@ import org.junit.jupiter.api.io.TempDir;
 /** One archive of an odd tree, read by every reader that an administrator may have. */
 @TestInstance(TestInstance.Lifecycle.PER_CLASS)
 class ArchiveReadersIT {
-  /** Lists a tree: type, permissions, size, time to the second, target, content, first name.
-   * Python's tarfile makes a second symbolic link of a hard link to one. */
+  /**
+   * Lists a tree: type, permissions, size, time to the second, target, content, first name.
+   * Python's tarfile makes a second symbolic link of a hard link to one.
+   */
   private static final String LISTING =
       """
       import hashlib, os, stat, sys
@@ -106,7 +108,7 @@ class ArchiveReadersIT {
   }
 
   @Test
-  void shouldBeExtractedByGnuTarWithoutAnyDifference() throws IOException {
+  void shouldBeExtractedByGnuTarWithNoDifferenceButTheTimeOfAFolderOfLinks() throws IOException {
     Path out = fresh("gnu");
 
     Tool.run(
@@ -120,7 +122,8 @@ class ArchiveReadersIT {
         "-xpzf",
         fixture.file().toString());
 
-    assertThat(differences(out.resolve("storage"))).isEmpty();
+    // It makes links that lead upwards when it has set the times of their folders already.
+    assertThat(differences(out.resolve("storage"))).isIn("", ".d..t...... links/\n");
     assertThat(out.resolve("database.dump")).hasBinaryContent(DUMP);
     assertThat(out.resolve("manifest.json")).hasBinaryContent(ArchiveFixture.MANIFEST);
   }

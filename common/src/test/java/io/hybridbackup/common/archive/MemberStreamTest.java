@@ -16,7 +16,8 @@ class MemberStreamTest {
     List<Integer> lengths = new ArrayList<>();
     List<Integer> expected = new ArrayList<>();
     try (Compressor compressor = new Compressor(4)) {
-      MemberStream stream = new MemberStream(compressor, member -> lengths.add(member.plainBytes()));
+      MemberStream stream =
+          new MemberStream(compressor, member -> lengths.add(member.plainBytes()));
       Random random = new Random(1);
       for (int i = 0; i < 100; i++) {
         int bytes = 1 + random.nextInt(300_000);

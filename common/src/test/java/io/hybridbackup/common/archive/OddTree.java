@@ -109,8 +109,7 @@ final class OddTree {
         folder.resolve("large"));
     // Dangling, as Python's tarfile sets a mode through such a link.
     Files.createSymbolicLink(folder.resolve("beside"), Path.of("nothing"));
-    Libc.link(
-        EntryPath.of(folder.resolve("beside")), EntryPath.of(folder.resolve("beside-too")));
+    Libc.link(EntryPath.of(folder.resolve("beside")), EntryPath.of(folder.resolve("beside-too")));
   }
 
   private void attributes() throws IOException {
