@@ -108,7 +108,7 @@ class ArchiveReadersIT {
   }
 
   @Test
-  void shouldBeExtractedByGnuTarWithoutAnyDifference() throws IOException {
+  void shouldBeExtractedByGnuTarWithNoDifferenceButTheTimeOfAFolderOfLinks() throws IOException {
     Path out = fresh("gnu");
 
     Tool.run(
@@ -122,7 +122,8 @@ class ArchiveReadersIT {
         "-xpzf",
         fixture.file().toString());
 
-    assertThat(differences(out.resolve("storage"))).isEmpty();
+    // It makes links that lead upwards when it has set the times of their folders already.
+    assertThat(differences(out.resolve("storage"))).isIn("", ".d..t...... links/\n");
     assertThat(out.resolve("database.dump")).hasBinaryContent(DUMP);
     assertThat(out.resolve("manifest.json")).hasBinaryContent(ArchiveFixture.MANIFEST);
   }
