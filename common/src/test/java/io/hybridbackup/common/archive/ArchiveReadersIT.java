@@ -108,7 +108,7 @@ class ArchiveReadersIT {
   }
 
   @Test
-  void shouldBeExtractedByGnuTarWithNoDifferenceButTheTimeOfAFolderOfLinks() throws IOException {
+  void shouldBeExtractedByGnuTarWithoutADifference() throws IOException {
     Path out = fresh("gnu");
 
     Tool.run(
@@ -122,8 +122,7 @@ class ArchiveReadersIT {
         "-xpzf",
         fixture.file().toString());
 
-    // It makes links that lead upwards when it has set the times of their folders already.
-    assertThat(differences(out.resolve("storage"))).isIn("", ".d..t...... links/\n");
+    assertThat(differences(out.resolve("storage"))).isEmpty();
     assertThat(out.resolve("database.dump")).hasBinaryContent(DUMP);
     assertThat(out.resolve("manifest.json")).hasBinaryContent(ArchiveFixture.MANIFEST);
   }
