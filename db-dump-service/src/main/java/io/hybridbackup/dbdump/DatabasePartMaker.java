@@ -124,7 +124,9 @@ final class DatabasePartMaker implements PartMaker {
 
   private static String version(Connection connection, Postgres postgres) throws ComponentFailure {
     try {
-      return connection.getMetaData().getDatabaseProductVersion();
+      // Distributions add their own to the number.
+      String version = connection.getMetaData().getDatabaseProductVersion();
+      return version.split(" ", 2)[0];
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
@@ -176,32 +178,27 @@ final class DatabasePartMaker implements PartMaker {
             List.of(
                 "--format=custom", "--compress=0", "--no-password", "--snapshot=" + snapshot.id()),
             postgres.toolEnvironment());
-    PartObjects objects =
-        new PartObjects(
-            runs.store(), RunKeys.work(task.run(), task.attempt(), component(), work.epoch()));
-    try (ToolProcess process = tools.start(command)) {
+    ProgressReporter progress = new ProgressReporter(publisher, clock, work, task, "dump");
+    progress.expected(snapshot.tableBytes(), 1);
+    try (ToolProcess process = tools.start(command);
+        PartObjects objects =
+            new PartObjects(
+                runs.store(),
+                RunKeys.work(task.run(), task.attempt(), component(), work.epoch()))) {
       work.own(process);
       try {
         PartInventory inventory =
-            DatabasePart.write(
-                process.output(),
-                snapshot.takenAt(),
-                objects,
-                compressor,
-                new ProgressReporter(publisher, clock, work, task, "dump"));
+            DatabasePart.write(process.output(), snapshot.takenAt(), objects, compressor, progress);
         process.await();
         return inventory;
-      } catch (IOException e) {
-        // Most often the program died; its own words say more than the broken pipe does.
-        process.close();
-        process.await();
-        throw ComponentFailure.passing(
-            FailureCode.TOOL_FAILED, "the dump broke off: " + e.getMessage(), e);
       } finally {
         work.disown(process);
       }
     } catch (ToolException e) {
       throw postgres.failure(e);
+    } catch (IOException e) {
+      throw ComponentFailure.passing(
+          FailureCode.INTERNAL, "the dump could not be stored: " + e.getMessage(), e);
     }
   }
 }

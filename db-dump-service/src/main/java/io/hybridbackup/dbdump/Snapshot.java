@@ -16,8 +16,9 @@ import java.time.OffsetDateTime;
  * @param id for {@code pg_dump --snapshot}
  * @param takenAt T by the server's clock
  * @param lsn the position of the write-ahead log at T; on a standby, of its replay
+ * @param tableBytes size of the tables on the server's disk: about what a dump will have
  */
-record Snapshot(String id, Instant takenAt, String lsn) {
+record Snapshot(String id, Instant takenAt, String lsn, long tableBytes) {
 
   /** Takes a snapshot that lasts until the connection is closed. */
   static Snapshot take(Connection connection, Postgres postgres) throws ComponentFailure {
@@ -34,11 +35,18 @@ record Snapshot(String id, Instant takenAt, String lsn) {
               SELECT pg_export_snapshot(),
                      statement_timestamp(),
                      CASE WHEN pg_is_in_recovery() THEN pg_last_wal_replay_lsn()
-                          ELSE pg_current_wal_lsn() END::text
+                          ELSE pg_current_wal_lsn() END::text,
+                     (SELECT coalesce(sum(pg_table_size(c.oid)), 0)
+                        FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
+                       WHERE c.relkind IN ('r', 'm')
+                         AND n.nspname !~ '^(pg_|information_schema$)')
               """)) {
         row.next();
         return new Snapshot(
-            row.getString(1), row.getObject(2, OffsetDateTime.class).toInstant(), row.getString(3));
+            row.getString(1),
+            row.getObject(2, OffsetDateTime.class).toInstant(),
+            row.getString(3),
+            row.getLong(4));
       }
     } catch (SQLException e) {
       throw postgres.failure(e);

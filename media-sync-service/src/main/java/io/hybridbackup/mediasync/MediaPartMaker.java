@@ -89,15 +89,7 @@ final class MediaPartMaker implements PartMaker {
 
       begun = System.nanoTime();
       AtomicLong vanished = new AtomicLong();
-      PartInventory inventory =
-          MediaPart.write(
-              staging.tree(),
-              file -> hasVanished(media.location().resolve(file), vanished),
-              new PartObjects(
-                  runs.store(),
-                  RunKeys.work(task.run(), task.attempt(), component(), work.epoch())),
-              compressor,
-              new ProgressReporter(publisher, clock, work, task, "pack"));
+      PartInventory inventory = pack(task, work, staging, media, vanished);
       durations.put("media-pack", since(begun));
       return new Made(
           inventory,
@@ -176,6 +168,21 @@ final class MediaPartMaker implements PartMaker {
             () -> runs.decisions().decide(RunKeys.prepared(task.run(), task.attempt()), prepared));
     work.insist(() -> publisher.publish(standing.announcement().envelope()));
     return passes;
+  }
+
+  private PartInventory pack(
+      Task task, Work work, Staging staging, Settings.Media media, AtomicLong vanished)
+      throws IOException {
+    try (PartObjects objects =
+        new PartObjects(
+            runs.store(), RunKeys.work(task.run(), task.attempt(), component(), work.epoch()))) {
+      return MediaPart.write(
+          staging.tree(),
+          file -> hasVanished(media.location().resolve(file), vanished),
+          objects,
+          compressor,
+          reporter(task, work, "pack"));
+    }
   }
 
   private void awaitSnapshot(Task task, Work work) throws ComponentFailure, InterruptedException {

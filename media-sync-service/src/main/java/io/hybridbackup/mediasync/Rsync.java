@@ -18,7 +18,7 @@ import java.util.regex.Pattern;
 /** rsync from a source's folder into its staging folder. */
 final class Rsync {
   private static final Pattern VERSION = Pattern.compile("version +v?(\\S+)");
-  private static final Pattern PROGRESS = Pattern.compile("\\s*([\\d,]+)\\s+\\d+%.*");
+  private static final Pattern PROGRESS = Pattern.compile("\\s*([\\d,]+)\\s+(\\d+)%.*");
 
   /** Files vanished while rsync worked: the final pass and the fence are there for that. */
   private static final int VANISHED = 24;
@@ -87,7 +87,9 @@ final class Rsync {
   private static void report(String line, ProgressReporter progress) {
     Matcher matcher = PROGRESS.matcher(line);
     if (matcher.matches()) {
-      progress.reached(Long.parseLong(matcher.group(1).replace(",", "")));
+      long bytes = Long.parseLong(matcher.group(1).replace(",", ""));
+      long percent = Long.parseLong(matcher.group(2));
+      progress.reached(bytes, percent == 0 ? bytes : bytes * 100 / percent);
     }
   }
 

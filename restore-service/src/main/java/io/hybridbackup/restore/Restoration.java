@@ -147,14 +147,17 @@ final class Restoration {
     Path files = null;
     if (database.isPresent() && !database.get().isRestoredBy(run)) {
       dump = makeWorkFolder(run).resolve(work.epoch() + ".dump");
-      reader.extractDatabase(dump, reporter(started, work, "fetch-database"));
+      reader.extractDatabase(
+          dump, reporter(started, work, "fetch-database", bytes(manifest.databasePart())));
       work.checkpoint();
     }
     if (media.isPresent()) {
       files = media.get().makeScratch(run, work.epoch());
       boolean root = "root".equals(System.getProperty("user.name"));
       reader.extractMedia(
-          files, new ExtractOptions(root, root), reporter(started, work, "fetch-media"));
+          files,
+          new ExtractOptions(root, root),
+          reporter(started, work, "fetch-media", bytes(manifest.storagePart())));
       if (!root) {
         warnings.add("files belong to the user of the restore service: only root can give them");
       }
@@ -252,8 +255,7 @@ final class Restoration {
     }
     if (media.isPresent()) {
       media.get().requireEmpty();
-      StoragePart part = manifest.storagePart();
-      media.get().requireRoom(part == null ? 0 : part.bytes());
+      media.get().requireRoom(bytes(manifest.storagePart()));
     }
     Before mine = new Before(databaseExisted, media.map(MediaTarget::exists).orElse(false));
     Before standing = work.insist(() -> runs.decisions().decide(decision, mine));
@@ -328,7 +330,7 @@ final class Restoration {
     return folder;
   }
 
-  private ProgressListener reporter(RestoreStarted started, Work work, String phase) {
+  private ProgressListener reporter(RestoreStarted started, Work work, String phase, long total) {
     return new ProgressListener() {
       private long bytes;
       private long published = System.nanoTime();
@@ -343,10 +345,18 @@ final class Restoration {
         published = System.nanoTime();
         publisher.publishLater(
             new RestoreProgressed(
-                started.restoreId(), started.target(), work.next(1), phase, bytes, null),
+                started.restoreId(), started.target(), work.next(1), phase, bytes, total),
             clock.instant());
       }
     };
+  }
+
+  private static long bytes(@Nullable DatabasePart part) {
+    return part == null ? 0 : part.bytes();
+  }
+
+  private static long bytes(@Nullable StoragePart part) {
+    return part == null ? 0 : part.bytes();
   }
 
   private static Duration since(long nanoTime) {

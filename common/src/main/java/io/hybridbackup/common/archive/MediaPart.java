@@ -46,6 +46,8 @@ public final class MediaPart {
   private final List<Path> folders = new ArrayList<>();
   private final List<String> warnings = new ArrayList<>();
   private long unnamedWarnings;
+  private long expectedFiles;
+  private long expectedBytes;
   private long files;
   private long bytes;
 
@@ -89,6 +91,7 @@ public final class MediaPart {
 
   private PartInventory write() throws IOException {
     writeLinksBelow(root);
+    progress.expected(expectedBytes, expectedFiles + files);
     writeBelow(root, ROOT);
     // Folders come last, as putting files into them would change their times again.
     for (Path folder : folders) {
@@ -118,6 +121,8 @@ public final class MediaPart {
   /**
    * Symbolic links go first, and on the way it is found out which files have several names.
    *
+   * <p>How much is to come is an estimate: a file with several names counts for nothing.
+   *
    * <p>GNU tar makes absolute links, and those with {@code ..}, only at its end, and gives their
    * folder its time again afterwards only if it made that folder for the first of them.
    */
@@ -129,8 +134,12 @@ public final class MediaPart {
         writeLinksBelow(path);
       } else if (status.links() > 1) {
         links.found(status, path);
+        expectedFiles++;
       } else if (status.type() == FileStatus.SYMLINK) {
         writeGroup(path, status);
+      } else {
+        expectedFiles++;
+        expectedBytes += status.type() == FileStatus.FILE ? status.size() : 0;
       }
     }
   }

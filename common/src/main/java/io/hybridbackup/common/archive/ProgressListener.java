@@ -7,6 +7,14 @@ public interface ProgressListener {
   ProgressListener NONE = (bytes, files) -> {};
 
   /**
+   * So much is to be done in all. Called at most once, before anything is done.
+   *
+   * @param bytes plain bytes of content
+   * @param files whole files
+   */
+  default void expected(long bytes, long files) {}
+
+  /**
    * More has been done since the last call.
    *
    * @param bytes plain bytes of content, at least 0

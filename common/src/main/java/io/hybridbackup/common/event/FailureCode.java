@@ -24,6 +24,8 @@ public enum FailureCode {
   MEDIA_PERMISSION,
   DISK_FULL,
   STORE_REFUSED,
+  /** What the store gives back is not what was written. */
+  STORE_CORRUPT,
   ARCHIVE_MISSING,
   ARCHIVE_CORRUPT,
   TARGET_NOT_EMPTY,

@@ -1,5 +1,6 @@
 package io.hybridbackup.common.job;
 
+import io.hybridbackup.common.archive.PartReader;
 import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Fact.BackupAccepted;
 import io.hybridbackup.common.event.Fact.ComponentFailed;
@@ -10,7 +11,11 @@ import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoreException;
+import java.io.IOException;
 import java.time.Clock;
+import java.time.Duration;
+import java.util.LinkedHashMap;
+import java.util.Map;
 import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -99,15 +104,17 @@ public final class PartJobs implements Job.Source {
       try {
         AttemptOpened opened =
             work.insist(() -> runs.decisions().find(RunKeys.opened(run, attempt)).orElseThrow());
-        PartMaker.Made made =
-            maker.make(new PartMaker.Task(run, accepted.source(), attempt, opened), work);
+        PartMaker.Task task = new PartMaker.Task(run, accepted.source(), attempt, opened);
+        PartMaker.Made made = maker.make(task, work);
+        work.checkpoint();
+        Duration readBack = readBack(task, made, work);
         work.checkpoint();
         return new PartOutcome.Committed(
             announce(made.fact().apply(work.next(attempt))),
             work.epoch(),
             made.inventory(),
             made.tools(),
-            made.durations(),
+            durations(made, readBack),
             made.passes(),
             made.vanished());
       } catch (ComponentFailure e) {
@@ -127,6 +134,30 @@ public final class PartJobs implements Job.Source {
         work.checkpoint();
         return failed(work, FailureCode.INTERNAL, message(e), true, e);
       }
+    }
+
+    /** What cannot be read back from the store as it was written is no backup. */
+    private Duration readBack(PartMaker.Task task, PartMaker.Made made, Work work)
+        throws ComponentFailure {
+      long begun = System.nanoTime();
+      ProgressReporter progress = new ProgressReporter(publisher, clock, work, task, "read-back");
+      progress.expected(made.inventory().unpackedBytes(), made.inventory().files());
+      try {
+        PartReader.of(runs.store(), made.inventory()).verify(progress);
+      } catch (IOException e) {
+        throw ComponentFailure.passing(
+            FailureCode.STORE_CORRUPT,
+            "the part could not be read back from the object store as it was written: "
+                + e.getMessage(),
+            e);
+      }
+      return Duration.ofNanos(System.nanoTime() - begun);
+    }
+
+    private Map<String, Duration> durations(PartMaker.Made made, Duration readBack) {
+      Map<String, Duration> durations = new LinkedHashMap<>(made.durations());
+      durations.put(component().label() + "-read-back", readBack);
+      return durations;
     }
 
     private PartOutcome failed(

@@ -5,6 +5,7 @@ import io.hybridbackup.common.event.Fact.ComponentProgressed;
 import io.hybridbackup.common.messaging.EventPublisher;
 import java.time.Clock;
 import java.util.concurrent.TimeUnit;
+import org.jspecify.annotations.Nullable;
 
 /** Publishes how a component gets on with a phase of its work, at most once a second. */
 public final class ProgressReporter implements ProgressListener {
@@ -17,6 +18,8 @@ public final class ProgressReporter implements ProgressListener {
   private final String phase;
   private long bytes;
   private long files;
+  private @Nullable Long bytesTotal;
+  private @Nullable Long filesTotal;
   private long published = System.nanoTime();
 
   public ProgressReporter(
@@ -29,15 +32,22 @@ public final class ProgressReporter implements ProgressListener {
   }
 
   @Override
+  public synchronized void expected(long bytesInAll, long filesInAll) {
+    bytesTotal = bytesInAll;
+    filesTotal = filesInAll;
+  }
+
+  @Override
   public synchronized void advanced(long moreBytes, long moreFiles) {
     bytes += moreBytes;
     files += moreFiles;
     report();
   }
 
-  /** So many bytes have been done since the phase began. */
-  public synchronized void reached(long bytesDone) {
+  /** So many bytes have been done since the phase began, out of so many that are known of. */
+  public synchronized void reached(long bytesDone, long bytesInAll) {
     bytes = bytesDone;
+    bytesTotal = bytesInAll;
     report();
   }
 
@@ -54,9 +64,9 @@ public final class ProgressReporter implements ProgressListener {
             work.next(task.attempt()),
             phase,
             bytes,
-            null,
-            files > 0 ? files : null,
-            null),
+            bytesTotal,
+            filesTotal == null ? null : files,
+            filesTotal),
         clock.instant());
   }
 }
