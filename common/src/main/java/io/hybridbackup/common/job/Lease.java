@@ -3,8 +3,9 @@ package io.hybridbackup.common.job;
 import io.hybridbackup.common.json.Json;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
-import io.hybridbackup.common.store.StoreException;
 import java.time.Duration;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -21,24 +22,32 @@ public final class Lease implements AutoCloseable {
   private final int epoch;
   private final String holder;
   private final Duration duration;
-  private final Runnable onLoss;
+  private final CompletableFuture<String> lost = new CompletableFuture<>();
   private final Thread renewal;
+  private final Thread watch;
+  private volatile long renewed;
   private volatile boolean closed;
 
+  /**
+   * @param taken the {@link System#nanoTime} before the epoch was created
+   */
   Lease(
       ObjectStore store,
       ObjectKey folder,
       int epoch,
       String holder,
       Duration duration,
-      Runnable onLoss) {
+      long taken) {
     this.store = store;
     this.folder = folder;
     this.epoch = epoch;
     this.holder = holder;
     this.duration = duration;
-    this.onLoss = onLoss;
-    this.renewal = Thread.ofVirtual().name("lease " + folder).start(this::renew);
+    this.renewed = taken;
+    // Not virtual: a dead network drive holds up the carriers of all virtual threads.
+    this.renewal = Thread.ofPlatform().daemon().name("lease " + folder).start(this::renew);
+    // A call to the store may hang for longer than the lease lasts.
+    this.watch = Thread.ofPlatform().daemon().name("watch " + folder).start(this::watch);
   }
 
   /** From 1; higher than that of everybody who held it before. */
@@ -46,17 +55,27 @@ public final class Lease implements AutoCloseable {
     return epoch;
   }
 
+  /**
+   * Has something done when the lease is lost, from another thread; at once if it has been lost
+   * already. It must not block long, and is not begun any more once the lease has been closed.
+   */
+  public void whenLost(Runnable action) {
+    CompletableFuture<Void> _ = lost.thenRun(action);
+  }
+
   /** Lets others take over at once instead of after the lease time. */
   @Override
   public void close() {
     closed = true;
     renewal.interrupt();
+    watch.interrupt();
     try {
       renewal.join();
+      watch.join();
       store.overwrite(heartbeatKey(folder, epoch), Json.write(new Heartbeat(holder, 0, true)));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
-    } catch (StoreException e) {
+    } catch (RuntimeException e) {
       LOG.atInfo()
           .addKeyValue("lease", folder)
           .addKeyValue("reason", e.getMessage())
@@ -65,10 +84,8 @@ public final class Lease implements AutoCloseable {
   }
 
   private void renew() {
-    long lastSeen = System.nanoTime();
-    long limit = duration.toNanos() * 3 / 4;
     ObjectKey successor = folder.resolve(RunKeys.epochName(epoch + 1));
-    for (long counter = 1; !closed; counter++) {
+    for (long counter = 1; !closed && !lost.isDone(); counter++) {
       long before = System.nanoTime();
       try {
         store.overwrite(
@@ -77,16 +94,14 @@ public final class Lease implements AutoCloseable {
           lose("another worker has taken over");
           return;
         }
-        lastSeen = before;
-      } catch (StoreException e) {
-        LOG.atWarn()
-            .addKeyValue("lease", folder)
-            .addKeyValue("reason", e.getMessage())
-            .log("lease not renewed; trying again");
-      }
-      if (System.nanoTime() - lastSeen > limit) {
-        lose("it could not be renewed in time");
-        return;
+        renewed = before;
+      } catch (RuntimeException e) {
+        if (!closed) {
+          LOG.atWarn()
+              .addKeyValue("lease", folder)
+              .addKeyValue("reason", e.getMessage())
+              .log("lease not renewed; trying again");
+        }
       }
       try {
         Thread.sleep(duration.dividedBy(5));
@@ -96,10 +111,22 @@ public final class Lease implements AutoCloseable {
     }
   }
 
+  private void watch() {
+    long limit = duration.toNanos() * 3 / 4;
+    try {
+      while (renewed + limit - System.nanoTime() > 0) {
+        TimeUnit.NANOSECONDS.sleep(renewed + limit - System.nanoTime());
+      }
+    } catch (InterruptedException e) {
+      return;
+    }
+    lose("it could not be renewed in time");
+  }
+
   private void lose(String reason) {
-    if (!closed) {
+    if (!closed && !lost.isDone()) {
       LOG.atWarn().addKeyValue("lease", folder).addKeyValue("reason", reason).log("lease lost");
-      onLoss.run();
+      lost.complete(reason);
     }
   }
 

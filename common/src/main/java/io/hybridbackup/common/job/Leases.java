@@ -27,11 +27,9 @@ public final class Leases {
 
   /**
    * Takes the lease if nobody holds it. Must be asked again and again to notice that a holder has
-   * died. Errors are those of the {@link ObjectStore}.
-   *
-   * @param onLoss called once, from another thread, if the lease is lost; must not block long
+   * died. Errors are those of the {@link ObjectStore}. The caller closes the lease.
    */
-  public Optional<Lease> tryTake(ObjectKey folder, Runnable onLoss) {
+  public Optional<Lease> tryTake(ObjectKey folder) {
     int newest =
         store.children(folder.value()).stream()
             .filter(name -> name.matches("epoch-\\d{5}"))
@@ -42,12 +40,13 @@ public final class Leases {
       return Optional.empty();
     }
     int epoch = newest + 1;
+    long taken = System.nanoTime();
     byte[] record = Json.write(new Epoch(holder, UUID.randomUUID().toString()));
     if (!store.create(folder.resolve(RunKeys.epochName(epoch)), record)) {
       return Optional.empty();
     }
     observations.remove(folder);
-    return Optional.of(new Lease(store, folder, epoch, holder, duration, onLoss));
+    return Optional.of(new Lease(store, folder, epoch, holder, duration, taken));
   }
 
   /** Forgets what was seen of a lease that is of no more interest. */
@@ -56,6 +55,8 @@ public final class Leases {
   }
 
   private boolean isAlive(ObjectKey folder, int epoch) {
+    // The answer may be long on its way: it was true between then and now, no more is known.
+    long asked = System.nanoTime();
     Lease.Heartbeat heartbeat =
         store
             .read(Lease.heartbeatKey(folder, epoch))
@@ -64,13 +65,12 @@ public final class Leases {
     if (heartbeat.released()) {
       return false;
     }
-    long now = System.nanoTime();
     Observation seen = observations.get(folder);
     if (seen == null || seen.epoch() != epoch || !seen.heartbeat().equals(heartbeat)) {
-      observations.put(folder, new Observation(epoch, heartbeat, now));
+      observations.put(folder, new Observation(epoch, heartbeat, System.nanoTime()));
       return true;
     }
-    return now - seen.since() < duration.toNanos();
+    return asked - seen.since() < duration.toNanos();
   }
 
   private record Observation(int epoch, Lease.Heartbeat heartbeat, long since) {}

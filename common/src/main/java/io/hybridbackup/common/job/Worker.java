@@ -177,15 +177,7 @@ public final class Worker implements AutoCloseable {
   }
 
   private void begin(Job job) {
-    Optional<Lease> taken =
-        leases.tryTake(
-            job.epochs(),
-            () -> {
-              Running one = running.get(job.epochs());
-              if (one != null) {
-                one.work.stop("the lease is lost");
-              }
-            });
+    Optional<Lease> taken = leases.tryTake(job.epochs());
     if (taken.isEmpty()) {
       return;
     }
@@ -194,6 +186,7 @@ public final class Worker implements AutoCloseable {
     Thread runner =
         Thread.ofVirtual().name(name + " " + job.run()).unstarted(() -> perform(job, work, lease));
     running.put(job.epochs(), new Running(job, work, runner));
+    lease.whenLost(() -> work.stop("the lease is lost"));
     runner.start();
   }
 
