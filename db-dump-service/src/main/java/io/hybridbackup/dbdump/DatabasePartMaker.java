@@ -31,7 +31,6 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -67,11 +66,21 @@ final class DatabasePartMaker implements PartMaker {
   }
 
   @Override
+  public boolean isReady(Task task) {
+    boolean waitedLongEnough =
+        !clock
+            .instant()
+            .isBefore(task.opened().announcement().at().plus(settings.jobs().prepareWait()));
+    return !task.opened().started().components().contains(Component.MEDIA)
+        || waitedLongEnough
+        || isPrepared(task);
+  }
+
+  @Override
   public Made make(Task task, Work work) throws ComponentFailure, InterruptedException {
     Postgres postgres = postgres(task.source());
     String pgDump = settings.tools().pgDump();
     String toolVersion = Postgres.toolVersion(tools, pgDump);
-    // Everything that can be wrong is found out before media is kept waiting for the snapshot.
     String serverVersion;
     try (Connection connection = postgres.connect()) {
       serverVersion = version(connection, postgres);
@@ -80,7 +89,7 @@ final class DatabasePartMaker implements PartMaker {
     }
     postgres.requireAtLeast(pgDump, toolVersion, serverVersion);
 
-    boolean fenced = awaitMedia(task, work);
+    boolean fenced = work.insist(() -> isPrepared(task));
     long begun = System.nanoTime();
     Connection connection = work.own(postgres.connect());
     try (connection) {
@@ -132,16 +141,8 @@ final class DatabasePartMaker implements PartMaker {
     }
   }
 
-  /** Whether media was prepared in time. */
-  private boolean awaitMedia(Task task, Work work) throws InterruptedException {
-    if (!task.opened().started().components().contains(Component.MEDIA)) {
-      return false;
-    }
-    Optional<Told> prepared =
-        work.await(
-            () -> runs.decisions().find(RunKeys.prepared(task.run(), task.attempt())),
-            settings.jobs().prepareWait());
-    return prepared.isPresent();
+  private boolean isPrepared(Task task) {
+    return runs.decisions().isMade(RunKeys.prepared(task.run(), task.attempt()));
   }
 
   /** Makes this snapshot the attempt's; there can only be one, since media follows it. */

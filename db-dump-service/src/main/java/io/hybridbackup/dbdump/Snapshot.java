@@ -26,6 +26,9 @@ record Snapshot(String id, Instant takenAt, String lsn, long tableBytes) {
       // Whatever the server's defaults are, the snapshot must outlive the dump.
       statement.execute("SET idle_in_transaction_session_timeout = 0");
       statement.execute("SET statement_timeout = 0");
+      // PostgreSQL has this one from version 17 on.
+      statement.execute(
+          "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'");
       connection.setAutoCommit(false);
       connection.setReadOnly(true);
       connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);

@@ -40,6 +40,8 @@ final class MediaPartMaker implements PartMaker {
   /** After a first pass as short as this a second one before the snapshot would gain nothing. */
   private static final Duration QUICK = Duration.ofSeconds(5);
 
+  private static final Duration STAGING_POLL = Duration.ofSeconds(1);
+
   private final Settings settings;
   private final Runs runs;
   private final EventPublisher publisher;
@@ -73,7 +75,8 @@ final class MediaPartMaker implements PartMaker {
     Rsync rsync = new Rsync(tools, settings.tools().rsync(), media);
     String version = rsync.version();
     Path folder = settings.dataDirectory().resolve("staging").resolve(task.source());
-    try (Staging staging = Staging.open(folder)) {
+    try (Staging staging = open(folder, work)) {
+      requireMounted(media, staging, folder);
       Map<String, Duration> durations = new LinkedHashMap<>();
       long begun = System.nanoTime();
       int passes = prepare(task, work, staging, rsync);
@@ -135,6 +138,36 @@ final class MediaPartMaker implements PartMaker {
     return media;
   }
 
+  /** An earlier run that has not noticed its end yet may still have the folder. */
+  private Staging open(Path folder, Work work) throws ComponentFailure, InterruptedException {
+    Optional<Staging> staging = Staging.tryOpen(folder);
+    long end = System.nanoTime() + settings.jobs().deadline().toNanos();
+    while (staging.isEmpty()) {
+      if (System.nanoTime() > end) {
+        throw ComponentFailure.passing(
+            FailureCode.BUSY, "another process works in the staging folder " + folder, null);
+      }
+      Optional<Boolean> _ = work.await(Optional::empty, STAGING_POLL);
+      staging = Staging.tryOpen(folder);
+    }
+    return staging.get();
+  }
+
+  /** A volume that is not mounted looks like an empty folder, and would empty the copy as well. */
+  private static void requireMounted(Settings.Media media, Staging staging, Path folder)
+      throws ComponentFailure, IOException {
+    if (Staging.isEmpty(media.location()) && !staging.isEmpty()) {
+      throw ComponentFailure.permanent(
+          FailureCode.MEDIA_MISSING,
+          "the media folder "
+              + media.location()
+              + " is empty, though it was not at the last backup; mount it, or if it is meant to be"
+              + " empty, delete "
+              + folder.resolve("tree"),
+          null);
+    }
+  }
+
   /** How many passes there were. */
   private int prepare(Task task, Work work, Staging staging, Rsync rsync)
       throws ComponentFailure, IOException, InterruptedException {
@@ -176,12 +209,17 @@ final class MediaPartMaker implements PartMaker {
     try (PartObjects objects =
         new PartObjects(
             runs.store(), RunKeys.work(task.run(), task.attempt(), component(), work.epoch()))) {
-      return MediaPart.write(
-          staging.tree(),
-          file -> hasVanished(media.location().resolve(file), vanished),
-          objects,
-          compressor,
-          reporter(task, work, "pack"));
+      PartInventory inventory =
+          MediaPart.write(
+              staging.tree(),
+              file -> hasVanished(media.location().resolve(file), vanished),
+              objects,
+              compressor,
+              reporter(task, work, "pack"));
+      return NativeTools.isRoot()
+          ? inventory
+          : inventory.warned(
+              "all files belong to the user of the media-sync service: only root can copy owners");
     }
   }
 

@@ -6,10 +6,12 @@ import io.hybridbackup.common.job.ComponentFailure;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.channels.OverlappingFileLockException;
+import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.Optional;
 
 /**
  * The persistent copy of a source's media, held under a lock: {@code tree/} is the copy, {@code
@@ -25,11 +27,12 @@ final class Staging implements AutoCloseable {
   }
 
   /**
-   * Opens the staging folder, making it if need be, for this process alone.
+   * Opens the staging folder, making it if need be, for this worker alone; empty as long as another
+   * has it.
    *
-   * @throws ComponentFailure if another process has it, or it cannot be made
+   * @throws ComponentFailure if it cannot be made
    */
-  static Staging open(Path folder) throws ComponentFailure {
+  static Optional<Staging> tryOpen(Path folder) throws ComponentFailure {
     try {
       Files.createDirectories(folder);
       // The copy holds what others may not read; modes below are the source's own.
@@ -39,9 +42,10 @@ final class Staging implements AutoCloseable {
           FileChannel.open(
               folder.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
       if (isLocked(lock)) {
-        return new Staging(folder, lock);
+        return Optional.of(new Staging(folder, lock));
       }
       lock.close();
+      return Optional.empty();
     } catch (IOException e) {
       throw ComponentFailure.permanent(
           FailureCode.MEDIA_PERMISSION,
@@ -52,8 +56,6 @@ final class Staging implements AutoCloseable {
               + "); let this service write there, or name another data-directory",
           e);
     }
-    throw ComponentFailure.passing(
-        FailureCode.BUSY, "another process works in the staging folder " + folder, null);
   }
 
   private static boolean isLocked(FileChannel lock) throws IOException {
@@ -66,6 +68,17 @@ final class Staging implements AutoCloseable {
 
   Path tree() {
     return folder.resolve("tree");
+  }
+
+  /** Whether nothing has been staged. */
+  boolean isEmpty() throws IOException {
+    return isEmpty(tree());
+  }
+
+  static boolean isEmpty(Path folder) throws IOException {
+    try (DirectoryStream<Path> children = Files.newDirectoryStream(folder)) {
+      return !children.iterator().hasNext();
+    }
   }
 
   /** Whether the passes before the snapshot have been made here for that attempt. */

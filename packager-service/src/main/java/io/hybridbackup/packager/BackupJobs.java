@@ -6,12 +6,14 @@ import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.Claim;
 import io.hybridbackup.common.job.Job;
+import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.job.Slots;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.store.ObjectKey;
 import java.time.Clock;
+import java.time.Duration;
 import java.util.Optional;
 
 /**
@@ -22,12 +24,17 @@ final class BackupJobs implements Job.Source {
   private final Runs runs;
   private final Slots slots;
   private final Coordination coordination;
+  private final Duration lingering;
   private final Clock clock;
 
-  BackupJobs(Runs runs, Coordination coordination, Clock clock) {
+  /**
+   * @param lingering how long a worker may go on after a run's end without noticing it
+   */
+  BackupJobs(Runs runs, Coordination coordination, Duration lingering, Clock clock) {
     this.runs = runs;
     this.slots = new Slots(runs);
     this.coordination = coordination;
+    this.lingering = lingering;
     this.clock = clock;
   }
 
@@ -37,10 +44,14 @@ final class BackupJobs implements Job.Source {
     if (accepted.isEmpty()) {
       return Optional.empty();
     }
+    Optional<Outcome> outcome = runs.decisions().find(RunKeys.outcome(run));
+    if (outcome.isPresent()) {
+      return runs.wantsEnding(run, outcome.get(), lingering, clock.instant())
+          ? Optional.of(new Backup(accepted.get()))
+          : Optional.empty();
+    }
     boolean wanted =
-        hasEnded(run)
-            || !clock.instant().isBefore(accepted.get().deadline())
-            || isItsTurn(accepted.get());
+        !clock.instant().isBefore(accepted.get().deadline()) || isItsTurn(accepted.get());
     return wanted ? Optional.of(new Backup(accepted.get())) : Optional.empty();
   }
 

@@ -19,6 +19,7 @@ import io.hybridbackup.common.job.Slots;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.messaging.ReceivedRequest;
 import io.hybridbackup.common.messaging.RequestHandler;
+import io.hybridbackup.common.messaging.Topics;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.StoreException;
 import java.time.Clock;
@@ -56,36 +57,31 @@ final class BackupRequests implements RequestHandler {
 
   @Override
   public void handle(ReceivedRequest received) {
-    switch (received.request()) {
-      case Request.BackupRequested request -> backup(received.run(), request);
-      case Request.BackupCancelRequested request -> cancel(request);
-      case Request.VerificationRequested request ->
-          reject(
-              received.run(),
-              request.source(),
-              FailureCode.INVALID_REQUEST,
-              "this version cannot verify archives on request",
-              request.requestedBy());
-      case Request.RestoreRequested request ->
-          throw new IllegalArgumentException("a restore request belongs in restore.requests.v1");
-    }
-  }
-
-  private void backup(RunId run, Request.BackupRequested request) {
-    Claim standing;
+    RunId run = received.run();
     try {
-      standing = runs.claim(run).orElseGet(() -> runs.answer(run, answer(run, request)));
+      switch (received.request()) {
+        case Request.BackupRequested request ->
+            tell(run, runs.claim(run).orElseGet(() -> runs.answer(run, answer(run, request))));
+        case Request.BackupCancelRequested request -> cancel(run, request);
+        case Request.VerificationRequested request ->
+            reject(
+                run,
+                request.source(),
+                FailureCode.INVALID_REQUEST,
+                "this version cannot verify archives on request",
+                request.requestedBy());
+        case Request.RestoreRequested request ->
+            throw new IllegalArgumentException("a restore request belongs in restore.requests.v1");
+      }
     } catch (StoreException.Refused e) {
       // Nothing can be put on record, but nobody is to wait for an answer.
       reject(
           run,
-          request.source(),
+          Topics.keyOf(received.request()),
           FailureCode.STORE_REFUSED,
           "the object store: " + e.getMessage(),
-          request.requestedBy());
-      return;
+          received.request().requestedBy());
     }
-    tell(run, standing);
   }
 
   private Claim answer(RunId run, Request.BackupRequested request) {
@@ -110,7 +106,12 @@ final class BackupRequests implements RequestHandler {
           run,
           request,
           FailureCode.NOTHING_TO_DO,
-          "source '" + request.source() + "' has " + labels(available) + ", not " + labels(wanted),
+          "source '"
+              + request.source()
+              + "' has "
+              + Component.labels(available)
+              + ", not "
+              + Component.labels(wanted),
           now);
     }
     if (settings.jobs().whenBusy() == Settings.WhenBusy.REJECT && isBusy(request.source())) {
@@ -145,15 +146,18 @@ final class BackupRequests implements RequestHandler {
   }
 
   /** A run is cancelled by deciding its outcome; whoever works on it finds that and stops. */
-  private void cancel(Request.BackupCancelRequested request) {
+  private void cancel(RunId requestRun, Request.BackupCancelRequested request) {
     RunId run = request.backupId();
-    Optional<Claim> claim = runs.claim(run);
-    if (claim.isEmpty() || claim.get().backup().isEmpty()) {
+    Optional<BackupAccepted> accepted =
+        runs.claim(run)
+            .flatMap(Claim::backup)
+            .filter(backup -> backup.source().equals(request.source()));
+    if (accepted.isEmpty()) {
       reject(
-          run,
+          requestRun,
           request.source(),
           FailureCode.INVALID_REQUEST,
-          "there is no backup " + run + " to cancel",
+          "there is no backup " + run + " of source '" + request.source() + "' to cancel",
           request.requestedBy());
       return;
     }
@@ -165,11 +169,7 @@ final class BackupRequests implements RequestHandler {
                 new Outcome(
                     new Announcement(
                         new BackupCancelled(
-                            run,
-                            claim.get().backup().get().source(),
-                            ANSWER,
-                            request.reason(),
-                            request.requestedBy()),
+                            run, request.source(), ANSWER, request.reason(), request.requestedBy()),
                         now),
                     0));
     if (!(standing.announcement().fact() instanceof BackupCancelled)) {
@@ -220,11 +220,5 @@ final class BackupRequests implements RequestHandler {
       components.add(Component.MEDIA);
     }
     return components;
-  }
-
-  private static String labels(Set<Component> components) {
-    return components.isEmpty()
-        ? "nothing"
-        : String.join(" and ", components.stream().map(Component::label).sorted().toList());
   }
 }

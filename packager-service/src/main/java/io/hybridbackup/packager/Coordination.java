@@ -46,6 +46,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.IntStream;
 
 /**
  * Leads a backup to its outcome. Each step follows from the records alone, so whoever takes over
@@ -117,7 +118,7 @@ final class Coordination {
         case Voided voided -> afterVoid(accepted, work, attempt, voided);
       };
     }
-    Map<Component, PartOutcome> parts = work.insist(() -> parts(accepted, attempt));
+    Map<Component, PartOutcome> parts = work.insist(() -> runs.parts(accepted, attempt));
     states.show(attempt, parts);
     Optional<Failed> failed =
         parts.values().stream()
@@ -134,16 +135,6 @@ final class Coordination {
       awaitNews(accepted, attempt, parts.size(), work);
     }
     return Optional.empty();
-  }
-
-  private Map<Component, PartOutcome> parts(BackupAccepted accepted, int attempt) {
-    Map<Component, PartOutcome> parts = new EnumMap<>(Component.class);
-    for (Component component : accepted.components()) {
-      decisions
-          .find(RunKeys.part(accepted.backupId(), attempt, component))
-          .ifPresent(outcome -> parts.put(component, outcome));
-    }
-    return parts;
   }
 
   private void awaitNews(BackupAccepted accepted, int attempt, int known, Work work)
@@ -196,7 +187,8 @@ final class Coordination {
 
   private Optional<Outcome> afterVoid(
       BackupAccepted accepted, Work work, int attempt, Voided voided) throws InterruptedException {
-    if (!voided.retryable() || attempt >= settings.jobs().attempts()) {
+    if (!voided.retryable()
+        || spentAttempts(accepted.backupId(), attempt, work) >= settings.jobs().attempts()) {
       return Optional.of(fail(accepted, work, attempt, voided.code(), voided.reason()));
     }
     Duration pause = settings.jobs().sweep().multipliedBy(1L << Math.min(attempt, 6));
@@ -213,6 +205,17 @@ final class Coordination {
     return Optional.empty();
   }
 
+  /** Attempts that a dead worker broke off do not count: only the deadline ends those. */
+  private long spentAttempts(RunId run, int latest, Work work) throws InterruptedException {
+    return work.insist(() ->
+        IntStream.rangeClosed(1, latest)
+            .mapToObj(attempt -> decisions.find(RunKeys.verdict(run, attempt)))
+            .flatMap(Optional::stream)
+            .filter(verdict ->
+                !(verdict instanceof Voided voided) || voided.code() != FailureCode.INTERRUPTED)
+            .count());
+  }
+
   private void voidAttempt(RunId run, int attempt, Voided voided, Work work)
       throws InterruptedException {
     Verdict _ = work.insist(() -> decisions.decide(RunKeys.verdict(run, attempt), voided));
@@ -226,6 +229,18 @@ final class Coordination {
     ObjectKey key = RunKeys.archive(plan.manifest().source(), plan.manifest().archiveName());
     try {
       StoredObject archive = work.insist(() -> composed(key, plan));
+      Optional<String> checksum = work.insist(() -> runs.store().checksum(key));
+      if (archive.bytes() != plan.bytes()
+          || !checksum.orElse(plan.crc64nvme()).equals(plan.crc64nvme())) {
+        throw new StoreException.Corrupt(
+            "the archive %s has %d bytes (%s) instead of %d (%s)"
+                .formatted(
+                    key,
+                    archive.bytes(),
+                    checksum.orElse("no checksum"),
+                    plan.bytes(),
+                    plan.crc64nvme()));
+      }
       Verdict _ =
           work.insist(
               () -> decisions.decide(RunKeys.verdict(run, attempt), new Composed(archive.etag())));
@@ -234,6 +249,12 @@ final class Coordination {
           run,
           attempt,
           new Voided(FailureCode.INTERRUPTED, "a part was changed: " + e.getMessage(), true),
+          work);
+    } catch (StoreException.Corrupt e) {
+      voidAttempt(
+          run,
+          attempt,
+          new Voided(FailureCode.STORE_CORRUPT, String.valueOf(e.getMessage()), true),
           work);
     } catch (StoreException.Refused e) {
       voidAttempt(
@@ -246,17 +267,11 @@ final class Coordination {
 
   /** Whoever was first at this key followed the same plan: the name belongs to this attempt. */
   private StoredObject composed(ObjectKey key, Plan plan) {
-    StoredObject archive;
     try {
-      archive = runs.store().compose(key, plan.pieces());
+      return runs.store().compose(key, plan.pieces());
     } catch (StoreException.Exists e) {
-      archive = runs.store().find(key).orElseThrow(() -> e);
+      return runs.store().find(key).orElseThrow(() -> e);
     }
-    if (archive.bytes() != plan.bytes()) {
-      throw new StoreException.Corrupt(
-          "the archive " + key + " has " + archive.bytes() + " bytes instead of " + plan.bytes());
-    }
-    return archive;
   }
 
   private Plan plan(
@@ -292,7 +307,7 @@ final class Coordination {
       Manifest manifest = plan.manifest();
       Map<String, Duration> durations = new LinkedHashMap<>();
       long reused = 0;
-      for (PartOutcome part : parts(accepted, attempt).values()) {
+      for (PartOutcome part : runs.parts(accepted, attempt).values()) {
         durations.putAll(((Committed) part).durations());
         PartInventory inventory = ((Committed) part).inventory();
         reused += inventory.reusedBytes();
@@ -335,7 +350,7 @@ final class Coordination {
     return work.insist(() -> {
       Set<Component> missing = EnumSet.copyOf(accepted.components());
       if (attempt > 0) {
-        parts(accepted, attempt)
+        runs.parts(accepted, attempt)
             .forEach((component, part) -> {
               if (part instanceof Committed) {
                 missing.remove(component);

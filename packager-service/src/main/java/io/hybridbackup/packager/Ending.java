@@ -22,6 +22,7 @@ import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.StoredObject;
+import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -39,9 +40,17 @@ final class Ending {
   private final Runs runs;
   private final Decisions decisions;
   private final EventPublisher publisher;
+  private final Duration lingering;
+  private final Clock clock;
   private final Map<RunId, Set<String>> heard = new ConcurrentHashMap<>();
 
-  Ending(Runs runs, EventPublisher publisher) {
+  /**
+   * @param lingering how long a worker may go on after a run's end without noticing it: what it
+   *     leaves is removed then
+   */
+  Ending(Runs runs, EventPublisher publisher, Duration lingering, Clock clock) {
+    this.lingering = lingering;
+    this.clock = clock;
     this.runs = runs;
     this.decisions = runs.decisions();
     this.publisher = publisher;
@@ -71,13 +80,22 @@ final class Ending {
   void carryOut(BackupAccepted accepted, Outcome outcome, Work work, RunStates states)
       throws InterruptedException {
     RunId run = accepted.backupId();
-    work.insist(() -> {
-      writeManifest(run, outcome);
-      publishUnheard(accepted, work);
-      publisher.publish(outcome.announcement().envelope());
-    });
-    states.showEnd(outcome.announcement().fact());
+    if (!work.insist(() -> decisions.isMade(RunKeys.told(run)))) {
+      work.insist(() -> {
+        writeManifest(run, outcome);
+        publishUnheard(accepted, work);
+        publisher.publish(outcome.announcement().envelope());
+      });
+      int latest = work.insist(() -> runs.latestAttempt(run));
+      Map<Component, PartOutcome> parts = work.insist(() -> runs.parts(accepted, latest));
+      states.showEnd(latest, parts, outcome.announcement().fact());
+      Outcome _ = work.insist(() -> decisions.decide(RunKeys.told(run), outcome));
+    }
+    boolean last = !clock.instant().isBefore(outcome.announcement().at().plus(lingering));
     work.insist(() -> tidyUp(accepted, outcome));
+    if (last) {
+      work.insist(() -> runs.close(run));
+    }
   }
 
   /** From here on the archive is a backup. */
@@ -112,12 +130,9 @@ final class Ending {
           .ifPresent(told::add);
       decisions.find(RunKeys.prepared(run, attempt)).map(Told::announcement).ifPresent(told::add);
       decisions.find(RunKeys.snapshot(run, attempt)).map(Told::announcement).ifPresent(told::add);
-      for (Component component : accepted.components()) {
-        decisions
-            .find(RunKeys.part(run, attempt, component))
-            .map(PartOutcome::announcement)
-            .ifPresent(told::add);
-      }
+      runs.parts(accepted, attempt).values().stream()
+          .map(PartOutcome::announcement)
+          .forEach(told::add);
     }
     told.stream()
         .map(Announcement::envelope)
@@ -132,14 +147,17 @@ final class Ending {
     int latest = runs.latestAttempt(run);
     for (int attempt = 1; attempt <= latest; attempt++) {
       Optional<AttemptOpened> opened = decisions.find(RunKeys.opened(run, attempt));
-      if (attempt != outcome.attempt() && opened.isPresent()) {
-        store.delete(RunKeys.archive(source, opened.get().started().archive()));
+      if (opened.isPresent()) {
+        ObjectKey archive = RunKeys.archive(source, opened.get().started().archive());
+        int _ = store.abortUploads(archive.value(), Duration.ZERO);
+        if (attempt != outcome.attempt()) {
+          store.delete(archive);
+        }
       }
     }
     int _ = store.abortUploads(RunKeys.work(run).value(), Duration.ZERO);
     for (StoredObject object : store.list(RunKeys.work(run).value())) {
       store.delete(object.key());
     }
-    runs.close(run);
   }
 }

@@ -11,6 +11,7 @@ import io.hybridbackup.common.runtime.WorkerService;
 import io.hybridbackup.common.settings.Settings;
 import io.micrometer.observation.ObservationRegistry;
 import java.time.Clock;
+import java.time.Duration;
 import org.springframework.context.annotation.Bean;
 import org.springframework.context.annotation.Configuration;
 import org.springframework.context.annotation.Import;
@@ -25,8 +26,8 @@ public class PackagerConfiguration {
   private static final String GROUP = "hybrid-backup-packager";
 
   @Bean
-  Ending ending(Runs runs, EventPublisher publisher) {
-    return new Ending(runs, publisher);
+  Ending ending(Settings settings, Runs runs, EventPublisher publisher, Clock clock) {
+    return new Ending(runs, publisher, lingering(settings), clock);
   }
 
   @Bean
@@ -53,8 +54,13 @@ public class PackagerConfiguration {
         runs,
         leases,
         CAPACITY,
-        new BackupJobs(runs, coordination, clock),
+        new BackupJobs(runs, coordination, lingering(settings), clock),
         ending::hear);
+  }
+
+  /** A worker whose run has ended hears of it, or loses its lease, within this time. */
+  private static Duration lingering(Settings settings) {
+    return settings.jobs().lease().multipliedBy(2);
   }
 
   @Bean

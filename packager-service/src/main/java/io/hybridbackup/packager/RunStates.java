@@ -38,6 +38,13 @@ final class RunStates {
 
   /** An attempt is under way, and so much has been delivered. */
   void show(int currentAttempt, Map<Component, PartOutcome> parts) throws InterruptedException {
+    if (fill(currentAttempt, parts)) {
+      publish(Phase.RUNNING, null, null, null);
+    }
+  }
+
+  /** Whether anything is new. */
+  private boolean fill(int currentAttempt, Map<Component, PartOutcome> parts) {
     Map<Component, String> now = new EnumMap<>(Component.class);
     for (Component component : accepted.components()) {
       now.put(
@@ -49,15 +56,17 @@ final class RunStates {
           });
     }
     if (currentAttempt == attempt && now.equals(components)) {
-      return;
+      return false;
     }
     attempt = currentAttempt;
     components = now;
-    publish(Phase.RUNNING, null, null, null);
+    return true;
   }
 
   /** The run has ended. */
-  void showEnd(Fact outcome) throws InterruptedException {
+  void showEnd(int lastAttempt, Map<Component, PartOutcome> parts, Fact outcome)
+      throws InterruptedException {
+    boolean _ = fill(lastAttempt, parts);
     switch (outcome) {
       case BackupCompleted completed ->
           publish(

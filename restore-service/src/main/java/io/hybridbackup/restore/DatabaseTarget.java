@@ -18,9 +18,11 @@ import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 
 /**
  * The database that is restored to, and the scratch databases beside it. A dump is restored into a
@@ -28,32 +30,50 @@ import java.util.regex.Pattern;
  */
 final class DatabaseTarget {
   private static final Pattern CREATE =
-      Pattern.compile("^CREATE DATABASE .*? WITH (TEMPLATE = template0.*);$", Pattern.MULTILINE);
+      Pattern.compile("^CREATE DATABASE .*? WITH TEMPLATE = template0(.*);$", Pattern.MULTILINE);
+
+  /** What of it is taken over: nothing that could be anything but a property of the text in it. */
+  private static final Pattern PROPERTY =
+      Pattern.compile(
+          " (ENCODING|LOCALE_PROVIDER|LOCALE|LC_COLLATE|LC_CTYPE|ICU_LOCALE|ICU_RULES|BUILTIN_LOCALE)"
+              + " = ('(?:[^']|'')*'|\\w+)");
+
+  private static final String REPLACED = "replaced";
   private static final String IN_USE = "55006";
   private static final String NO_SUCH_DATABASE = "3D000";
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
-  /** Counts what a user has made in a database; what belongs to extensions does not count. */
-  private static final String COUNT_OBJECTS =
-      """
-      SELECT (SELECT count(*) FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-               WHERE n.nspname !~ '^(pg_|information_schema$)'
-                 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = c.oid
-                                    AND d.classid = 'pg_class'::regclass AND d.deptype = 'e'))
-           + (SELECT count(*) FROM pg_proc p JOIN pg_namespace n ON n.oid = p.pronamespace
-               WHERE n.nspname !~ '^(pg_|information_schema$)'
-                 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = p.oid
-                                    AND d.classid = 'pg_proc'::regclass AND d.deptype = 'e'))
-           + (SELECT count(*) FROM pg_type t JOIN pg_namespace n ON n.oid = t.typnamespace
-               WHERE n.nspname !~ '^(pg_|information_schema$)' AND t.typtype IN ('d', 'e', 'r')
-                 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = t.oid
-                                    AND d.classid = 'pg_type'::regclass AND d.deptype = 'e'))
-           + (SELECT count(*) FROM pg_namespace n
-               WHERE n.nspname !~ '^(pg_|information_schema$|public$)'
-                 AND NOT EXISTS (SELECT FROM pg_depend d WHERE d.objid = n.oid
-                                    AND d.classid = 'pg_namespace'::regclass AND d.deptype = 'e'))
-           + (SELECT count(*) FROM pg_largeobject_metadata)
-      """;
+  /** The number that PostgreSQL gives the first object which is not its own. */
+  private static final int FIRST_USER_OBJECT = 16384;
+
+  /** Where what users make is listed. Its relations are only those that a user makes himself. */
+  private static final Map<String, String> CATALOGUES =
+      Map.ofEntries(
+          Map.entry("pg_class", "relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')"),
+          Map.entry("pg_type", "typtype IN ('d', 'e', 'r')"),
+          Map.entry("pg_proc", "true"),
+          Map.entry("pg_namespace", "nspname !~ '^pg_(toast_)?temp_'"),
+          Map.entry("pg_extension", "true"),
+          Map.entry("pg_publication", "true"),
+          Map.entry("pg_foreign_data_wrapper", "true"),
+          Map.entry("pg_foreign_server", "true"),
+          Map.entry("pg_event_trigger", "true"),
+          Map.entry("pg_default_acl", "true"),
+          Map.entry("pg_cast", "true"),
+          Map.entry("pg_operator", "true"),
+          Map.entry("pg_opclass", "true"),
+          Map.entry("pg_opfamily", "true"),
+          Map.entry("pg_collation", "true"),
+          Map.entry("pg_conversion", "true"),
+          Map.entry("pg_language", "true"),
+          Map.entry("pg_am", "true"),
+          Map.entry("pg_transform", "true"),
+          Map.entry("pg_statistic_ext", "true"),
+          Map.entry("pg_ts_config", "true"),
+          Map.entry("pg_ts_dict", "true"),
+          Map.entry("pg_ts_parser", "true"),
+          Map.entry("pg_ts_template", "true"),
+          Map.entry("pg_largeobject_metadata", "true"));
 
   private final Postgres postgres;
   private final NativeTools tools;
@@ -70,14 +90,14 @@ final class DatabaseTarget {
   /**
    * Makes sure that the restore can succeed and would overwrite nothing.
    *
-   * @param dumpedFrom version of the server that the dump is of
+   * @param dumpedBy version of the pg_dump that made the dump
    * @return whether the database is there
    */
-  boolean requireEmpty(String dumpedFrom) throws ComponentFailure, InterruptedException {
+  boolean requireEmpty(String dumpedBy) throws ComponentFailure, InterruptedException {
     String version = Postgres.toolVersion(tools, pgRestore);
     try (Connection connection = maintenance()) {
       String server = connection.getMetaData().getDatabaseProductVersion();
-      postgres.requireAtLeast(pgRestore, version, dumpedFrom);
+      Postgres.requireReadable(pgRestore, version, dumpedBy);
       requireRight(connection);
       if (comment(connection).isEmpty()) {
         return false;
@@ -86,7 +106,7 @@ final class DatabaseTarget {
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
-    requireNoObjects();
+    requireNoObjects(postgres);
     return true;
   }
 
@@ -146,27 +166,45 @@ final class DatabaseTarget {
   }
 
   /** Gives the scratch database the target's name, in place of the empty one if there is one. */
-  void swapIn(String scratch, RunId run) throws ComponentFailure, InterruptedException {
-    String replaced = scratchPrefix(run) + "replaced";
+  void swapIn(String scratch, RunId run) throws ComponentFailure {
+    String replaced = scratchPrefix(run) + REPLACED;
     try (Connection connection = maintenance()) {
       boolean exists = comment(connection).isPresent();
       if (exists) {
-        requireNoObjects();
+        requireNoObjects(postgres);
         takeOver(connection, scratch);
       }
-      long end = System.nanoTime() + PATIENCE.toNanos();
-      while (!rename(connection, exists, scratch, replaced, System.nanoTime() > end)) {
-        pause(connection);
-      }
+      List<String> renames = new ArrayList<>();
       if (exists) {
-        execute(connection, "DROP DATABASE " + quoted(replaced));
+        renames.add(rename(postgres.name(), replaced));
+      }
+      renames.add(rename(scratch, postgres.name()));
+      transact(connection, renames);
+      if (exists) {
+        requireStillEmpty(connection, scratch, replaced);
       }
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
   }
 
-  /** Drops every scratch database of a restore. */
+  /** Whoever kept the target busy until the swap may have put something into it. */
+  private void requireStillEmpty(Connection connection, String scratch, String replaced)
+      throws ComponentFailure, SQLException {
+    try {
+      requireNoObjects(postgres.sibling(replaced));
+    } catch (ComponentFailure e) {
+      transact(
+          connection, List.of(rename(postgres.name(), scratch), rename(replaced, postgres.name())));
+      throw e;
+    }
+  }
+
+  /**
+   * Drops every scratch database of a restore, and the empty one that it replaced.
+   *
+   * @throws ComponentFailure also if that one is not empty after all; it is kept then
+   */
   void dropScratch(RunId run) throws ComponentFailure {
     try (Connection connection = maintenance()) {
       List<String> found = new ArrayList<>();
@@ -181,6 +219,9 @@ final class DatabaseTarget {
         }
       }
       for (String scratch : found) {
+        if (scratch.endsWith(REPLACED)) {
+          requireNoObjects(postgres.sibling(scratch));
+        }
         execute(connection, "DROP DATABASE IF EXISTS " + quoted(scratch) + " WITH (FORCE)");
       }
     } catch (SQLException e) {
@@ -188,36 +229,38 @@ final class DatabaseTarget {
     }
   }
 
-  private boolean rename(
-      Connection connection, boolean exists, String scratch, String replaced, boolean last)
+  /** Renames in one transaction, as soon as nobody is connected to any of the databases. */
+  private void transact(Connection connection, List<String> renames)
       throws SQLException, ComponentFailure {
-    connection.setAutoCommit(false);
-    try {
-      if (exists) {
-        execute(
-            connection,
-            "ALTER DATABASE " + quoted(postgres.name()) + " RENAME TO " + quoted(replaced));
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    while (true) {
+      connection.setAutoCommit(false);
+      try {
+        for (String statement : renames) {
+          execute(connection, statement);
+        }
+        connection.commit();
+        return;
+      } catch (SQLException e) {
+        connection.rollback();
+        if (!IN_USE.equals(e.getSQLState())) {
+          throw e;
+        }
+        if (System.nanoTime() > end) {
+          throw ComponentFailure.permanent(
+              FailureCode.TARGET_NOT_EMPTY,
+              "somebody is connected to the database " + postgres + "; end the connection: " + e,
+              e);
+        }
+      } finally {
+        connection.setAutoCommit(true);
       }
-      execute(
-          connection,
-          "ALTER DATABASE " + quoted(scratch) + " RENAME TO " + quoted(postgres.name()));
-      connection.commit();
-      return true;
-    } catch (SQLException e) {
-      connection.rollback();
-      if (!IN_USE.equals(e.getSQLState())) {
-        throw e;
-      }
-      if (last) {
-        throw ComponentFailure.permanent(
-            FailureCode.TARGET_NOT_EMPTY,
-            "somebody is connected to the database " + postgres + "; end the connection: " + e,
-            e);
-      }
-      return false;
-    } finally {
-      connection.setAutoCommit(true);
+      pause(connection);
     }
+  }
+
+  private static String rename(String from, String to) {
+    return "ALTER DATABASE " + quoted(from) + " RENAME TO " + quoted(to);
   }
 
   /** Lets others end their connections for a moment. */
@@ -278,7 +321,7 @@ final class DatabaseTarget {
   /** A database with the encoding and the locale of the one that was dumped. */
   private void create(Connection connection, String scratch, Path dump)
       throws SQLException, ComponentFailure, InterruptedException {
-    String properties;
+    StringBuilder properties = new StringBuilder("TEMPLATE = template0");
     try {
       Matcher created =
           CREATE.matcher(
@@ -290,29 +333,42 @@ final class DatabaseTarget {
                       "--no-tablespaces",
                       "--file=-",
                       dump.toString())));
-      properties = created.find() ? created.group(1) : "TEMPLATE = template0";
+      if (created.find()) {
+        Matcher property = PROPERTY.matcher(created.group(1));
+        while (property.find()) {
+          properties.append(property.group());
+        }
+      }
     } catch (ToolException e) {
       throw postgres.failure(e);
     }
     execute(connection, "CREATE DATABASE " + quoted(scratch) + " WITH " + properties);
   }
 
-  private void requireNoObjects() throws ComponentFailure {
-    try (Connection connection = postgres.connect();
+  private static void requireNoObjects(Postgres database) throws ComponentFailure {
+    String query =
+        CATALOGUES.entrySet().stream()
+            .map(catalogue ->
+                "SELECT '%1$s' FROM %1$s o WHERE oid >= %2$d AND %3$s AND NOT EXISTS (SELECT FROM"
+                        .formatted(catalogue.getKey(), FIRST_USER_OBJECT, catalogue.getValue())
+                    + " pg_depend d WHERE d.classid = '%s'::regclass".formatted(catalogue.getKey())
+                    + " AND d.objid = o.oid AND d.deptype = 'e')")
+            .collect(Collectors.joining(" UNION ALL ", "", " LIMIT 1"));
+    try (Connection connection = database.connect();
         Statement statement = connection.createStatement();
-        ResultSet count = statement.executeQuery(COUNT_OBJECTS)) {
-      count.next();
-      if (count.getLong(1) > 0) {
+        ResultSet found = statement.executeQuery(query)) {
+      if (found.next()) {
         throw ComponentFailure.permanent(
             FailureCode.TARGET_NOT_EMPTY,
             "the target database "
-                + postgres
-                + " is not empty, and nothing is restored over existing data; drop it or name"
-                + " another target",
+                + database
+                + " is not empty (there is something in "
+                + found.getString(1)
+                + "), and nothing is restored over existing data; drop it or name another target",
             null);
       }
     } catch (SQLException e) {
-      throw postgres.failure(e);
+      throw database.failure(e);
     }
   }
 

@@ -10,12 +10,14 @@ import io.hybridbackup.common.process.ToolException;
 import io.hybridbackup.common.process.ToolProcess;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileStore;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
 
@@ -67,24 +69,37 @@ final class MediaTarget {
    * @throws ComponentFailure if there is not
    */
   void requireRoom(long bytes) throws ComponentFailure, IOException {
-    Path existing = parent();
+    FileStore beside = Files.getFileStore(existing(parent()));
+    FileStore within = Files.getFileStore(existing(folder.toAbsolutePath()));
+    boolean same = beside.equals(within);
+    requireFree(existing(parent()), beside.getUsableSpace(), same ? 2 * bytes : bytes);
+    requireFree(folder, within.getUsableSpace(), same ? 2 * bytes : bytes);
+  }
+
+  private static void requireFree(Path place, long free, long needed) throws ComponentFailure {
+    if (free < needed) {
+      throw ComponentFailure.permanent(
+          FailureCode.DISK_FULL,
+          "%s has %,d bytes free, and the restore needs %,d there for a while; free some"
+              .formatted(place, free, needed),
+          null);
+    }
+  }
+
+  private static Path existing(Path path) {
+    Path existing = path;
     while (!Files.exists(existing)) {
       existing = Objects.requireNonNull(existing.getParent());
     }
-    long free = Files.getFileStore(existing).getUsableSpace();
-    if (free < 2 * bytes) {
-      throw ComponentFailure.permanent(
-          FailureCode.DISK_FULL,
-          "%s has %,d bytes free, and the restore needs %,d for a while; free some"
-              .formatted(existing, free, 2 * bytes),
-          null);
-    }
+    return existing;
   }
 
   /** A new, empty folder beside the target, which belongs to one epoch of one restore. */
   Path makeScratch(RunId run, int epoch) throws IOException {
     Files.createDirectories(parent());
-    return Files.createDirectory(parent().resolve(scratchPrefix(run) + epoch));
+    return Files.createDirectory(
+        parent().resolve(scratchPrefix(run) + epoch),
+        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
   }
 
   /** Removes every scratch folder of a restore. */
@@ -131,12 +146,14 @@ final class MediaTarget {
    *
    * @param existed whether it was there
    */
-  void empty(boolean existed) throws IOException {
+  void empty(boolean existed, Work work) throws IOException {
     if (!exists()) {
       return;
     }
     try (DirectoryStream<Path> children = Files.newDirectoryStream(folder)) {
       for (Path child : children) {
+        // Another epoch may be filling the folder by now.
+        work.checkpoint();
         delete(child);
       }
     }

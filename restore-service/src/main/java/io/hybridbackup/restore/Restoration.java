@@ -22,6 +22,7 @@ import io.hybridbackup.common.manifest.ArchiveManifest;
 import io.hybridbackup.common.manifest.DatabasePart;
 import io.hybridbackup.common.manifest.Manifest;
 import io.hybridbackup.common.manifest.StoragePart;
+import io.hybridbackup.common.manifest.UnreadableManifestException;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
@@ -34,6 +35,7 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -67,15 +69,36 @@ final class Restoration {
     this.clock = clock;
   }
 
-  /** What the targets were before the restore; decided once, by its first epoch. */
+  /** What the targets were before the restore; decided once, when both were seen to be empty. */
   record Before(boolean databaseExisted, boolean mediaExisted) {}
 
-  RestoreCompleted restore(RestoreStarted started, Work work)
+  /**
+   * A step after which the target is no longer what it was: decided before it is taken.
+   *
+   * @param epoch the one that came there first
+   */
+  record Step(int epoch) {}
+
+  /**
+   * Restores, unless an earlier epoch has done so and could not say it any more.
+   *
+   * @param deadline after which nothing more is begun
+   */
+  RestoreCompleted restore(RestoreStarted started, Instant deadline, Work work)
       throws ComponentFailure, InterruptedException {
     try {
+      ArchiveReader reader = open(started, work);
+      Manifest manifest = Manifest.parse(reader.manifest());
+      if (isInPlace(started, work)) {
+        return completed(started, work, manifest, Map.of(), List.of());
+      }
+      if (!clock.instant().isBefore(deadline)) {
+        throw ComponentFailure.permanent(
+            FailureCode.DEADLINE, "the restore had not ended by its deadline, " + deadline, null);
+      }
       removeScratch(started);
-      return restoreAnew(started, work);
-    } catch (ArchiveCorruptException e) {
+      return restoreAnew(started, reader, manifest, work);
+    } catch (ArchiveCorruptException | UnreadableManifestException e) {
       throw ComponentFailure.permanent(
           FailureCode.ARCHIVE_CORRUPT,
           "archive " + started.archive() + " is damaged: " + e.getMessage() + "; use another one",
@@ -83,9 +106,24 @@ final class Restoration {
     } catch (IOException e) {
       String said = String.valueOf(e.getMessage());
       throw said.contains("No space left on device")
-          ? ComponentFailure.permanent(FailureCode.DISK_FULL, "the disk is full: " + said, e)
+          ? ComponentFailure.permanent(
+              FailureCode.DISK_FULL,
+              "there is no room left in data-directory or beside the target folder: "
+                  + said
+                  + "; free some and ask again",
+              e)
           : ComponentFailure.permanent(FailureCode.INTERNAL, "the restore broke off: " + e, e);
     }
+  }
+
+  /** The database goes in last, and a restore without one says itself that it is done. */
+  private boolean isInPlace(RestoreStarted started, Work work)
+      throws ComponentFailure, InterruptedException {
+    if (work.insist(() -> runs.decisions().isMade(inPlace(started.restoreId())))) {
+      return true;
+    }
+    Optional<DatabaseTarget> database = database(started);
+    return database.isPresent() && database.get().isRestoredBy(started.restoreId());
   }
 
   /**
@@ -94,47 +132,54 @@ final class Restoration {
    * @return whether the targets are as they were before
    */
   boolean rollBack(RestoreStarted started, Work work) throws InterruptedException {
-    Optional<Before> before = work.insist(() -> runs.decisions().find(before(started.restoreId())));
+    RunId run = started.restoreId();
+    Optional<Before> before = work.insist(() -> runs.decisions().find(before(run)));
+    boolean filling = work.insist(() -> runs.decisions().isMade(filling(run)));
+    if (before.isEmpty() || !filling) {
+      return true;
+    }
     try {
-      removeScratch(started);
-      if (before.isEmpty()) {
-        return true;
+      Optional<DatabaseTarget> database = database(started);
+      if (database.isPresent() && database.get().isRestoredBy(run)) {
+        return false;
       }
       Optional<MediaTarget> media = media(started);
       if (media.isPresent()) {
-        media.get().empty(before.get().mediaExisted());
+        media.get().empty(before.get().mediaExisted(), work);
       }
-      Optional<DatabaseTarget> database = database(started);
-      return database.isEmpty() || !database.get().isRestoredBy(started.restoreId());
+      return true;
     } catch (IOException | ComponentFailure e) {
-      LOG.atError()
-          .addKeyValue("run", started.restoreId())
-          .setCause(e)
-          .log("the restore could not be rolled back whole");
+      LOG.atError().addKeyValue("run", run).setCause(e).log("the restore could not be rolled back");
       return false;
     }
   }
 
-  /** Removes what a restore that has ended left beside its targets. */
-  void tidyUp(RestoreStarted started) throws InterruptedException {
+  /**
+   * Removes what a restore that has ended left beside its targets, and dumps of others that ended
+   * elsewhere.
+   *
+   * @return whether nothing is left
+   */
+  boolean tidyUp(RestoreStarted started) throws InterruptedException {
     try {
       removeScratch(started);
+      removeForgottenDumps();
+      return true;
     } catch (IOException | ComponentFailure e) {
       LOG.atWarn()
           .addKeyValue("run", started.restoreId())
           .setCause(e)
-          .log("scratch of the restore could not be removed");
+          .log("scratch of the restore could not be removed; it will be tried again");
+      return false;
     }
   }
 
-  private RestoreCompleted restoreAnew(RestoreStarted started, Work work)
+  private RestoreCompleted restoreAnew(
+      RestoreStarted started, ArchiveReader reader, Manifest manifest, Work work)
       throws ComponentFailure, IOException, InterruptedException {
-    SourceName source = new SourceName(started.source());
     RunId run = started.restoreId();
     Map<String, Duration> durations = new LinkedHashMap<>();
     List<String> warnings = new ArrayList<>();
-    ArchiveReader reader = open(source, started, work);
-    Manifest manifest = Manifest.parse(reader.manifest());
     Optional<DatabaseTarget> database = database(started);
     Optional<MediaTarget> media = media(started);
 
@@ -145,7 +190,7 @@ final class Restoration {
     begun = System.nanoTime();
     Path dump = null;
     Path files = null;
-    if (database.isPresent() && !database.get().isRestoredBy(run)) {
+    if (database.isPresent()) {
       dump = makeWorkFolder(run).resolve(work.epoch() + ".dump");
       reader.extractDatabase(
           dump, reporter(started, work, "fetch-database", bytes(manifest.databasePart())));
@@ -153,11 +198,12 @@ final class Restoration {
     }
     if (media.isPresent()) {
       files = media.get().makeScratch(run, work.epoch());
-      boolean root = "root".equals(System.getProperty("user.name"));
-      reader.extractMedia(
-          files,
-          new ExtractOptions(root, root),
-          reporter(started, work, "fetch-media", bytes(manifest.storagePart())));
+      boolean root = NativeTools.isRoot();
+      warnings.addAll(
+          reader.extractMedia(
+              files,
+              new ExtractOptions(root, root),
+              reporter(started, work, "fetch-media", bytes(manifest.storagePart()))));
       if (!root) {
         warnings.add("files belong to the user of the restore service: only root can give them");
       }
@@ -175,14 +221,25 @@ final class Restoration {
 
     begun = System.nanoTime();
     if (files != null) {
+      beginFilling(run, media.orElseThrow(), work);
       media.orElseThrow().fill(files, work);
       work.checkpoint();
     }
     if (scratch != null) {
       database.orElseThrow().swapIn(scratch, run);
     }
+    Step _ = work.insist(() -> runs.decisions().decide(inPlace(run), new Step(work.epoch())));
     durations.put("put-in-place", since(begun));
     return completed(started, work, manifest, durations, warnings);
+  }
+
+  /** From here on what is in the target folder is this restore's own. */
+  private void beginFilling(RunId run, MediaTarget media, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
+    if (!work.insist(() -> runs.decisions().isMade(filling(run)))) {
+      media.requireEmpty();
+      Step _ = work.insist(() -> runs.decisions().decide(filling(run), new Step(work.epoch())));
+    }
   }
 
   private RestoreCompleted completed(
@@ -210,30 +267,35 @@ final class Restoration {
         started.requestedBy());
   }
 
-  private ArchiveReader open(SourceName source, RestoreStarted started, Work work)
+  /** Opens the archive, and makes sure that it is the one that its manifest describes. */
+  private ArchiveReader open(RestoreStarted started, Work work)
       throws ComponentFailure, IOException, InterruptedException {
+    SourceName source = new SourceName(started.source());
     ObjectKey key = RunKeys.archive(source, started.archive());
-    StoredObject object =
-        work.insist(
-            () -> runs.store().find(key).orElseThrow(() -> new StoreException.Missing(key)));
+    ObjectKey manifestKey = RunKeys.manifest(source, started.archive());
     ArchiveManifest beside =
         ArchiveManifest.parse(
             work.insist(() ->
                 runs.store()
-                    .read(RunKeys.manifest(source, started.archive()))
-                    .orElseThrow(() -> new StoreException.Missing(key))));
+                    .read(manifestKey)
+                    .orElseThrow(() -> new StoreException.Missing(manifestKey))));
+    StoredObject object =
+        work.insist(
+            () -> runs.store().find(key).orElseThrow(() -> new StoreException.Missing(key)));
     if (object.bytes() != beside.archive().bytes()) {
-      throw ComponentFailure.permanent(
-          FailureCode.ARCHIVE_CORRUPT,
-          key
-              + " has "
-              + object.bytes()
-              + " bytes, its manifest says "
-              + beside.archive().bytes()
-              + "; use another archive",
-          null);
+      throw corrupt(
+          "%s has %d bytes, its manifest says %d", key, object.bytes(), beside.archive().bytes());
     }
-    return ArchiveReader.open(runs.store(), object);
+    ArchiveReader reader = ArchiveReader.open(runs.store(), object);
+    if (!Manifest.parse(reader.manifest()).equals(beside.manifest())) {
+      throw corrupt("the manifest in %s is not the one beside it", key);
+    }
+    return reader;
+  }
+
+  private static ComponentFailure corrupt(String message, Object... arguments) {
+    return ComponentFailure.permanent(
+        FailureCode.ARCHIVE_CORRUPT, message.formatted(arguments) + "; use another archive", null);
   }
 
   /** Finds out whatever can be wrong before anything is fetched. */
@@ -251,7 +313,8 @@ final class Restoration {
     boolean databaseExisted = false;
     if (database.isPresent()) {
       DatabasePart part = manifest.databasePart();
-      databaseExisted = database.get().requireEmpty(part == null ? "0" : part.serverVersion());
+      databaseExisted = database.get().requireEmpty(part == null ? "0" : part.toolVersion());
+      requireRoomForDump(bytes(part));
     }
     if (media.isPresent()) {
       media.get().requireEmpty();
@@ -266,8 +329,28 @@ final class Restoration {
         .log("the target is empty");
   }
 
+  private void requireRoomForDump(long bytes) throws ComponentFailure, IOException {
+    Path folder = Files.createDirectories(settings.dataDirectory());
+    long free = Files.getFileStore(folder).getUsableSpace();
+    if (free < bytes) {
+      throw ComponentFailure.permanent(
+          FailureCode.DISK_FULL,
+          "data-directory %s has %,d bytes free, and the dump has %,d; free some"
+              .formatted(folder, free, bytes),
+          null);
+    }
+  }
+
   private static Decision<Before> before(RunId run) {
     return new Decision<>(RunKeys.epochs(run, Component.RESTORE).resolve("before"), Before.class);
+  }
+
+  private static Decision<Step> filling(RunId run) {
+    return new Decision<>(RunKeys.epochs(run, Component.RESTORE).resolve("filling"), Step.class);
+  }
+
+  private static Decision<Step> inPlace(RunId run) {
+    return new Decision<>(RunKeys.epochs(run, Component.RESTORE).resolve("in-place"), Step.class);
   }
 
   private Optional<DatabaseTarget> database(RestoreStarted started) throws ComponentFailure {
@@ -305,19 +388,37 @@ final class Restoration {
     if (media.isPresent()) {
       media.get().removeScratch(started.restoreId());
     }
-    Path folder = workFolder(started.restoreId());
-    if (Files.isDirectory(folder)) {
-      try (var dumps = Files.newDirectoryStream(folder)) {
-        for (Path dump : dumps) {
-          Files.delete(dump);
-        }
-      }
-      Files.delete(folder);
-    }
+    removeDumps(workFolder(started.restoreId()));
     Optional<DatabaseTarget> database = database(started);
     if (database.isPresent()) {
       database.get().dropScratch(started.restoreId());
     }
+  }
+
+  private void removeForgottenDumps() throws IOException {
+    Path all = settings.dataDirectory().resolve("restore");
+    if (!Files.isDirectory(all)) {
+      return;
+    }
+    try (var folders = Files.newDirectoryStream(all)) {
+      for (Path folder : folders) {
+        if (runs.decisions().isMade(RunKeys.outcome(new RunId(folder.getFileName().toString())))) {
+          removeDumps(folder);
+        }
+      }
+    }
+  }
+
+  private static void removeDumps(Path folder) throws IOException {
+    if (!Files.isDirectory(folder)) {
+      return;
+    }
+    try (var dumps = Files.newDirectoryStream(folder)) {
+      for (Path dump : dumps) {
+        Files.delete(dump);
+      }
+    }
+    Files.delete(folder);
   }
 
   private Path workFolder(RunId run) {

@@ -36,7 +36,11 @@ public class RestoreConfiguration {
         leases,
         settings.jobs().parallelRuns(),
         new RestoreJobs(
-            runs, publisher, new Restoration(settings, runs, publisher, tools, clock), clock),
+            runs,
+            publisher,
+            new Restoration(settings, runs, publisher, tools, clock),
+            settings.jobs(),
+            clock),
         envelope -> {});
   }
 

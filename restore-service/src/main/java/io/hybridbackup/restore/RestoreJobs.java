@@ -21,6 +21,7 @@ import io.hybridbackup.common.job.Slots;
 import io.hybridbackup.common.job.StoppedException;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoreException;
 import java.time.Clock;
@@ -40,9 +41,16 @@ final class RestoreJobs implements Job.Source {
   private final Slots slots;
   private final EventPublisher publisher;
   private final Restoration restoration;
+  private final Settings.Jobs settings;
   private final Clock clock;
 
-  RestoreJobs(Runs runs, EventPublisher publisher, Restoration restoration, Clock clock) {
+  RestoreJobs(
+      Runs runs,
+      EventPublisher publisher,
+      Restoration restoration,
+      Settings.Jobs settings,
+      Clock clock) {
+    this.settings = settings;
     this.runs = runs;
     this.slots = new Slots(runs);
     this.publisher = publisher;
@@ -58,9 +66,11 @@ final class RestoreJobs implements Job.Source {
       return Optional.empty();
     }
     Restore restore = new Restore(started.get(), claim.get());
+    if (hasEnded(run)) {
+      return runs.isOpen(run) ? Optional.of(restore) : Optional.empty();
+    }
     boolean wanted =
-        hasEnded(run)
-            || restore.isPastDeadline()
+        restore.isPastDeadline()
             || slots.take(
                 RunKeys.slots(new TargetName(started.get().target())), run, this::hasEnded);
     return wanted ? Optional.of(restore) : Optional.empty();
@@ -96,7 +106,8 @@ final class RestoreJobs implements Job.Source {
 
     @Override
     public boolean isOver() {
-      return false;
+      // Then it is taken up once more, to fail; unless it has ended and is only being told of.
+      return isPastDeadline() && !hasEnded(run());
     }
 
     boolean isPastDeadline() {
@@ -131,36 +142,49 @@ final class RestoreJobs implements Job.Source {
                 null);
         default -> throw new IllegalStateException("no end of a restore: " + outcome);
       }
-      restoration.tidyUp(started);
-      work.insist(() -> runs.close(run()));
+      if (restoration.tidyUp(started)) {
+        work.insist(() -> runs.close(run()));
+      }
     }
 
     private Fact restore(Work work) throws InterruptedException {
-      try {
-        if (isPastDeadline()) {
-          throw ComponentFailure.permanent(
-              FailureCode.DEADLINE,
-              "the restore had not ended by its deadline, " + claim.deadline(),
-              null);
+      for (int tries = 1; ; tries++) {
+        try {
+          return restoration.restore(started, claim.deadline(), work);
+        } catch (ComponentFailure e) {
+          work.checkpoint();
+          if (!e.retryable() || tries >= settings.attempts()) {
+            return failed(work, e.code(), e);
+          }
+          logRetry(e);
+        } catch (StoreException e) {
+          work.checkpoint();
+          if (!e.retryable()) {
+            return failed(
+                work,
+                e instanceof StoreException.Missing
+                    ? FailureCode.ARCHIVE_MISSING
+                    : FailureCode.STORE_REFUSED,
+                e);
+          }
+          logRetry(e);
+        } catch (StoppedException e) {
+          throw e;
+        } catch (RuntimeException e) {
+          work.checkpoint();
+          return failed(work, FailureCode.INTERNAL, e);
         }
-        return restoration.restore(started, work);
-      } catch (ComponentFailure e) {
-        work.checkpoint();
-        return failed(work, e.code(), e);
-      } catch (StoreException e) {
-        work.checkpoint();
-        return failed(
-            work,
-            e instanceof StoreException.Missing
-                ? FailureCode.ARCHIVE_MISSING
-                : FailureCode.STORE_REFUSED,
-            e);
-      } catch (StoppedException e) {
-        throw e;
-      } catch (RuntimeException e) {
-        work.checkpoint();
-        return failed(work, FailureCode.INTERNAL, e);
+        Optional<Boolean> _ =
+            work.await(Optional::empty, settings.sweep().multipliedBy(1L << Math.min(tries, 6)));
       }
+    }
+
+    private void logRetry(Exception cause) {
+      LOG.atWarn()
+          .addKeyValue("run", run())
+          .addKeyValue("target", started.target())
+          .addKeyValue("reason", cause.getMessage())
+          .log("the restore was interrupted; it is tried again");
     }
 
     private RestoreFailed failed(Work work, FailureCode code, Exception cause)

@@ -17,6 +17,7 @@ import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.manifest.ArchiveManifest;
+import io.hybridbackup.common.manifest.UnreadableManifestException;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.messaging.ReceivedRequest;
 import io.hybridbackup.common.messaging.RequestHandler;
@@ -128,29 +129,31 @@ final class RestoreRequests implements RequestHandler {
     }
     Settings.Target target = target(request.target());
     SourceName source = source(request.source());
-    ArchiveName archive = archive(source, request);
+    Set<Component> possible = EnumSet.noneOf(Component.class);
+    if (target.database() != null) {
+      possible.add(Component.DATABASE);
+    }
+    if (target.media() != null) {
+      possible.add(Component.MEDIA);
+    }
+    Set<Component> asked = request.components();
+    ArchiveName archive = archive(source, request, asked == null ? Set.of() : asked);
     Set<Component> held = manifest(source, archive).manifest().components();
-    Set<Component> possible = EnumSet.copyOf(held);
-    if (target.database() == null) {
-      possible.remove(Component.DATABASE);
-    }
-    if (target.media() == null) {
-      possible.remove(Component.MEDIA);
-    }
-    Set<Component> wanted = request.components() == null ? possible : request.components();
+    possible.retainAll(held);
+    Set<Component> wanted = asked == null ? possible : asked;
     if (wanted.isEmpty() || !possible.containsAll(wanted)) {
       throw new Refusal(
           FailureCode.NOTHING_TO_DO,
           "archive "
               + archive
               + " holds "
-              + held
+              + Component.labels(held)
               + ", and of that target '"
               + request.target()
               + "' can take "
-              + possible
+              + Component.labels(possible)
               + "; asked for was "
-              + wanted);
+              + Component.labels(wanted));
     }
     return new RestoreStarted(
         run,
@@ -185,18 +188,27 @@ final class RestoreRequests implements RequestHandler {
     }
   }
 
-  private ArchiveName archive(SourceName source, RestoreRequested request) throws Refusal {
-    if (request.archive().equals(LATEST)) {
-      return runs.archives(source).reversed().stream()
-          .findFirst()
-          .orElseThrow(() ->
-              new Refusal(FailureCode.ARCHIVE_MISSING, "there is no backup of source " + source));
+  /** The archive of that name, or the newest one that has what is asked for. */
+  private ArchiveName archive(SourceName source, RestoreRequested request, Set<Component> asked)
+      throws Refusal {
+    if (!request.archive().equals(LATEST)) {
+      try {
+        return ArchiveName.parse(request.archive());
+      } catch (RuntimeException e) {
+        throw new Refusal(FailureCode.INVALID_REQUEST, String.valueOf(e.getMessage()));
+      }
     }
-    try {
-      return ArchiveName.parse(request.archive());
-    } catch (RuntimeException e) {
-      throw new Refusal(FailureCode.INVALID_REQUEST, String.valueOf(e.getMessage()));
+    for (ArchiveName archive : runs.archives(source).reversed()) {
+      if (manifest(source, archive).manifest().components().containsAll(asked)) {
+        return archive;
+      }
     }
+    throw new Refusal(
+        FailureCode.ARCHIVE_MISSING,
+        "there is no backup of source '"
+            + source
+            + "'"
+            + (asked.isEmpty() ? "" : " with " + Component.labels(asked)));
   }
 
   private ArchiveManifest manifest(SourceName source, ArchiveName archive) throws Refusal {
@@ -214,7 +226,13 @@ final class RestoreRequests implements RequestHandler {
                         + " of source "
                         + source
                         + "; 'hybrid-backup list' shows what there is"));
-    return ArchiveManifest.parse(json);
+    try {
+      return ArchiveManifest.parse(json);
+    } catch (UnreadableManifestException e) {
+      throw new Refusal(
+          FailureCode.ARCHIVE_CORRUPT,
+          "the manifest of archive " + archive + " cannot be read: " + e.getMessage());
+    }
   }
 
   private static final class Refusal extends Exception {

@@ -1,6 +1,7 @@
 package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.store.Crc64Nvme;
 import io.hybridbackup.common.store.Literal;
 import io.hybridbackup.common.store.Piece;
 import io.hybridbackup.common.store.Slice;

@@ -2,6 +2,7 @@ package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.store.Slice;
+import java.util.ArrayList;
 import java.util.List;
 
 /**
@@ -31,4 +32,22 @@ public record PartInventory(
     long folders,
     String sha256,
     long reusedBytes,
-    List<String> warnings) {}
+    List<String> warnings) {
+  /** The same part, with one more warning. */
+  public PartInventory warned(String warning) {
+    List<String> all = new ArrayList<>(warnings);
+    all.add(warning);
+    return new PartInventory(
+        component,
+        content,
+        contentCrc,
+        index,
+        indexCrc,
+        unpackedBytes,
+        files,
+        folders,
+        sha256,
+        reusedBytes,
+        all);
+  }
+}

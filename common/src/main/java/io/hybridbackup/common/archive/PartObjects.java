@@ -1,5 +1,6 @@
 package io.hybridbackup.common.archive;
 
+import io.hybridbackup.common.store.Crc64Nvme;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.Slice;

@@ -219,6 +219,28 @@ public final class Postgres {
     }
   }
 
+  /**
+   * Refuses a pg_restore that is older than the pg_dump whose dump it is to read.
+   *
+   * @throws ComponentFailure that says which version to install
+   */
+  public static void requireReadable(String program, String toolVersion, String dumpedBy)
+      throws ComponentFailure {
+    if (major(toolVersion) < major(dumpedBy)) {
+      throw ComponentFailure.permanent(
+          FailureCode.TOOL_TOO_OLD,
+          program
+              + " "
+              + toolVersion
+              + " cannot read what pg_dump "
+              + dumpedBy
+              + " has written; install postgresql-client-"
+              + major(dumpedBy)
+              + " or name a newer program under hybrid-backup.tools",
+          null);
+    }
+  }
+
   private static int major(String version) {
     Matcher matcher = VERSION.matcher(version);
     return matcher.find() ? Integer.parseInt(matcher.group(1)) : 0;

@@ -18,6 +18,13 @@ public enum Component {
     return EnumSet.of(DATABASE, MEDIA);
   }
 
+  /** Their labels, for people: {@code database and media}. */
+  public static String labels(Set<Component> components) {
+    return components.isEmpty()
+        ? "nothing"
+        : String.join(" and ", components.stream().map(Component::label).sorted().toList());
+  }
+
   /** The name on the wire, in keys and on the command line: lower case. */
   @JsonValue
   public String label() {

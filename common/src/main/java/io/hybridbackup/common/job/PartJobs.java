@@ -52,19 +52,26 @@ public final class PartJobs implements Job.Source {
     if (attempt == 0) {
       return Optional.empty();
     }
-    PartJob job = new PartJob(run, accepted.get(), attempt);
-    return job.isOver() ? Optional.empty() : Optional.of(job);
+    Optional<AttemptOpened> opened = runs.decisions().find(RunKeys.opened(run, attempt));
+    if (opened.isEmpty()) {
+      return Optional.empty();
+    }
+    PartMaker.Task task = new PartMaker.Task(run, accepted.get().source(), attempt, opened.get());
+    PartJob job = new PartJob(task, accepted.get());
+    return job.isOver() || !maker.isReady(task) ? Optional.empty() : Optional.of(job);
   }
 
   private final class PartJob implements Job {
+    private final PartMaker.Task task;
     private final RunId run;
     private final BackupAccepted accepted;
     private final int attempt;
 
-    PartJob(RunId run, BackupAccepted accepted, int attempt) {
-      this.run = run;
+    PartJob(PartMaker.Task task, BackupAccepted accepted) {
+      this.task = task;
+      this.run = task.run();
       this.accepted = accepted;
-      this.attempt = attempt;
+      this.attempt = task.attempt();
     }
 
     @Override
@@ -102,12 +109,9 @@ public final class PartJobs implements Job.Source {
 
     private PartOutcome makePart(Work work) throws InterruptedException {
       try {
-        AttemptOpened opened =
-            work.insist(() -> runs.decisions().find(RunKeys.opened(run, attempt)).orElseThrow());
-        PartMaker.Task task = new PartMaker.Task(run, accepted.source(), attempt, opened);
         PartMaker.Made made = maker.make(task, work);
         work.checkpoint();
-        Duration readBack = readBack(task, made, work);
+        Duration readBack = readBack(made, work);
         work.checkpoint();
         return new PartOutcome.Committed(
             announce(made.fact().apply(work.next(attempt))),
@@ -137,8 +141,7 @@ public final class PartJobs implements Job.Source {
     }
 
     /** What cannot be read back from the store as it was written is no backup. */
-    private Duration readBack(PartMaker.Task task, PartMaker.Made made, Work work)
-        throws ComponentFailure {
+    private Duration readBack(PartMaker.Made made, Work work) throws ComponentFailure {
       long begun = System.nanoTime();
       ProgressReporter progress = new ProgressReporter(publisher, clock, work, task, "read-back");
       progress.expected(made.inventory().unpackedBytes(), made.inventory().files());
@@ -179,7 +182,8 @@ public final class PartJobs implements Job.Source {
                   code,
                   message,
                   retryable,
-                  retryable && attempt < settings.attempts())));
+                  retryable
+                      && (code == FailureCode.INTERRUPTED || attempt < settings.attempts()))));
     }
 
     private Announcement announce(Fact fact) {

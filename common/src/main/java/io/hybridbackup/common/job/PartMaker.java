@@ -15,6 +15,14 @@ public interface PartMaker {
   Component component();
 
   /**
+   * Whether the part can be made now: a worker that only waited would take the place of another.
+   * Cheap; asked often.
+   */
+  default boolean isReady(Task task) {
+    return true;
+  }
+
+  /**
    * Makes the part for an attempt and leaves it in the store, below {@link RunKeys#work}.
    *
    * @throws ComponentFailure if it cannot be made; nothing else is thrown on purpose but what

@@ -7,7 +7,10 @@ import java.time.Clock;
 import java.util.concurrent.TimeUnit;
 import org.jspecify.annotations.Nullable;
 
-/** Publishes how a component gets on with a phase of its work, at most once a second. */
+/**
+ * Publishes how a component gets on with a phase of its work, at most once a second, and breaks the
+ * work off with {@link StoppedException} when it is to stop.
+ */
 public final class ProgressReporter implements ProgressListener {
   private static final long INTERVAL = TimeUnit.SECONDS.toNanos(1);
 
@@ -51,7 +54,8 @@ public final class ProgressReporter implements ProgressListener {
     report();
   }
 
-  private void report() {
+  private void report() throws StoppedException {
+    work.checkpoint();
     long now = System.nanoTime();
     if (now - published < INTERVAL) {
       return;

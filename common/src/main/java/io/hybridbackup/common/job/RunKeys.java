@@ -20,6 +20,7 @@ import java.util.Locale;
  * open/RUN                                  marks a run that has not ended or not been tidied up
  * runs/RUN/claim                            the answer to the request
  * runs/RUN/outcome                          how it ended
+ * runs/RUN/told                             the outcome has been carried out and published
  * runs/RUN/COMPONENT/epoch-00001            who works on a whole run (packager, restore)
  * runs/RUN/attempt-01/opened                name and time of the archive
  * runs/RUN/attempt-01/prepared, snapshot    what media and database tell each other
@@ -51,6 +52,11 @@ public final class RunKeys {
 
   public static Decision<Outcome> outcome(RunId run) {
     return new Decision<>(run(run).resolve("outcome"), Outcome.class);
+  }
+
+  /** That the outcome has been carried out and published. */
+  public static Decision<Outcome> told(RunId run) {
+    return new Decision<>(run(run).resolve("told"), Outcome.class);
   }
 
   public static ObjectKey attempt(RunId run, int attempt) {
@@ -143,6 +149,6 @@ public final class RunKeys {
 
   /** The number of an attempt's folder name; 0 if it is something else. */
   static int attemptNumber(String name) {
-    return name.matches("attempt-\\d{2}") ? Integer.parseInt(name.substring(8)) : 0;
+    return name.matches("attempt-\\d{2,9}") ? Integer.parseInt(name.substring(8)) : 0;
   }
 }

@@ -1,12 +1,18 @@
 package io.hybridbackup.common.job;
 
+import io.hybridbackup.common.event.Fact.BackupAccepted;
 import io.hybridbackup.common.identity.ArchiveName;
+import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.store.ObjectStore;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.EnumMap;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 
@@ -54,6 +60,22 @@ public final class Runs {
     store.create(RunKeys.open(run), run.value().getBytes(StandardCharsets.US_ASCII));
   }
 
+  public boolean isOpen(RunId run) {
+    return store.find(RunKeys.open(run)).isPresent();
+  }
+
+  /**
+   * Whether anything is left to do for a run that has ended: to carry its outcome out, or, when
+   * whoever still worked on it must have noticed, to tidy up for the last time.
+   *
+   * @param lingering how long a worker may go on without noticing
+   */
+  public boolean wantsEnding(RunId run, Outcome outcome, Duration lingering, Instant now) {
+    return isOpen(run)
+        && (!decisions.isMade(RunKeys.told(run))
+            || !now.isBefore(outcome.announcement().at().plus(lingering)));
+  }
+
   /** The runs that have not ended, or not been tidied up after. */
   public List<RunId> open() {
     return store.children(RunKeys.OPEN.value()).stream().map(RunId::new).toList();
@@ -62,6 +84,17 @@ public final class Runs {
   /** The run has ended and been tidied up after. */
   public void close(RunId run) {
     store.delete(RunKeys.open(run));
+  }
+
+  /** What the components of an attempt have delivered so far. */
+  public Map<Component, PartOutcome> parts(BackupAccepted accepted, int attempt) {
+    Map<Component, PartOutcome> parts = new EnumMap<>(Component.class);
+    for (Component component : accepted.components()) {
+      decisions
+          .find(RunKeys.part(accepted.backupId(), attempt, component))
+          .ifPresent(part -> parts.put(component, part));
+    }
+    return parts;
   }
 
   /** The source's finished backups, oldest first by name. */

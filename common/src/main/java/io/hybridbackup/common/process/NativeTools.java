@@ -2,6 +2,7 @@ package io.hybridbackup.common.process;
 
 import java.io.File;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
@@ -79,7 +80,16 @@ public final class NativeTools implements AutoCloseable {
     }
   }
 
-  /** Programs that still run are killed. */
+  /** Whether this process, and the programs that it starts, may do everything. */
+  public static boolean isRoot() {
+    try {
+      return Files.getAttribute(Path.of("/proc/self"), "unix:uid").equals(0);
+    } catch (IOException e) {
+      throw new UncheckedIOException("/proc is not there; this needs Linux", e);
+    }
+  }
+
+  /** Programs that still run are killed where setpriv is installed. */
   @Override
   public void close() {
     starter.shutdownNow();

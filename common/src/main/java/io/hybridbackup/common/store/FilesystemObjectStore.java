@@ -139,6 +139,22 @@ public final class FilesystemObjectStore implements ObjectStore {
   }
 
   @Override
+  public Optional<String> checksum(ObjectKey key) {
+    Crc64Nvme crc = new Crc64Nvme();
+    byte[] buffer = new byte[1 << 20];
+    try (InputStream in = Files.newInputStream(file(key))) {
+      for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
+        crc.update(buffer, 0, count);
+      }
+    } catch (NoSuchFileException e) {
+      throw new StoreException.Missing(key);
+    } catch (IOException e) {
+      throw failure("read " + key, e);
+    }
+    return Optional.of(Crc64Nvme.hex(crc.value()));
+  }
+
+  @Override
   public void delete(ObjectKey key) {
     try {
       Path file = file(key);

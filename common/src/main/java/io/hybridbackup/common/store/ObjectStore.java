@@ -58,6 +58,15 @@ public interface ObjectStore extends AutoCloseable {
    */
   StoredObject compose(ObjectKey key, List<Piece> pieces);
 
+  /**
+   * The checksum of a whole object as the store has it, independent of what was sent: kept by the
+   * store itself, or computed from what lies on its disk.
+   *
+   * @return CRC64NVME, 16 hex digits; empty if the store keeps none
+   * @throws StoreException.Missing if there is no such object
+   */
+  Optional<String> checksum(ObjectKey key);
+
   /** Deletes an object; one that does not exist is deleted already. */
   void delete(ObjectKey key);
 
@@ -75,8 +84,8 @@ public interface ObjectStore extends AutoCloseable {
   List<String> children(String folder);
 
   /**
-   * Gives up uploads to keys below {@code folder} that were begun longer than {@code age} ago and
-   * never completed.
+   * Gives up uploads to the key {@code folder}, and to keys below it, that were begun longer than
+   * {@code age} ago and never completed.
    *
    * @return how many there were
    */

@@ -10,7 +10,9 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
 import java.util.ArrayList;
+import java.util.Base64;
 import java.util.Enumeration;
+import java.util.HexFormat;
 import java.util.Iterator;
 import java.util.List;
 import java.util.Optional;
@@ -19,9 +21,12 @@ import java.util.UUID;
 import software.amazon.awssdk.core.ResponseInputStream;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.core.sync.RequestBody;
+import software.amazon.awssdk.services.s3.model.ChecksumMode;
+import software.amazon.awssdk.services.s3.model.ChecksumType;
 import software.amazon.awssdk.services.s3.model.CommonPrefix;
 import software.amazon.awssdk.services.s3.model.CompletedPart;
 import software.amazon.awssdk.services.s3.model.GetObjectResponse;
+import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
 import software.amazon.awssdk.services.s3.model.MultipartUpload;
 import software.amazon.awssdk.services.s3.model.NoSuchKeyException;
 import software.amazon.awssdk.services.s3.model.S3Object;
@@ -205,6 +210,27 @@ final class S3ObjectStore implements ObjectStore {
   }
 
   @Override
+  public Optional<String> checksum(ObjectKey key) {
+    HeadObjectResponse head =
+        bucket.call(
+            "look at " + key,
+            () ->
+                bucket
+                    .client()
+                    .headObject(request ->
+                        request
+                            .bucket(bucket.name())
+                            .key(bucket.path(key))
+                            .checksumMode(ChecksumMode.ENABLED)));
+    boolean whole =
+        head.checksumCRC64NVME() != null && head.checksumType() != ChecksumType.COMPOSITE;
+    return whole
+        ? Optional.of(
+            HexFormat.of().formatHex(Base64.getDecoder().decode(head.checksumCRC64NVME())))
+        : Optional.empty();
+  }
+
+  @Override
   public void delete(ObjectKey key) {
     try {
       bucket
@@ -276,6 +302,7 @@ final class S3ObjectStore implements ObjectStore {
 
   @Override
   public int abortUploads(String folder, Duration age) {
+    String itself = bucket.path(folder);
     String below = below(folder);
     Instant begunBefore = Instant.now().minus(age);
     return bucket.call(
@@ -285,9 +312,10 @@ final class S3ObjectStore implements ObjectStore {
           for (MultipartUpload upload :
               bucket
                   .client()
-                  .listMultipartUploadsPaginator(list -> list.bucket(bucket.name()).prefix(below))
+                  .listMultipartUploadsPaginator(list -> list.bucket(bucket.name()).prefix(itself))
                   .uploads()) {
-            if (!upload.initiated().isAfter(begunBefore)) {
+            boolean meant = upload.key().equals(itself) || upload.key().startsWith(below);
+            if (meant && !upload.initiated().isAfter(begunBefore)) {
               bucket
                   .client()
                   .abortMultipartUpload(abort ->

@@ -74,7 +74,7 @@ public abstract sealed class StoreException extends RuntimeException {
     }
   }
 
-  /** What was stored is not what was sent, or what was read is not what was stored. */
+  /** What was stored is not what was sent. The same call finds the same again. */
   public static final class Corrupt extends StoreException {
     public Corrupt(String message) {
       super(message, null);
@@ -82,7 +82,7 @@ public abstract sealed class StoreException extends RuntimeException {
 
     @Override
     public boolean retryable() {
-      return true;
+      return false;
     }
   }
 }

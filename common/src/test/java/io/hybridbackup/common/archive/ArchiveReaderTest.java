@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.json.Json;
+import io.hybridbackup.common.store.Crc64Nvme;
 import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoredObject;

@@ -1,4 +1,4 @@
-package io.hybridbackup.common.archive;
+package io.hybridbackup.common.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
 

@@ -1,4 +1,4 @@
-package io.hybridbackup.common.archive;
+package io.hybridbackup.common.store;
 
 import java.lang.invoke.MethodHandles;
 import java.lang.invoke.VarHandle;
