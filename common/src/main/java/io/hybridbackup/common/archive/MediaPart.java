@@ -88,7 +88,7 @@ public final class MediaPart {
   }
 
   private PartInventory write() throws IOException {
-    findLinks(root);
+    writeLinksBelow(root);
     writeBelow(root, ROOT);
     // Folders come last, as putting files into them would change their times again.
     for (Path folder : folders) {
@@ -115,14 +115,22 @@ public final class MediaPart {
         List.copyOf(warnings));
   }
 
-  private void findLinks(Path folder) throws IOException {
+  /**
+   * Symbolic links go first, and on the way it is found out which files have several names.
+   *
+   * <p>GNU tar makes absolute links, and those with {@code ..}, only at its end, and gives their
+   * folder its time again afterwards only if it made that folder for the first of them.
+   */
+  private void writeLinksBelow(Path folder) throws IOException {
     for (Path name : names(folder)) {
       Path path = folder.resolve(name);
       FileStatus status = FileStatus.of(path);
       if (status.type() == FileStatus.FOLDER) {
-        findLinks(path);
+        writeLinksBelow(path);
       } else if (status.links() > 1) {
         links.found(status, path);
+      } else if (status.type() == FileStatus.SYMLINK) {
+        writeGroup(path, status);
       }
     }
   }
@@ -136,7 +144,9 @@ public final class MediaPart {
         case FileStatus.FOLDER -> writeBelow(path, below);
         case FileStatus.SOCKET -> warn("a socket was left out: " + below);
         default -> {
-          if (status.links() < 2 || links.first(status)) {
+          boolean unwritten =
+              status.links() > 1 ? links.first(status) : status.type() != FileStatus.SYMLINK;
+          if (unwritten) {
             writeGroup(path, status);
           }
         }

@@ -1,6 +1,11 @@
 /**
  * The archive: a tar of gzip members with an index behind it, how its parts are written, put
- * together and read again.
+ * together and read again. The format is in {@code docs/archive-format.md}.
+ *
+ * <p>{@link DatabasePart} and {@link MediaPart} write a part through a {@link Compressor} into
+ * {@link PartObjects} and give its {@link PartInventory}. {@link ArchiveLayout} makes of
+ * inventories the pieces of an archive, which the store composes. {@link ArchiveReader} finds its
+ * way from the footer, and a {@link PartReader} reads one part by its index.
  */
 @NullMarked
 package io.hybridbackup.common.archive;

@@ -108,7 +108,7 @@ class ArchiveReadersIT {
   }
 
   @Test
-  void shouldBeExtractedByGnuTarWithoutAnyDifference() throws IOException {
+  void shouldBeExtractedByGnuTarWithoutADifference() throws IOException {
     Path out = fresh("gnu");
 
     Tool.run(
