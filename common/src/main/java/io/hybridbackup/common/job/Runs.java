@@ -45,6 +45,10 @@ public final class Runs {
    * @return the claim that stands
    */
   public Claim answer(RunId run, Claim proposal) {
+    Optional<Claim> known = claim(run);
+    if (known.isPresent()) {
+      return known.get();
+    }
     if (!proposal.rejected()) {
       markOpen(run);
     }

@@ -3,11 +3,9 @@ package io.hybridbackup.common.job;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
-import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.StoreException;
 import java.time.Duration;
 import java.util.LinkedHashSet;
-import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -25,17 +23,18 @@ public final class Worker implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Worker.class);
 
   private final String name;
-  private final ObjectStore store;
+  private final Runs runs;
   private final Leases leases;
   private final Job.Source source;
   private final int capacity;
   private final Duration sweep;
   private final Map<ObjectKey, Running> running = new ConcurrentHashMap<>();
+  private final Map<ObjectKey, Long> restingUntil = new ConcurrentHashMap<>();
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition news = lock.newCondition();
   private final Set<RunId> woken = new LinkedHashSet<>();
   private boolean sweepDue = true;
-  private boolean closed;
+  private volatile boolean closed;
   private final Thread thread;
 
   /**
@@ -45,18 +44,18 @@ public final class Worker implements AutoCloseable {
    */
   public Worker(
       String name,
-      ObjectStore store,
+      Runs runs,
       Leases leases,
       Settings.Jobs settings,
       int capacity,
       Job.Source source) {
     this.name = name;
-    this.store = store;
+    this.runs = runs;
     this.leases = leases;
     this.source = source;
     this.capacity = capacity;
     this.sweep = settings.sweep();
-    this.thread = Thread.ofVirtual().name(name + " worker").start(this::loop);
+    this.thread = Thread.ofPlatform().daemon().name(name + " worker").start(this::loop);
   }
 
   /** Something has happened to this run: look soon. */
@@ -128,35 +127,36 @@ public final class Worker implements AutoCloseable {
       } finally {
         lock.unlock();
       }
-      try {
-        if (sweeping) {
-          nextSweep = System.nanoTime() + sweep.toNanos();
-          looking.addAll(openRuns());
-        }
-        stopWhatIsOver();
-        looking.forEach(this::look);
-      } catch (StoreException e) {
-        LOG.atWarn()
-            .addKeyValue("worker", name)
-            .addKeyValue("reason", e.getMessage())
-            .log("cannot look for work; trying again");
+      restingUntil.values().removeIf(end -> end - System.nanoTime() <= 0);
+      if (sweeping) {
         nextSweep = System.nanoTime() + sweep.toNanos();
-      } catch (RuntimeException e) {
-        LOG.atError().addKeyValue("worker", name).setCause(e).log("looking for work failed");
-        nextSweep = System.nanoTime() + sweep.toNanos();
+        guarded(() -> looking.addAll(runs.open()));
       }
+      running.values().forEach(one -> guarded(() -> stopIfOver(one)));
+      looking.forEach(run -> guarded(() -> look(run)));
     }
   }
 
-  private List<RunId> openRuns() {
-    return store.children(RunKeys.OPEN.value()).stream().map(RunId::new).toList();
+  /** What cannot be read for one run must not keep the others waiting. */
+  private void guarded(Runnable step) {
+    if (closed) {
+      return;
+    }
+    try {
+      step.run();
+    } catch (StoreException e) {
+      LOG.atWarn()
+          .addKeyValue("worker", name)
+          .addKeyValue("reason", e.getMessage())
+          .log("cannot look for work; trying again");
+    } catch (RuntimeException e) {
+      LOG.atError().addKeyValue("worker", name).setCause(e).log("looking for work failed");
+    }
   }
 
-  private void stopWhatIsOver() {
-    for (Running one : running.values()) {
-      if (one.job.isOver()) {
-        one.work.stop("it is over");
-      }
+  private static void stopIfOver(Running one) {
+    if (one.job.isOver()) {
+      one.work.stop("it is over");
     }
   }
 
@@ -170,10 +170,13 @@ public final class Worker implements AutoCloseable {
       return;
     }
     Optional<Job> found = source.find(run);
-    if (found.isEmpty() || running.containsKey(found.get().epochs())) {
-      return;
+    if (found.isPresent() && isFree(found.get().epochs())) {
+      begin(found.get());
     }
-    begin(found.get());
+  }
+
+  private boolean isFree(ObjectKey epochs) {
+    return !running.containsKey(epochs) && !restingUntil.containsKey(epochs);
   }
 
   private void begin(Job job) {
@@ -183,8 +186,12 @@ public final class Worker implements AutoCloseable {
     }
     Lease lease = taken.get();
     Work work = new Work(job.run(), job.component(), lease.epoch());
+    // Not virtual: packing and unpacking may keep the processors busy for long.
     Thread runner =
-        Thread.ofVirtual().name(name + " " + job.run()).unstarted(() -> perform(job, work, lease));
+        Thread.ofPlatform()
+            .daemon()
+            .name(name + " " + job.run())
+            .unstarted(() -> perform(job, work, lease));
     running.put(job.epochs(), new Running(job, work, runner));
     lease.whenLost(() -> work.stop("the lease is lost"));
     runner.start();
@@ -197,8 +204,10 @@ public final class Worker implements AutoCloseable {
         .addKeyValue("epoch", lease.epoch())
         .log("begins");
     try {
-      job.perform(work);
-      wakeAll();
+      // The last holder may have done it after it was looked for.
+      if (!job.isOver()) {
+        job.perform(work);
+      }
     } catch (StoppedException e) {
       LOG.atInfo()
           .addKeyValue("run", job.run())
@@ -206,9 +215,8 @@ public final class Worker implements AutoCloseable {
           .addKeyValue("epoch", lease.epoch())
           .addKeyValue("reason", e.getMessage())
           .log("stops");
-    } catch (InterruptedException e) {
-      Thread.currentThread().interrupt();
-    } catch (RuntimeException e) {
+    } catch (InterruptedException | RuntimeException | Error e) {
+      restingUntil.put(job.epochs(), System.nanoTime() + sweep.toNanos());
       LOG.atError()
           .addKeyValue("run", job.run())
           .addKeyValue("component", job.component().label())
@@ -219,6 +227,7 @@ public final class Worker implements AutoCloseable {
       lease.close();
       leases.forget(job.epochs());
       running.remove(job.epochs());
+      wakeAll();
     }
   }
 

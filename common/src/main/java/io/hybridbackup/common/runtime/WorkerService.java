@@ -86,7 +86,7 @@ public final class WorkerService implements SmartLifecycle {
 
   @Override
   public void start() {
-    worker = new Worker(name, runs.store(), leases, settings.jobs(), capacity, source);
+    worker = new Worker(name, runs, leases, settings.jobs(), capacity, source);
     facts.start();
     LOG.atInfo().addKeyValue("service", name).log("started");
   }

@@ -1,0 +1,4 @@
+@NullMarked
+package io.hybridbackup.common.job;
+
+import org.jspecify.annotations.NullMarked;

@@ -1,0 +1,4 @@
+@NullMarked
+package io.hybridbackup.common.process;
+
+import org.jspecify.annotations.NullMarked;
