@@ -284,18 +284,19 @@ final class Restoration {
             () -> runs.store().find(key).orElseThrow(() -> new StoreException.Missing(key)));
     if (object.bytes() != beside.archive().bytes()) {
       throw corrupt(
-          "%s has %d bytes, its manifest says %d", key, object.bytes(), beside.archive().bytes());
+          "%s has %d bytes, its manifest says %d"
+              .formatted(key, object.bytes(), beside.archive().bytes()));
     }
     ArchiveReader reader = ArchiveReader.open(runs.store(), object);
     if (!Manifest.parse(reader.manifest()).equals(beside.manifest())) {
-      throw corrupt("the manifest in %s is not the one beside it", key);
+      throw corrupt("the manifest in " + key + " is not the one beside it");
     }
     return reader;
   }
 
-  private static ComponentFailure corrupt(String message, Object... arguments) {
+  private static ComponentFailure corrupt(String message) {
     return ComponentFailure.permanent(
-        FailureCode.ARCHIVE_CORRUPT, message.formatted(arguments) + "; use another archive", null);
+        FailureCode.ARCHIVE_CORRUPT, message + "; use another archive", null);
   }
 
   /** Finds out whatever can be wrong before anything is fetched. */

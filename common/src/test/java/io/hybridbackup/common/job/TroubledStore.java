@@ -51,6 +51,12 @@ final class TroubledStore implements ObjectStore {
   }
 
   @Override
+  public Optional<String> checksum(ObjectKey key) {
+    trouble.accept(key.value());
+    return store.checksum(key);
+  }
+
+  @Override
   public InputStream open(Slice slice) {
     trouble.accept(slice.object().value());
     return store.open(slice);
