@@ -47,7 +47,7 @@ public class PackagerConfiguration {
             new ApplicationVersion(settings, tools),
             ending,
             clock,
-            RuntimeConfiguration.PRODUCT);
+            RuntimeConfiguration.product());
     return new WorkerService(
         "packager",
         settings,

@@ -18,10 +18,13 @@ import org.springframework.context.annotation.Configuration;
  */
 @Configuration(proxyBeanMethods = false)
 public class RuntimeConfiguration {
-  /** What manifests say that they were created by. */
-  public static final String PRODUCT = "hybrid-backup";
-
   private static final Duration BROKER_PATIENCE = Duration.ofMinutes(5);
+
+  /** What manifests say that they were created by: this product and its version. */
+  public static String product() {
+    String version = RuntimeConfiguration.class.getPackage().getImplementationVersion();
+    return version == null ? "hybrid-backup" : "hybrid-backup " + version;
+  }
 
   @Bean
   Clock clock() {
