@@ -57,13 +57,22 @@ postgres_programs() {
   return 1
 }
 
+has_library() { [[ $(PATH=$PATH:/sbin:/usr/sbin ldconfig -p) == *"$1 "* ]]; }
+
+# Whether packages can be installed without asking anybody.
+can_install() {
+  command -v apt-get >/dev/null &&
+    { [ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }; }
+}
+
 # install_missing "package:command" …: installs the packages whose command is missing.
-# The command initdb stands for PostgreSQL's server programs.
+# The command initdb stands for PostgreSQL's server programs; lib….so… is a library.
 install_missing() {
   local wanted missing=() as_root=()
   for wanted in "$@"; do
     case ${wanted#*:} in
       initdb) postgres_programs >/dev/null || missing+=("${wanted%%:*}") ;;
+      lib*.so*) has_library "${wanted#*:}" || missing+=("${wanted%%:*}") ;;
       *) command -v "${wanted#*:}" >/dev/null || missing+=("${wanted%%:*}") ;;
     esac
   done

@@ -1,11 +1,14 @@
 package io.hybridbackup.common.archive;
 
+import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.function.IntFunction;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Compresses members on several threads. One compressor may serve many parts, also at the same
@@ -15,7 +18,11 @@ import java.util.function.IntFunction;
  * <p>Of every member a few samples are tried first: what hardly shrinks is stored as it is.
  */
 public final class Compressor implements AutoCloseable {
-  public static final int DEFAULT_LEVEL = 6;
+  /** libdeflate's level 7 makes a dump no larger than zlib's 9; zlib's own 9 would be too slow. */
+  private static final int LIBDEFLATE_LEVEL = 7;
+
+  private static final int ZLIB_LEVEL = 6;
+  private static final Logger LOG = LoggerFactory.getLogger(Compressor.class);
 
   private static final int SAMPLES = 4;
   private static final int SAMPLE_BYTES = 8 * 1024;
@@ -35,19 +42,35 @@ public final class Compressor implements AutoCloseable {
     }
   }
 
-  /** Compresses at {@link #DEFAULT_LEVEL}. */
-  public Compressor(int threads) {
-    this(threads, DEFAULT_LEVEL);
+  private Compressor(int threads, LibDeflate library) {
+    this(threads, LIBDEFLATE_LEVEL, library::open);
   }
 
   /**
+   * Compresses with libdeflate where the system has it, with the JDK's zlib otherwise, and logs
+   * which.
+   *
    * @param threads at least 1
-   * @param level 1 (fast) to 9 (small)
    */
-  public Compressor(int threads, int level) {
-    this(threads, level, Deflate::platform);
+  public static Compressor open(int threads) {
+    Optional<LibDeflate> library = LibDeflate.load();
+    LOG.atInfo()
+        .addKeyValue("library", library.isPresent() ? "libdeflate" : "zlib of the JDK")
+        .addKeyValue("level", library.isPresent() ? LIBDEFLATE_LEVEL : ZLIB_LEVEL)
+        .addKeyValue("threads", threads)
+        .log(
+            library.isPresent()
+                ? "members are compressed"
+                : "members are compressed; with libdeflate (package libdeflate0) it would be faster"
+                    + " and smaller");
+    return library
+        .map(found -> new Compressor(threads, found))
+        .orElseGet(() -> new Compressor(threads, ZLIB_LEVEL, Deflate::platform));
   }
 
+  /**
+   * @param level 1 (fast) to 9 (small)
+   */
   Compressor(int threads, int level, IntFunction<Deflate> ways) {
     if (threads < 1 || level < 1 || level > 9) {
       throw new IllegalArgumentException("cannot compress with " + threads + " at level " + level);

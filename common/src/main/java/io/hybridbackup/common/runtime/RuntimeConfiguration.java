@@ -60,6 +60,6 @@ public class RuntimeConfiguration {
 
   @Bean
   Compressor compressor() {
-    return new Compressor(Runtime.getRuntime().availableProcessors());
+    return Compressor.open(Runtime.getRuntime().availableProcessors());
   }
 }

@@ -31,7 +31,7 @@ final class ArchiveFixture implements AutoCloseable {
   ArchiveFixture(Path folder, byte[] dump, Path tree, Predicate<Path> vanished) throws IOException {
     this.folder = folder;
     this.store = new FilesystemObjectStore(folder);
-    try (Compressor compressor = new Compressor(2);
+    try (Compressor compressor = Compressor.open(2);
         PartObjects databaseObjects =
             new PartObjects(store, ObjectKey.of("work", "database"), OBJECT_BYTES);
         PartObjects mediaObjects =

@@ -15,7 +15,7 @@ class MemberStreamTest {
   void shouldGiveMembersOnInTheOrderInWhichTheyCame() throws Exception {
     List<Integer> lengths = new ArrayList<>();
     List<Integer> expected = new ArrayList<>();
-    try (Compressor compressor = new Compressor(4)) {
+    try (Compressor compressor = Compressor.open(4)) {
       MemberStream stream =
           new MemberStream(compressor, member -> lengths.add(member.plainBytes()));
       Random random = new Random(1);
@@ -33,7 +33,7 @@ class MemberStreamTest {
   @Test
   void shouldNotRunFarAheadOfWhatHasBeenGivenOn() throws Exception {
     int[] given = new int[1];
-    try (Compressor compressor = new Compressor(2)) {
+    try (Compressor compressor = Compressor.open(2)) {
       MemberStream stream = new MemberStream(compressor, member -> given[0]++);
       for (int i = 1; i <= 50; i++) {
         stream.add(new byte[100], 100);
@@ -46,7 +46,7 @@ class MemberStreamTest {
   @Test
   void shouldRunAStepBehindTheMembersBeforeIt() throws Exception {
     List<String> order = new ArrayList<>();
-    try (Compressor compressor = new Compressor(2)) {
+    try (Compressor compressor = Compressor.open(2)) {
       MemberStream stream = new MemberStream(compressor, member -> order.add("member"));
       stream.add(new byte[10], 10);
       stream.then(() -> order.add("step"));
@@ -90,7 +90,7 @@ class MemberStreamTest {
 
   private static byte[] compress(byte[] plain) throws IOException {
     List<byte[]> members = new ArrayList<>();
-    try (Compressor compressor = new Compressor(1)) {
+    try (Compressor compressor = Compressor.open(1)) {
       MemberStream stream = new MemberStream(compressor, member -> members.add(member.gzip()));
       stream.add(plain, plain.length);
       stream.flush();
