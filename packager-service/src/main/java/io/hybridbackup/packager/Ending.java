@@ -30,6 +30,8 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Carries out what was decided of a backup: makes the manifest appear, publishes whatever of the
@@ -37,6 +39,8 @@ import java.util.concurrent.ConcurrentHashMap;
  * step can be repeated.
  */
 final class Ending {
+  private static final Logger LOG = LoggerFactory.getLogger(Ending.class);
+
   private final Runs runs;
   private final Decisions decisions;
   private final EventPublisher publisher;
@@ -90,6 +94,12 @@ final class Ending {
       Map<Component, PartOutcome> parts = work.insist(() -> runs.parts(accepted, latest));
       states.showEnd(latest, parts, outcome.announcement().fact());
       Outcome _ = work.insist(() -> decisions.decide(RunKeys.told(run), outcome));
+      LOG.atInfo()
+          .addKeyValue("run", run)
+          .addKeyValue("source", accepted.source())
+          .addKeyValue("attempt", outcome.attempt())
+          .addKeyValue("outcome", outcome.announcement().fact().getClass().getSimpleName())
+          .log("the backup has ended");
     }
     boolean last = !clock.instant().isBefore(outcome.announcement().at().plus(lingering));
     work.insist(() -> tidyUp(accepted, outcome));

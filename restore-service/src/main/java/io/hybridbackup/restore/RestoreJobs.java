@@ -142,6 +142,11 @@ final class RestoreJobs implements Job.Source {
                 null);
         default -> throw new IllegalStateException("no end of a restore: " + outcome);
       }
+      LOG.atInfo()
+          .addKeyValue("run", run())
+          .addKeyValue("target", started.target())
+          .addKeyValue("outcome", outcome.announcement().fact().getClass().getSimpleName())
+          .log("the restore has ended");
       if (restoration.tidyUp(started)) {
         work.insist(() -> runs.close(run()));
       }

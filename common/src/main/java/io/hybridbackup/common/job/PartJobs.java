@@ -104,6 +104,13 @@ public final class PartJobs implements Job.Source {
       PartOutcome standing =
           work.insist(
               () -> runs.decisions().decide(RunKeys.part(run, attempt, component()), outcome));
+      LOG.atInfo()
+          .addKeyValue("run", run)
+          .addKeyValue("source", accepted.source())
+          .addKeyValue("component", component().label())
+          .addKeyValue("attempt", attempt)
+          .addKeyValue("outcome", standing.announcement().fact().getClass().getSimpleName())
+          .log("the part is decided");
       work.insist(() -> publisher.publish(standing.announcement().envelope()));
     }
 
