@@ -162,7 +162,10 @@ final class Restoration {
    */
   boolean tidyUp(RestoreStarted started) throws InterruptedException {
     try {
-      removeScratch(started);
+      // What was refused has left nothing, and its target may never answer.
+      if (runs.decisions().isMade(before(started.restoreId()))) {
+        removeScratch(started);
+      }
       removeForgottenDumps();
       return true;
     } catch (IOException | ComponentFailure e) {

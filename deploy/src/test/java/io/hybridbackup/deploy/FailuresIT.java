@@ -1,0 +1,577 @@
+package io.hybridbackup.deploy;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeFalse;
+
+import io.hybridbackup.common.event.Envelope;
+import io.hybridbackup.common.event.Fact.BackupAccepted;
+import io.hybridbackup.common.event.Fact.BackupCancelled;
+import io.hybridbackup.common.event.Fact.BackupCompleted;
+import io.hybridbackup.common.event.Fact.BackupFailed;
+import io.hybridbackup.common.event.Fact.BackupRejected;
+import io.hybridbackup.common.event.Fact.BackupStarted;
+import io.hybridbackup.common.event.Fact.ComponentFailed;
+import io.hybridbackup.common.event.Fact.DatabaseSnapshotTaken;
+import io.hybridbackup.common.event.Fact.RestoreCompleted;
+import io.hybridbackup.common.event.Fact.RestoreFailed;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.identity.TargetName;
+import io.hybridbackup.common.messaging.RequestListener;
+import io.hybridbackup.common.messaging.Topics;
+import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.testing.Commands;
+import io.hybridbackup.common.testing.PostgresTestServer;
+import io.hybridbackup.deploy.Installation.Misbehaviour;
+import java.io.IOException;
+import java.io.RandomAccessFile;
+import java.net.InetAddress;
+import java.net.ServerSocket;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.time.Instant;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.UUID;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
+
+/** Whatever goes wrong is answered with its cause and cure, and leaves nothing behind. */
+@Timeout(120)
+class FailuresIT {
+  private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  @TempDir private static Path folder;
+
+  private static PostgresTestServer postgres;
+  private static Installation installation;
+
+  @BeforeAll
+  static void start() throws Exception {
+    postgres = PostgresTestServer.start();
+    Sample.createDatabase(postgres, "edms");
+    Sample.createLargeDatabase(postgres, "occupied", 10);
+    Sample.plant(folder.resolve("storage"));
+    Files.writeString(Files.createDirectory(folder.resolve("occupied")).resolve("mine"), "mine");
+    Files.writeString(Files.createDirectories(folder.resolve("locked/up")).resolve("x"), "x");
+    installation =
+        Installation.start(
+            folder,
+            postgres,
+            new Settings.Jobs(
+                Duration.ofSeconds(5),
+                Duration.ofMillis(300),
+                Duration.ofMinutes(2),
+                2,
+                Duration.ofSeconds(30),
+                4,
+                Settings.WhenBusy.WAIT,
+                Duration.ofHours(1)),
+            sources(),
+            targets());
+  }
+
+  @AfterAll
+  static void stop() {
+    installation.close();
+    postgres.close();
+  }
+
+  @AfterEach
+  void shouldGoOnWithTheNextRequest() throws IOException {
+    installation.pgDump(Misbehaviour.NONE);
+    RunId next = installation.console.backup("edms");
+    installation.console.awaitEnd(next, BackupCompleted.class);
+    installation.assertTidy();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          wrong-password   | DATABASE_AUTHENTICATION | guarded      | check user, password-file
+          unknown-host     | DATABASE_UNREACHABLE    | nowhere.invalid | correct the host
+          no-server        | DATABASE_UNREACHABLE    | does not answer | check that the server runs
+          unknown-database | DATABASE_MISSING        | unknown on   | create it or correct its name
+          unknown-role     | DATABASE_AUTHENTICATION | nobody-here  | check user
+          no-password-file | DATABASE_AUTHENTICATION | not-there    | correct password-file
+          vanished-media   | MEDIA_MISSING           | /vanished    | mount it or correct
+          media-is-a-file  | MEDIA_MISSING           | /pg_dump     | mount it or correct
+          """)
+  void shouldNameCauseAndCureOfWhatIsWrongWithASource(
+      String source, FailureCode code, String cause, String cure) {
+    // when
+    RunId run = installation.console.backup(source);
+
+    // then
+    BackupFailed failed = installation.console.awaitEnd(run, BackupFailed.class);
+    assertThat(failed.code()).isEqualTo(code);
+    assertThat(failed.message()).contains(cause, cure);
+    assertThat(installation.console.facts(run, ComponentFailed.class))
+        .last()
+        .satisfies(component -> {
+          assertThat(component.code()).isEqualTo(code);
+          assertThat(component.message()).contains(cause, cure);
+          assertThat(component.willRetry()).isFalse();
+        });
+    assertThat(installation.backups(source)).isEmpty();
+  }
+
+  @Test
+  void shouldSayWhichPgDumpToInstallWhenItIsOlderThanTheServer() throws IOException {
+    // given
+    installation.pgDump(Misbehaviour.OLD);
+    int before = installation.backups("spare").size();
+
+    // when
+    RunId run = installation.console.backup("spare");
+
+    // then
+    BackupFailed failed = installation.console.awaitEnd(run, BackupFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.TOOL_TOO_OLD);
+    assertThat(failed.message()).contains("9.6.0", "install postgresql-client-");
+    assertThat(failed.missing()).contains(Component.DATABASE);
+    assertThat(installation.backups("spare")).hasSize(before);
+  }
+
+  @Test
+  void shouldTryAgainAndThenFailWhenPgDumpDiesHalfway() throws IOException {
+    // given
+    installation.pgDump(Misbehaviour.DIES_HALFWAY);
+    int before = installation.backups("spare").size();
+
+    // when
+    RunId run = installation.console.backup("spare");
+
+    // then
+    BackupFailed failed = installation.console.awaitEnd(run, BackupFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.TOOL_FAILED);
+    assertThat(failed.message()).contains("exit code 1", "no luck", "edms on 127.0.0.1");
+    assertThat(installation.console.facts(run, ComponentFailed.class))
+        .extracting(ComponentFailed::willRetry)
+        .containsExactly(true, false);
+    assertThat(installation.backups("spare")).hasSize(before);
+  }
+
+  @Test
+  void shouldSucceedInTheSecondAttemptWhenTheFirstDiesHalfway() throws IOException {
+    // given
+    installation.pgDump(Misbehaviour.DIES_HALFWAY);
+
+    // when
+    RunId run = installation.console.backup("spare");
+    installation.console.await(run, ComponentFailed.class);
+    installation.pgDump(Misbehaviour.NONE);
+
+    // then
+    BackupCompleted completed = installation.console.awaitEnd(run, BackupCompleted.class);
+    assertThat(completed.origin().attempt()).isEqualTo(2);
+    assertThat(installation.backups("spare"))
+        .contains(completed.archive() + ".tar.gz", completed.archive() + ".manifest.json");
+  }
+
+  @Test
+  void shouldSayWhatItMayNotRead() throws IOException {
+    assumeFalse(Commands.root(), "root may read everything");
+    // given
+    Commands.run("chmod", "000", folder.resolve("locked/up").toString());
+
+    // when
+    RunId run = installation.console.backup("locked-media");
+
+    // then
+    BackupFailed failed = installation.console.awaitEnd(run, BackupFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.MEDIA_PERMISSION);
+    assertThat(failed.message()).contains("locked", "let this service read it");
+  }
+
+  @Test
+  void shouldBackUpTheDatabaseOrTheMediaAloneWhenAskedTo() {
+    // when
+    RunId database =
+        installation.console.request(
+            "BackupRequested", "{\"source\":\"spare\",\"components\":[\"database\"]}");
+    RunId media =
+        installation.console.request(
+            "BackupRequested", "{\"source\":\"edms\",\"components\":[\"media\"]}");
+    RunId allThereIs = installation.console.backup("database-only");
+
+    // then
+    assertThat(contents(database)).containsExactly("database.dump", "manifest.json");
+    assertThat(contents(media)).contains("manifest.json", "storage/empty");
+    assertThat(contents(media)).doesNotContain("database.dump");
+    assertThat(contents(allThereIs)).containsExactly("database.dump", "manifest.json");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          {"source":"no-such-source"}                         | UNKNOWN_SOURCE | no-such-source
+          {"source":"NOT A NAME"}                             | UNKNOWN_SOURCE | NOT A NAME
+          {"source":"database-only","components":["media"]}   | NOTHING_TO_DO  | not media
+          {"source":"edms","components":[]}                   | NOTHING_TO_DO  | not nothing
+          """)
+  void shouldRejectWhatCannotBeDone(String request, FailureCode code, String says) {
+    // when
+    RunId run = installation.console.request("BackupRequested", request);
+
+    // then
+    BackupRejected rejected = installation.console.awaitEnd(run, BackupRejected.class);
+    assertThat(rejected.code()).isEqualTo(code);
+    assertThat(rejected.reason()).contains(says);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          please back up edms                                           | not readable JSON
+          {"type":"io.hybridbackup.BackupRequested.v1"}                 | specversion
+          {"specversion":"1.0","type":"io.hybridbackup.BackupRequested.v1","data":{}} | data.source
+          {"specversion":"1.0","type":"io.hybridbackup.BackupRequested.v9","data":{}} | not known
+          """)
+  void shouldPutWhatItCannotReadToTheDeadLetters(String line, String reason) {
+    // when
+    installation.console.write(Topics.BACKUP_REQUESTS.name(), line);
+
+    // then
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() ->
+            assertThat(installation.console.records(Topics.BACKUP_REQUESTS.deadLetters().name()))
+                .filteredOn(record -> text(record.value()).equals(line))
+                .singleElement()
+                .satisfies(record ->
+                    assertThat(
+                            text(
+                                record.headers().lastHeader(RequestListener.REASON_HEADER).value()))
+                        .contains(reason)));
+  }
+
+  @Test
+  void shouldAnswerARequestThatComesTwiceAndRunItOnce() {
+    // given
+    String id = UUID.randomUUID().toString();
+    int before = installation.backups("spare").size();
+
+    // when
+    RunId run = request("spare", id);
+    request("spare", id);
+    installation.console.awaitEnd(run, BackupCompleted.class);
+    int answers = count(run, BackupCompleted.class);
+    request("spare", id);
+
+    // then
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() -> assertThat(count(run, BackupCompleted.class)).isEqualTo(answers + 1));
+    assertThat(installation.console.facts(run, BackupAccepted.class)).hasSize(1);
+    assertThat(installation.console.facts(run, BackupStarted.class)).hasSize(1);
+    assertThat(installation.console.facts(run, BackupCompleted.class)).hasSize(1);
+    assertThat(installation.backups("spare")).hasSize(before + 2);
+  }
+
+  @Test
+  void shouldBackUpASourceOnceAfterTheOtherWhenAskedTwiceAtOnce() {
+    // when
+    RunId one = installation.console.backup("spare");
+    RunId two = installation.console.backup("spare");
+
+    // then
+    installation.console.awaitEnd(one, BackupCompleted.class);
+    installation.console.awaitEnd(two, BackupCompleted.class);
+    boolean oneFirst = time(one, BackupStarted.class).isBefore(time(two, BackupStarted.class));
+    assertThat(time(oneFirst ? two : one, BackupStarted.class))
+        .isAfterOrEqualTo(time(oneFirst ? one : two, BackupCompleted.class));
+  }
+
+  @Test
+  void shouldStopEverythingWhenABackupIsCancelled() throws IOException {
+    // given
+    installation.pgDump(Misbehaviour.STALLS);
+    RunId run = installation.console.backup("spare");
+    installation.console.await(run, DatabaseSnapshotTaken.class);
+    int before = installation.backups("spare").size();
+
+    // when
+    installation.console.request(
+        "BackupCancelRequested",
+        "{\"backupId\":\"%s\",\"source\":\"spare\",\"reason\":\"too late\"}".formatted(run));
+
+    // then
+    BackupCancelled cancelled = installation.console.awaitEnd(run, BackupCancelled.class);
+    assertThat(cancelled.reason()).isEqualTo("too late");
+    installation.assertTidy();
+    assertThat(installation.backups("spare")).hasSize(before);
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          occupied-database | TARGET_NOT_EMPTY | occupied on | drop it or name another target
+          occupied-folder   | TARGET_NOT_EMPTY | /occupied   | move them away or name another
+          not-configured    | UNKNOWN_TARGET   | not-configured | configured are
+          no-server         | DATABASE_UNREACHABLE | does not answer | check that the server runs
+          """)
+  void shouldRefuseATargetAndLeaveItAlone(
+      String target, FailureCode code, String cause, String cure) throws IOException {
+    // given
+    String archive = archive("edms");
+    String database = Sample.dump(postgres, "occupied");
+
+    // when
+    RunId run = installation.console.restore("edms", archive, target);
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(code);
+    assertThat(failed.message()).contains(cause, cure);
+    assertThat(failed.rolledBack()).isTrue();
+    assertThat(Sample.dump(postgres, "occupied")).isEqualTo(database);
+    assertThat(folder.resolve("occupied/mine")).hasContent("mine");
+    assertNoScratch();
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          edms         | backup_20010203_040506 | ARCHIVE_MISSING | hybrid-backup list
+          no-archives  | latest                 | ARCHIVE_MISSING | no backup of source
+          edms         | yesterday              | INVALID_REQUEST | yesterday
+          """)
+  void shouldRefuseAnArchiveThatIsNotThere(
+      String source, String archive, FailureCode code, String says) {
+    // when
+    RunId run = installation.console.restore(source, archive, "standby");
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(code);
+    assertThat(failed.message()).contains(says);
+  }
+
+  @Test
+  void shouldRefuseARestoreThatWasAskedForLongAgo() {
+    // given
+    String archive = archive("edms");
+
+    // when
+    RunId run =
+        installation.console.request(
+            "RestoreRequested",
+            "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"standby\"}".formatted(archive),
+            UUID.randomUUID().toString(),
+            Instant.now().minus(Duration.ofHours(3)));
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.STALE_REQUEST);
+    assertThat(failed.message()).contains("ask again");
+    assertThat(folder.resolve("standby")).doesNotExist();
+  }
+
+  @Test
+  void shouldNotTouchTheTargetWhenTheArchiveIsDamaged() throws IOException {
+    for (int eighth = 1; eighth < 8; eighth += 2) {
+      // given
+      String archive = archive("edms");
+      Path file = installation.store().resolve("backups/edms").resolve(archive + ".tar.gz");
+      try (RandomAccessFile bytes = new RandomAccessFile(file.toFile(), "rw")) {
+        long middle = bytes.length() * eighth / 8;
+        bytes.seek(middle);
+        int old = bytes.read();
+        bytes.seek(middle);
+        bytes.write(old ^ 0xff);
+      }
+
+      // when
+      RunId run = installation.console.restore("edms", archive, "standby");
+
+      // then
+      RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+      assertThat(failed.code()).isEqualTo(FailureCode.ARCHIVE_CORRUPT);
+      assertThat(failed.message()).contains(archive, "use another one");
+      assertThat(failed.rolledBack()).isTrue();
+      assertThat(folder.resolve("standby")).doesNotExist();
+      assertNoScratch();
+    }
+  }
+
+  @Test
+  void shouldNotTouchTheTargetWhenTheArchiveIsCutShort() throws IOException {
+    // given
+    String archive = archive("edms");
+    Path file = installation.store().resolve("backups/edms").resolve(archive + ".tar.gz");
+    try (RandomAccessFile bytes = new RandomAccessFile(file.toFile(), "rw")) {
+      bytes.setLength(bytes.length() - 1);
+    }
+
+    // when
+    RunId run = installation.console.restore("edms", archive, "standby");
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.ARCHIVE_CORRUPT);
+    assertThat(folder.resolve("standby")).doesNotExist();
+  }
+
+  @Test
+  void shouldRestoreIntoAnEmptyDatabaseAndAnEmptyFolder() throws IOException {
+    // given
+    String archive = archive("edms");
+    postgres.createDatabase("empty");
+    Files.createDirectory(folder.resolve("empty"));
+
+    // when
+    RunId run = installation.console.restore("edms", archive, "empty");
+
+    // then
+    installation.console.awaitEnd(run, RestoreCompleted.class);
+    Sample.assertSameDatabase(postgres, "edms", "empty");
+    Sample.assertSameFiles(folder.resolve("storage"), folder.resolve("empty"));
+  }
+
+  private static Map<SourceName, Settings.Source> sources() throws IOException {
+    Path wrong = Files.writeString(folder.resolve("wrong-password"), "guess\n");
+    Map<SourceName, Settings.Source> sources = new LinkedHashMap<>();
+    String host = PostgresTestServer.HOST;
+    int port = postgres.port();
+    Settings.Database edms = postgres.settings("edms");
+    Settings.Media storage = media("storage");
+    sources.put(new SourceName("edms"), source(edms, storage));
+    sources.put(new SourceName("spare"), source(edms, storage));
+    sources.put(new SourceName("database-only"), source(edms, null));
+    sources.put(new SourceName("no-archives"), source(edms, null));
+    sources.put(
+        new SourceName("wrong-password"),
+        source(
+            new Settings.Database(host, port, "edms", PostgresTestServer.GUARDED_USER, wrong),
+            storage));
+    sources.put(
+        new SourceName("no-password-file"),
+        source(
+            new Settings.Database(
+                host, port, "edms", PostgresTestServer.GUARDED_USER, folder.resolve("not-there")),
+            storage));
+    sources.put(
+        new SourceName("unknown-host"),
+        source(new Settings.Database("nowhere.invalid", port, "edms", "hybrid", null), storage));
+    sources.put(
+        new SourceName("no-server"),
+        source(new Settings.Database(host, freePort(), "edms", "hybrid", null), storage));
+    sources.put(new SourceName("unknown-database"), source(postgres.settings("unknown"), storage));
+    sources.put(
+        new SourceName("unknown-role"),
+        source(new Settings.Database(host, port, "edms", "nobody-here", null), storage));
+    sources.put(new SourceName("vanished-media"), source(edms, media("vanished")));
+    sources.put(new SourceName("media-is-a-file"), source(edms, media("pg_dump")));
+    sources.put(new SourceName("locked-media"), source(null, media("locked")));
+    return sources;
+  }
+
+  private static Map<TargetName, Settings.Target> targets() throws IOException {
+    Map<TargetName, Settings.Target> targets = new LinkedHashMap<>();
+    targets.put(
+        new TargetName("standby"),
+        new Settings.Target(postgres.settings("standby"), media("standby")));
+    targets.put(
+        new TargetName("empty"), new Settings.Target(postgres.settings("empty"), media("empty")));
+    targets.put(
+        new TargetName("occupied-database"),
+        new Settings.Target(postgres.settings("occupied"), media("free")));
+    targets.put(
+        new TargetName("occupied-folder"),
+        new Settings.Target(postgres.settings("free"), media("occupied")));
+    targets.put(
+        new TargetName("no-server"),
+        new Settings.Target(
+            new Settings.Database(PostgresTestServer.HOST, freePort(), "x", "hybrid", null),
+            media("free")));
+    return targets;
+  }
+
+  private static Settings.Source source(
+      Settings.@Nullable Database database, Settings.@Nullable Media media) {
+    return new Settings.Source(database, media, null);
+  }
+
+  private static Settings.Media media(String name) {
+    return new Settings.Media(folder.resolve(name), List.of());
+  }
+
+  private static RunId request(String source, String id) {
+    return installation.console.request(
+        "BackupRequested", "{\"source\":\"" + source + "\"}", id, null);
+  }
+
+  private static String archive(String source) {
+    RunId run = installation.console.backup(source);
+    return installation.console.awaitEnd(run, BackupCompleted.class).archive().value();
+  }
+
+  /** The names in a finished backup's archive, sorted. */
+  private static List<String> contents(RunId run) {
+    BackupCompleted completed = installation.console.awaitEnd(run, BackupCompleted.class);
+    Path archive = installation.store().resolve(completed.archiveKey());
+    return Commands.run("tar", "-tzf", archive.toString()).lines().sorted().toList();
+  }
+
+  private static int count(RunId run, Class<?> type) {
+    return (int)
+        installation.console.events(run).stream()
+            .filter(event -> type.isInstance(event.data()))
+            .count();
+  }
+
+  private static Instant time(RunId run, Class<?> type) {
+    return installation.console.events(run).stream()
+        .filter(event -> type.isInstance(event.data()))
+        .map(Envelope::time)
+        .findFirst()
+        .orElseThrow();
+  }
+
+  private static void assertNoScratch() throws IOException {
+    try (var children = Files.newDirectoryStream(folder, ".*")) {
+      assertThat(children).isEmpty();
+    }
+    assertThat(
+            Commands.run(
+                postgres.program("psql"),
+                "-Atc",
+                "SELECT datname FROM pg_database",
+                postgres.url("postgres")))
+        .doesNotContain("restore_", "standby", "free");
+  }
+
+  private static String text(byte[] bytes) {
+    return new String(bytes, StandardCharsets.UTF_8);
+  }
+
+  private static int freePort() throws IOException {
+    try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
+      return socket.getLocalPort();
+    }
+  }
+}
