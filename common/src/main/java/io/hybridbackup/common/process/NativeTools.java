@@ -9,6 +9,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -29,6 +32,7 @@ public final class NativeTools implements AutoCloseable {
       Executors.newSingleThreadExecutor(
           Thread.ofPlatform().name("tool-starter").daemon().factory());
   private final Optional<String> setpriv = find("setpriv");
+  private final Set<Process> running = ConcurrentHashMap.newKeySet();
 
   public NativeTools() {
     if (setpriv.isEmpty()) {
@@ -61,7 +65,10 @@ public final class NativeTools implements AutoCloseable {
     environment.put("LC_ALL", "C.UTF-8");
     environment.putAll(command.environment());
     try {
-      return new ToolProcess(command.program(), starter.submit(builder::start).get());
+      Process process = starter.submit(builder::start).get();
+      running.add(process);
+      CompletableFuture<Boolean> _ = process.onExit().thenApply(running::remove);
+      return new ToolProcess(command.program(), process);
     } catch (ExecutionException e) {
       if (e.getCause() instanceof IOException cause) {
         throw new ToolException(
@@ -92,6 +99,8 @@ public final class NativeTools implements AutoCloseable {
   /** Programs that still run are killed where setpriv is installed. */
   @Override
   public void close() {
+    // A program that has only just begun is not tied to the thread yet.
+    running.forEach(Process::destroyForcibly);
     starter.shutdownNow();
   }
 

@@ -6,14 +6,16 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
+import java.util.List;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
+import java.util.stream.Stream;
 
 /**
  * A native program that runs. Its standard error is read all the while, so it never blocks on it;
  * its standard output is the caller's to read to the end. Closing ends the program if it still
- * runs: SIGTERM first, SIGKILL when it has not gone after two seconds.
+ * runs, and what it has started: SIGTERM first, SIGKILL when it has not gone after two seconds.
  */
 public final class ToolProcess implements AutoCloseable {
   private static final int ERRORS_KEPT = 8 * 1024;
@@ -79,16 +81,17 @@ public final class ToolProcess implements AutoCloseable {
     if (!process.isAlive()) {
       return;
     }
-    process.destroy();
+    // A configured program may be a script around the real one, which holds the pipes as well.
+    List<ProcessHandle> all =
+        Stream.concat(Stream.of(process.toHandle()), process.descendants()).toList();
+    all.forEach(ProcessHandle::destroy);
     boolean interrupted = false;
     try {
-      if (!process.waitFor(GRACE_SECONDS, TimeUnit.SECONDS)) {
-        process.destroyForcibly();
-      }
+      process.waitFor(GRACE_SECONDS, TimeUnit.SECONDS);
     } catch (InterruptedException e) {
       interrupted = true;
-      process.destroyForcibly();
     }
+    all.forEach(ProcessHandle::destroyForcibly);
     process.onExit().join();
     if (interrupted) {
       Thread.currentThread().interrupt();
