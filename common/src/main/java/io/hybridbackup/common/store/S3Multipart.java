@@ -171,7 +171,9 @@ final class S3Multipart {
     }
   }
 
+  /** Also for a thread that has been interrupted, as a worker has that is told to stop. */
   void abort() {
+    boolean interrupted = Thread.interrupted();
     try {
       bucket
           .client()
@@ -184,6 +186,10 @@ final class S3Multipart {
     } catch (SdkException e) {
       if (S3Bucket.status(e) != 404) {
         throw bucket.failure("give up " + key, e);
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
       }
     }
   }

@@ -217,16 +217,7 @@ final class S3ObjectStore implements ObjectStore {
   @Override
   public Optional<String> checksum(ObjectKey key) {
     HeadObjectResponse head =
-        bucket.call(
-            "look at " + key,
-            () ->
-                bucket
-                    .client()
-                    .headObject(request ->
-                        request
-                            .bucket(bucket.name())
-                            .key(bucket.path(key))
-                            .checksumMode(ChecksumMode.ENABLED)));
+        bucket.head(key, ChecksumMode.ENABLED).orElseThrow(() -> new StoreException.Missing(key));
     boolean whole =
         head.checksumCRC64NVME() != null && head.checksumType() != ChecksumType.COMPOSITE;
     return whole
