@@ -26,6 +26,7 @@ import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.errors.TopicExistsException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
 
 /**
  * Sees to it that the topics exist before anybody uses them. Several services may do so at once.
@@ -34,7 +35,11 @@ import org.slf4j.LoggerFactory;
  */
 public final class TopicProvisioner {
   private static final Logger log = LoggerFactory.getLogger(TopicProvisioner.class);
-  private static final Duration RETRY = Duration.ofSeconds(2);
+
+  /** Topics that were made just now are there almost at once; a broker that starts takes longer. */
+  private static final Duration FIRST_PAUSE = Duration.ofMillis(100);
+
+  private static final Duration LONGEST_PAUSE = Duration.ofSeconds(2);
 
   private final Settings.Kafka kafka;
 
@@ -51,7 +56,7 @@ public final class TopicProvisioner {
    */
   public void provision(Duration patience) throws InterruptedException {
     long begun = System.nanoTime();
-    while (true) {
+    for (Duration pause = FIRST_PAUSE; ; pause = longer(pause)) {
       try {
         provisionOnce();
         return;
@@ -75,13 +80,18 @@ public final class TopicProvisioner {
                   + "); start it, or correct kafka.bootstrap-servers",
               e);
         }
-        log.atWarn()
+        log.atLevel(pause.equals(FIRST_PAUSE) ? Level.DEBUG : Level.WARN)
             .addKeyValue("bootstrapServers", kafka.bootstrapServers())
             .addKeyValue("reason", e.toString())
             .log("Waiting for Kafka");
-        boolean _ = new CountDownLatch(1).await(RETRY.toMillis(), TimeUnit.MILLISECONDS);
+        boolean _ = new CountDownLatch(1).await(pause.toMillis(), TimeUnit.MILLISECONDS);
       }
     }
+  }
+
+  private static Duration longer(Duration pause) {
+    Duration doubled = pause.multipliedBy(2);
+    return doubled.compareTo(LONGEST_PAUSE) < 0 ? doubled : LONGEST_PAUSE;
   }
 
   private void provisionOnce() throws InterruptedException {

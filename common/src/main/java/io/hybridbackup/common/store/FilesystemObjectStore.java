@@ -140,6 +140,9 @@ public final class FilesystemObjectStore implements ObjectStore {
 
   @Override
   public Optional<String> checksum(ObjectKey key) {
+    if (find(key).isEmpty()) {
+      throw new StoreException.Missing(key);
+    }
     Crc64Nvme crc = new Crc64Nvme();
     byte[] buffer = new byte[1 << 20];
     try (InputStream in = Files.newInputStream(file(key))) {
@@ -580,7 +583,17 @@ public final class FilesystemObjectStore implements ObjectStore {
     @Override
     public void close() {
       try {
+        // A network filesystem may say only now that it had no room.
         channel.close();
+      } catch (IOException e) {
+        throw failure("give up " + key, e);
+      } finally {
+        removeScratch();
+      }
+    }
+
+    private void removeScratch() {
+      try {
         deleteIfThere(scratch);
         prune(scratch.getParent(), scratchDirectory);
       } catch (IOException e) {

@@ -24,6 +24,11 @@ public final class ObjectStores {
   /** A stitched part reads one object while it writes another: two connections each. */
   private static final int CONNECTIONS = 128;
 
+  private static final Duration STALL = Duration.ofMinutes(1);
+
+  /** Some stores are silent while they put an object together. */
+  private static final Duration ASSEMBLY = Duration.ofMinutes(10);
+
   private ObjectStores() {}
 
   /**
@@ -39,17 +44,44 @@ public final class ObjectStores {
   }
 
   static ObjectStore openS3(Settings.S3Store settings, List<ExecutionInterceptor> interceptors) {
+    return openS3(settings, interceptors, STALL);
+  }
+
+  static ObjectStore openS3(
+      Settings.S3Store settings, List<ExecutionInterceptor> interceptors, Duration stall) {
+    AwsCredentialsProvider credentials =
+        credentials(settings.accessKey(), settings.secretKeyFile());
+    String place =
+        "bucket "
+            + settings.bucket()
+            + " at "
+            + (settings.endpoint() == null ? "AWS, " + settings.region() : settings.endpoint());
+    return new S3ObjectStore(
+        new S3Bucket(
+            client(settings, credentials, interceptors, stall),
+            client(settings, credentials, interceptors, ASSEMBLY),
+            settings.bucket(),
+            settings.prefix(),
+            place,
+            stall),
+        new StoreCapabilities(true, true, false));
+  }
+
+  private static S3Client client(
+      Settings.S3Store settings,
+      AwsCredentialsProvider credentials,
+      List<ExecutionInterceptor> interceptors,
+      Duration silence) {
     S3ClientBuilder client =
         S3Client.builder()
             .region(Region.of(settings.region()))
             .forcePathStyle(settings.pathStyle())
-            .credentialsProvider(credentials(settings.accessKey(), settings.secretKeyFile()))
+            .credentialsProvider(credentials)
             .httpClientBuilder(
                 Apache5HttpClient.builder()
                     .maxConnections(CONNECTIONS)
                     .connectionTimeout(Duration.ofSeconds(5))
-                    // Some stores are silent while they put an object together.
-                    .socketTimeout(Duration.ofMinutes(10)))
+                    .socketTimeout(silence))
             .overrideConfiguration(configuration ->
                 configuration
                     .executionInterceptors(interceptors)
@@ -60,14 +92,7 @@ public final class ObjectStores {
           .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
           .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED);
     }
-    String place =
-        "bucket "
-            + settings.bucket()
-            + " at "
-            + (settings.endpoint() == null ? "AWS, " + settings.region() : settings.endpoint());
-    return new S3ObjectStore(
-        new S3Bucket(client.build(), settings.bucket(), settings.prefix(), place),
-        new StoreCapabilities(true, true, false));
+    return client.build();
   }
 
   private static AwsCredentialsProvider credentials(

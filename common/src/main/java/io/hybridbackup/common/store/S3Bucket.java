@@ -14,15 +14,25 @@ import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.core.exception.SdkServiceException;
 import software.amazon.awssdk.core.sync.RequestBody;
 import software.amazon.awssdk.services.s3.S3Client;
+import software.amazon.awssdk.services.s3.model.ChecksumMode;
 import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
 import software.amazon.awssdk.services.s3.model.S3Exception;
 
 /**
  * The bucket and the prefix in it that hold the objects, and what its errors mean.
  *
+ * @param client gives up a connection on which nothing comes for the stall time
+ * @param assembling bears longer silence, for the requests that let the store move many bytes
  * @param place what an operator calls it: bucket and endpoint
+ * @param stall how long a transfer may stand still
  */
-record S3Bucket(S3Client client, String name, String prefix, String place) {
+record S3Bucket(
+    S3Client client,
+    S3Client assembling,
+    String name,
+    String prefix,
+    String place,
+    Duration stall) {
   /** Who wrote an object: it tells our own write from another's when an answer has been lost. */
   private static final String NONCE = "hybrid-backup-nonce";
 
@@ -33,11 +43,41 @@ record S3Bucket(S3Client client, String name, String prefix, String place) {
           "AuthorizationHeaderMalformed",
           "IllegalLocationConstraintException");
 
-  /** For requests that move next to nothing: a heartbeat must not wait as long as a large part. */
+  /** For requests that move next to nothing: well within a lease, all attempts together. */
   static final AwsRequestOverrideConfiguration QUICK =
-      AwsRequestOverrideConfiguration.builder()
-          .apiCallAttemptTimeout(Duration.ofSeconds(20))
-          .build();
+      within(Duration.ofSeconds(5), Duration.ofSeconds(10));
+
+  /** For one page of a list: a store may have to look at much for it. */
+  static final AwsRequestOverrideConfiguration PAGE =
+      within(Duration.ofSeconds(10), Duration.ofSeconds(15));
+
+  /** After a request that got no answer: the caller has waited already. */
+  private static final AwsRequestOverrideConfiguration AFTERWARDS =
+      within(Duration.ofSeconds(5), Duration.ofSeconds(5));
+
+  private static final int QUICK_BYTES = 1 << 20;
+
+  /** What the slowest line carries for each of the parts that share it. */
+  private static final int SLOWEST_BYTES_PER_SECOND = 64 << 10;
+
+  private static AwsRequestOverrideConfiguration within(Duration attempt, Duration total) {
+    return AwsRequestOverrideConfiguration.builder()
+        .apiCallAttemptTimeout(attempt)
+        .apiCallTimeout(total)
+        .build();
+  }
+
+  /**
+   * For a request that sends so many bytes. A connection that is read from no more can only be told
+   * by the time that it takes.
+   */
+  AwsRequestOverrideConfiguration sending(long bytes) {
+    return bytes <= QUICK_BYTES
+        ? QUICK
+        : AwsRequestOverrideConfiguration.builder()
+            .apiCallAttemptTimeout(stall.plusSeconds(bytes / SLOWEST_BYTES_PER_SECOND))
+            .build();
+  }
 
   String path(ObjectKey key) {
     return path(key.value());
@@ -52,12 +92,12 @@ record S3Bucket(S3Client client, String name, String prefix, String place) {
   }
 
   Optional<StoredObject> find(ObjectKey key) {
-    return head(key).map(head -> stored(key, head));
+    return head(key, null, QUICK).map(head -> stored(key, head));
   }
 
   /** The object, if it is the one that was written with this nonce. */
   Optional<StoredObject> find(ObjectKey key, String nonce) {
-    return head(key)
+    return head(key, null, AFTERWARDS)
         .filter(head -> nonce.equals(head.metadata().get(NONCE)))
         .map(head -> stored(key, head));
   }
@@ -71,10 +111,19 @@ record S3Bucket(S3Client client, String name, String prefix, String place) {
         head.lastModified().truncatedTo(ChronoUnit.SECONDS));
   }
 
-  private Optional<HeadObjectResponse> head(ObjectKey key) {
+  Optional<HeadObjectResponse> head(ObjectKey key, ChecksumMode checksum) {
+    return head(key, checksum, QUICK);
+  }
+
+  private Optional<HeadObjectResponse> head(
+      ObjectKey key, @Nullable ChecksumMode checksum, AwsRequestOverrideConfiguration patience) {
     try {
       return Optional.of(
-          client.headObject(head -> head.bucket(name).key(path(key)).overrideConfiguration(QUICK)));
+          client.headObject(head ->
+              head.bucket(name)
+                  .key(path(key))
+                  .checksumMode(checksum)
+                  .overrideConfiguration(patience)));
     } catch (S3Exception e) {
       if (e.statusCode() == 404) {
         return Optional.empty();
@@ -100,7 +149,7 @@ record S3Bucket(S3Client client, String name, String prefix, String place) {
                     .key(path(key))
                     .ifNoneMatch("*")
                     .metadata(metadata(nonce))
-                    .overrideConfiguration(QUICK),
+                    .overrideConfiguration(sending(content.length)),
             RequestBody.fromBytes(content));
         return true;
       } catch (SdkException e) {
@@ -127,6 +176,11 @@ record S3Bucket(S3Client client, String name, String prefix, String place) {
       Thread.currentThread().interrupt();
       throw new StoreException.Unavailable("interrupted while the store was busy", e);
     }
+  }
+
+  void close() {
+    client.close();
+    assembling.close();
   }
 
   <T> T call(String what, Supplier<T> request) {

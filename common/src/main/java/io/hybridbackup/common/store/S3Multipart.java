@@ -62,7 +62,8 @@ final class S3Multipart {
                                 .key(bucket.path(key))
                                 .uploadId(id)
                                 .partNumber(number)
-                                .contentMD5(md5(content, length)),
+                                .contentMD5(md5(content, length))
+                                .overrideConfiguration(bucket.sending(length)),
                         body(length, () -> new ByteArrayInputStream(content, 0, length)))
                     .eTag());
     return part(number, etag);
@@ -83,7 +84,8 @@ final class S3Multipart {
                             part.bucket(bucket.name())
                                 .key(bucket.path(key))
                                 .uploadId(id)
-                                .partNumber(number),
+                                .partNumber(number)
+                                .overrideConfiguration(bucket.sending(bytes)),
                         body(bytes, content))
                     .eTag());
     return part(number, etag);
@@ -93,7 +95,7 @@ final class S3Multipart {
     try {
       String etag =
           bucket
-              .client()
+              .assembling()
               .uploadPartCopy(part ->
                   part.destinationBucket(bucket.name())
                       .destinationKey(bucket.path(key))
@@ -136,7 +138,7 @@ final class S3Multipart {
     for (int attempt = 1; ; attempt++) {
       try {
         bucket
-            .client()
+            .assembling()
             .completeMultipartUpload(complete ->
                 complete
                     .bucket(bucket.name())
@@ -169,7 +171,9 @@ final class S3Multipart {
     }
   }
 
+  /** Also for a thread that has been interrupted, as a worker has that is told to stop. */
   void abort() {
+    boolean interrupted = Thread.interrupted();
     try {
       bucket
           .client()
@@ -182,6 +186,10 @@ final class S3Multipart {
     } catch (SdkException e) {
       if (S3Bucket.status(e) != 404) {
         throw bucket.failure("give up " + key, e);
+      }
+    } finally {
+      if (interrupted) {
+        Thread.currentThread().interrupt();
       }
     }
   }

@@ -1,5 +1,6 @@
 package io.hybridbackup.common.store;
 
+import static io.hybridbackup.common.store.S3Bucket.PAGE;
 import static io.hybridbackup.common.store.S3Bucket.QUICK;
 
 import java.io.ByteArrayInputStream;
@@ -31,7 +32,10 @@ import software.amazon.awssdk.services.s3.model.MultipartUpload;
 import software.amazon.awssdk.services.s3.model.NoSuchKeyException;
 import software.amazon.awssdk.services.s3.model.S3Object;
 
-/** A bucket in S3, or in a store that speaks its protocol. */
+/**
+ * A bucket in S3, or in a store that speaks its protocol. Where that is silent, what moves little
+ * gives up within 15 seconds; a transfer once it has stood still for a minute, four times over.
+ */
 final class S3ObjectStore implements ObjectStore {
   private static final int PARTS_AT_A_TIME = 8;
 
@@ -63,7 +67,8 @@ final class S3ObjectStore implements ObjectStore {
       return Optional.of(
           bucket
               .client()
-              .getObjectAsBytes(get -> get.bucket(bucket.name()).key(bucket.path(key)))
+              .getObjectAsBytes(get ->
+                  get.bucket(bucket.name()).key(bucket.path(key)).overrideConfiguration(QUICK))
               .asByteArrayUnsafe());
     } catch (NoSuchKeyException e) {
       return Optional.empty();
@@ -130,7 +135,7 @@ final class S3ObjectStore implements ObjectStore {
                     put ->
                         put.bucket(bucket.name())
                             .key(bucket.path(key))
-                            .overrideConfiguration(QUICK),
+                            .overrideConfiguration(bucket.sending(content.length)),
                     RequestBody.fromBytes(content)));
   }
 
@@ -212,16 +217,7 @@ final class S3ObjectStore implements ObjectStore {
   @Override
   public Optional<String> checksum(ObjectKey key) {
     HeadObjectResponse head =
-        bucket.call(
-            "look at " + key,
-            () ->
-                bucket
-                    .client()
-                    .headObject(request ->
-                        request
-                            .bucket(bucket.name())
-                            .key(bucket.path(key))
-                            .checksumMode(ChecksumMode.ENABLED)));
+        bucket.head(key, ChecksumMode.ENABLED).orElseThrow(() -> new StoreException.Missing(key));
     boolean whole =
         head.checksumCRC64NVME() != null && head.checksumType() != ChecksumType.COMPOSITE;
     return whole
@@ -256,7 +252,8 @@ final class S3ObjectStore implements ObjectStore {
           for (S3Object object :
               bucket
                   .client()
-                  .listObjectsV2Paginator(list -> list.bucket(bucket.name()).prefix(below))
+                  .listObjectsV2Paginator(
+                      list -> list.bucket(bucket.name()).prefix(below).overrideConfiguration(PAGE))
                   .contents()) {
             ObjectKey.ifValid(object.key().substring(root.length()))
                 .map(key ->
@@ -282,8 +279,11 @@ final class S3ObjectStore implements ObjectStore {
           for (var page :
               bucket
                   .client()
-                  .listObjectsV2Paginator(
-                      list -> list.bucket(bucket.name()).prefix(below).delimiter("/"))) {
+                  .listObjectsV2Paginator(list ->
+                      list.bucket(bucket.name())
+                          .prefix(below)
+                          .delimiter("/")
+                          .overrideConfiguration(PAGE))) {
             for (CommonPrefix prefix : page.commonPrefixes()) {
               names.add(prefix.prefix().substring(below.length(), prefix.prefix().length() - 1));
             }
@@ -312,14 +312,19 @@ final class S3ObjectStore implements ObjectStore {
           for (MultipartUpload upload :
               bucket
                   .client()
-                  .listMultipartUploadsPaginator(list -> list.bucket(bucket.name()).prefix(itself))
+                  .listMultipartUploadsPaginator(
+                      list -> list.bucket(bucket.name()).prefix(itself).overrideConfiguration(PAGE))
                   .uploads()) {
             boolean meant = upload.key().equals(itself) || upload.key().startsWith(below);
             if (meant && !upload.initiated().isAfter(begunBefore)) {
               bucket
                   .client()
                   .abortMultipartUpload(abort ->
-                      abort.bucket(bucket.name()).key(upload.key()).uploadId(upload.uploadId()));
+                      abort
+                          .bucket(bucket.name())
+                          .key(upload.key())
+                          .uploadId(upload.uploadId())
+                          .overrideConfiguration(QUICK));
               aborted++;
             }
           }
@@ -342,6 +347,6 @@ final class S3ObjectStore implements ObjectStore {
 
   @Override
   public void close() {
-    bucket.client().close();
+    bucket.close();
   }
 }

@@ -4,9 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import java.util.Arrays;
 import java.util.List;
-import software.amazon.awssdk.core.exception.SdkException;
-import software.amazon.awssdk.services.s3.model.ChecksumMode;
-import software.amazon.awssdk.services.s3.model.HeadObjectResponse;
+import java.util.Optional;
 
 /** Finds out what a store that says it speaks S3 does of it. */
 final class S3Probe {
@@ -18,8 +16,8 @@ final class S3Probe {
 
   private static final byte[] CHECKED = "123456789".getBytes(US_ASCII);
 
-  /** What the catalogue of CRC algorithms gives for those nine bytes: ae8b14860a799888. */
-  private static final String CHECKED_CRC64NVME = "rosUhgp5mIg=";
+  /** What the catalogue of CRC algorithms gives for those nine bytes. */
+  private static final String CHECKED_CRC64NVME = "ae8b14860a799888";
 
   private final S3ObjectStore store;
   private final S3Bucket bucket;
@@ -61,28 +59,12 @@ final class S3Probe {
     try {
       multipart.complete(List.of(multipart.copy(1, slice)), CHECKED.length);
       return store.read(copy).filter(kept -> Arrays.equals(kept, CHECKED)).isPresent()
-          && (!checksum || hasChecksum(copy));
+          && (!checksum || store.checksum(copy).equals(Optional.of(CHECKED_CRC64NVME)));
     } catch (StoreException.Unavailable e) {
       throw e;
     } catch (StoreException e) {
       multipart.abort();
       return false;
-    }
-  }
-
-  private boolean hasChecksum(ObjectKey copy) {
-    try {
-      HeadObjectResponse head =
-          bucket
-              .client()
-              .headObject(request ->
-                  request
-                      .bucket(bucket.name())
-                      .key(bucket.path(copy))
-                      .checksumMode(ChecksumMode.ENABLED));
-      return CHECKED_CRC64NVME.equals(head.checksumCRC64NVME());
-    } catch (SdkException e) {
-      throw bucket.failure("look at " + copy, e);
     }
   }
 }

@@ -10,6 +10,11 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
+import java.util.List;
+import java.util.concurrent.Callable;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
@@ -21,6 +26,11 @@ class FilesystemObjectStoreTest extends ObjectStoreContract {
   @Override
   ObjectStore openEmpty() {
     return new FilesystemObjectStore(directory());
+  }
+
+  @Override
+  boolean knowsEveryChecksum() {
+    return true;
   }
 
   private Path directory() {
@@ -138,8 +148,53 @@ class FilesystemObjectStoreTest extends ObjectStoreContract {
       assertThat(full.create(key, randomBytes(900_000))).isTrue();
       assertThatThrownBy(() -> full.create(new ObjectKey("work/abc/another"), randomBytes(200_000)))
           .isInstanceOf(StoreException.Refused.class);
+      assertThat(scratchFiles(small)).isEmpty();
     } finally {
       run("umount", small.toString());
+    }
+  }
+
+  @Test
+  void shouldLeaveNothingOfWritersThatRaceForTheLastRoom() throws Exception {
+    // given
+    Path small = Files.createDirectory(temporary.resolve("small"));
+    Assumptions.assumeTrue(
+        run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", small.toString()),
+        "only root can make a small filesystem to fill");
+    try (ObjectStore full = new FilesystemObjectStore(small)) {
+      for (int round = 0; round < 50; round++) {
+        ObjectKey key = new ObjectKey("work/abc/part");
+        Callable<Boolean> writer =
+            () -> {
+              try {
+                return full.create(key, randomBytes(600_000));
+              } catch (StoreException.Refused e) {
+                return false;
+              }
+            };
+
+        // when
+        long winners = 0;
+        try (ExecutorService threads = Executors.newFixedThreadPool(2)) {
+          for (Future<Boolean> one : threads.invokeAll(List.of(writer, writer))) {
+            winners += one.get() ? 1 : 0;
+          }
+        }
+
+        // then
+        assertThat(winners).isLessThanOrEqualTo(1);
+        assertThat(full.find(key).isPresent()).isEqualTo(winners == 1);
+        assertThat(scratchFiles(small)).isEmpty();
+        full.delete(key);
+      }
+    } finally {
+      run("umount", small.toString());
+    }
+  }
+
+  private static List<Path> scratchFiles(Path store) throws IOException {
+    try (Stream<Path> all = Files.walk(store.resolve(".uploads"))) {
+      return all.filter(Files::isRegularFile).toList();
     }
   }
 

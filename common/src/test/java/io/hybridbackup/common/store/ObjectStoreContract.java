@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
@@ -42,6 +43,11 @@ abstract class ObjectStoreContract {
   /** Whether exactly one of several writers wins here that complete an upload in many parts. */
   boolean completesMultipartUploadsConditionally() {
     return true;
+  }
+
+  /** Whether the checksum of whatever is stored here is known. */
+  boolean knowsEveryChecksum() {
+    return false;
   }
 
   @BeforeEach
@@ -248,6 +254,20 @@ abstract class ObjectStoreContract {
     }
 
     assertThat(store.list("work")).isEmpty();
+    assertNothingLeftBehind();
+  }
+
+  @Test
+  void shouldLeaveNothingOfAnUploadThatAnInterruptedThreadCloses() throws Exception {
+    Upload upload = store.upload(new ObjectKey("work/abc/part"));
+    upload.write(randomBytes(9 * MIB));
+
+    // when
+    Thread.currentThread().interrupt();
+    upload.close();
+
+    // then
+    assertThat(Thread.interrupted()).isTrue();
     assertNothingLeftBehind();
   }
 
@@ -550,6 +570,56 @@ abstract class ObjectStoreContract {
     // then
     assertThat(read(key)).isEqualTo(bytes("first"));
     assertNothingLeftBehind();
+  }
+
+  @Test
+  void shouldTellTheChecksumOfAnObject() {
+    // given
+    ObjectKey key = new ObjectKey("work/abc/part");
+    store.create(key, bytes("123456789"));
+
+    // then
+    assertChecksum(key, "ae8b14860a799888");
+  }
+
+  @Test
+  void shouldTellTheChecksumOfAComposedObject() {
+    // given
+    byte[] first = randomBytes(6 * MIB);
+    byte[] second = randomBytes(100);
+    StoredObject firstObject = upload("work/first", first);
+    StoredObject secondObject = upload("work/second", second);
+    Crc64Nvme expected = new Crc64Nvme();
+    for (byte[] content : List.of(bytes("<"), first, second)) {
+      expected.update(content, 0, content.length);
+    }
+
+    // when
+    StoredObject composed =
+        store.compose(
+            new ObjectKey("backups/archive"),
+            List.of(literal("<"), all(firstObject), all(secondObject)));
+
+    // then
+    assertChecksum(composed.key(), Crc64Nvme.hex(expected.value()));
+  }
+
+  @Test
+  void shouldTellNoChecksumOfWhatIsNotThere() {
+    store.create(new ObjectKey("runs/abd"), bytes("something else"));
+
+    for (String key : List.of("runs/abc", "runs", "runs/abd/below-an-object")) {
+      assertThatThrownBy(() -> store.checksum(new ObjectKey(key)))
+          .as(key)
+          .isInstanceOf(StoreException.Missing.class);
+    }
+  }
+
+  private void assertChecksum(ObjectKey key, String expected) {
+    Optional<String> checksum = store.checksum(key);
+    if (knowsEveryChecksum() || checksum.isPresent()) {
+      assertThat(checksum).contains(expected);
+    }
   }
 
   @Test

@@ -17,12 +17,14 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import software.amazon.awssdk.services.s3.model.CompleteMultipartUploadRequest;
 import software.amazon.awssdk.services.s3.model.PutObjectRequest;
+import software.amazon.awssdk.services.s3.model.UploadPartRequest;
 
 class S3ObjectStoreIT extends ObjectStoreContract {
   @TempDir private static Path directory;
   private static S3TestServer server;
 
   private final LostAnswers answers = new LostAnswers();
+  private final FullStore full = new FullStore();
   private final String bucket = "bucket-" + UUID.randomUUID();
 
   @BeforeAll
@@ -38,7 +40,7 @@ class S3ObjectStoreIT extends ObjectStoreContract {
   @Override
   ObjectStore openEmpty() {
     server.createBucket(bucket);
-    return ObjectStores.openS3(server.settings(bucket, "some/prefix"), List.of(answers));
+    return ObjectStores.openS3(server.settings(bucket, "some/prefix"), List.of(answers, full));
   }
 
   @Test
@@ -92,6 +94,39 @@ class S3ObjectStoreIT extends ObjectStoreContract {
   }
 
   @Test
+  void shouldLeaveNothingOfAnUploadWhosePartFailed() {
+    // given
+    full.refuse(UploadPartRequest.class);
+
+    // then
+    leavesNothing();
+  }
+
+  @Test
+  void shouldLeaveNothingOfAnUploadThatFailedToComplete() {
+    // given
+    full.refuse(CompleteMultipartUploadRequest.class);
+
+    // then
+    leavesNothing();
+  }
+
+  private void leavesNothing() {
+    ObjectKey key = new ObjectKey("work/part");
+    assertThatThrownBy(
+            () -> {
+              try (Upload upload = store().upload(key)) {
+                upload.write(randomBytes(20 << 20));
+                upload.complete();
+              }
+            })
+        .isInstanceOf(StoreException.Refused.class)
+        .hasMessageContaining("it is full");
+    assertThat(store().find(key)).isEmpty();
+    assertNothingLeftBehind();
+  }
+
+  @Test
   void shouldNotTakeAnothersUploadForItsOwnWhenTheAnswerWasLost() throws IOException {
     // given
     ObjectKey key = new ObjectKey("work/part");
@@ -119,6 +154,17 @@ class S3ObjectStoreIT extends ObjectStoreContract {
     // then
     assertThat(composed.bytes()).isEqualTo(6 << 20);
     assertThat(answers.left()).isZero();
+  }
+
+  @Test
+  void shouldTellNoChecksumWhereTheStoreKeepsNone() {
+    // given
+    ObjectKey key = new ObjectKey("work/abc/part");
+    store().create(key, bytes("123456789"));
+
+    // then
+    assertThat(store().probe().fullObjectChecksum()).isFalse();
+    assertThat(store().checksum(key)).isEmpty();
   }
 
   @Test

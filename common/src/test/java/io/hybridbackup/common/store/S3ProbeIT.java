@@ -4,11 +4,14 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import com.adobe.testing.s3mock.S3MockApplication;
 import io.hybridbackup.common.settings.Settings;
+import java.io.IOException;
 import java.net.URI;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
+import java.util.UUID;
 import org.apache.catalina.connector.Connector;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -56,12 +59,7 @@ class S3ProbeIT {
   @Test
   void shouldSeeThroughAStoreThatOnlyPretendsToCreateConditionally() throws Exception {
     // given
-    Path secret = Files.writeString(directory.resolve("secret-key"), "secret\n");
-    URI endpoint =
-        URI.create("http://127.0.0.1:" + server.getEnvironment().getProperty("local.server.port"));
-    try (ObjectStore store =
-        ObjectStores.open(
-            new Settings.S3Store("backups", "", endpoint, "eu-central-1", true, "key", secret))) {
+    try (ObjectStore store = open()) {
 
       // when
       StoreCapabilities capabilities = store.probe();
@@ -71,6 +69,37 @@ class S3ProbeIT {
       assertThat(store.list("probe")).isEmpty();
       assertThat(store.abortUploads("probe", Duration.ZERO)).isZero();
     }
+  }
+
+  @Test
+  void shouldTellTheChecksumThatTheStoreKeepsOfAComposedObject() throws Exception {
+    // given
+    try (ObjectStore store = open()) {
+      store.probe();
+      byte[] half = new byte[6 << 20];
+      store.overwrite(new ObjectKey("work/half"), half);
+      StoredObject source = store.find(new ObjectKey("work/half")).orElseThrow();
+      Slice all = new Slice(source.key(), source.etag(), 0, source.bytes());
+      ObjectKey composed = new ObjectKey("backups/" + UUID.randomUUID());
+
+      // when
+      store.compose(composed, List.of(all, new Literal(new byte[] {1}), all));
+
+      // then
+      Crc64Nvme expected = new Crc64Nvme();
+      for (byte[] content : List.of(half, new byte[] {1}, half)) {
+        expected.update(content, 0, content.length);
+      }
+      assertThat(store.checksum(composed)).contains(Crc64Nvme.hex(expected.value()));
+    }
+  }
+
+  private static ObjectStore open() throws IOException {
+    Path secret = Files.writeString(directory.resolve("secret-key"), "secret\n");
+    URI endpoint =
+        URI.create("http://127.0.0.1:" + server.getEnvironment().getProperty("local.server.port"));
+    return ObjectStores.open(
+        new Settings.S3Store("backups", "", endpoint, "eu-central-1", true, "key", secret));
   }
 
   /** S3Mock's second port would listen on every interface. */
