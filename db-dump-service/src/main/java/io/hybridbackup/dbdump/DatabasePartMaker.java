@@ -1,9 +1,12 @@
 package io.hybridbackup.dbdump;
 
+import io.hybridbackup.common.archive.ArchiveCorruptException;
 import io.hybridbackup.common.archive.Compressor;
 import io.hybridbackup.common.archive.DatabasePart;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartObjects;
+import io.hybridbackup.common.archive.PartReader;
+import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.Fact.DatabaseDumpCompleted;
 import io.hybridbackup.common.event.Fact.DatabaseSnapshotTaken;
@@ -25,6 +28,7 @@ import io.hybridbackup.common.process.ToolException;
 import io.hybridbackup.common.process.ToolProcess;
 import io.hybridbackup.common.settings.Settings;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Clock;
@@ -88,6 +92,8 @@ final class DatabasePartMaker implements PartMaker {
       throw postgres.failure(e);
     }
     postgres.requireAtLeast(pgDump, toolVersion, serverVersion);
+    String pgRestore = settings.tools().pgRestore();
+    Postgres.requireReadable(pgRestore, Postgres.toolVersion(tools, pgRestore), toolVersion);
 
     boolean fenced = work.insist(() -> isPrepared(task));
     long begun = System.nanoTime();
@@ -114,6 +120,43 @@ final class DatabasePartMaker implements PartMaker {
       throw postgres.failure(e);
     } finally {
       work.disown(connection);
+    }
+  }
+
+  /** The dump also has to be one that pg_restore reads to its end. */
+  @Override
+  public void readBack(PartReader part, Task task, Work work, ProgressListener progress)
+      throws ComponentFailure, IOException, InterruptedException {
+    try (ToolProcess check =
+        tools.startFed(ToolCommand.of(settings.tools().pgRestore(), "--file=/dev/null"))) {
+      work.own(check);
+      try {
+        feed(part, check, progress);
+        check.await();
+      } finally {
+        work.disown(check);
+      }
+    } catch (ToolException e) {
+      throw ComponentFailure.passing(
+          FailureCode.TOOL_FAILED,
+          "pg_restore cannot read what pg_dump has written for source "
+              + task.source()
+              + ": "
+              + e.getMessage(),
+          e);
+    }
+  }
+
+  private static void feed(PartReader part, ToolProcess check, ProgressListener progress)
+      throws ToolException, IOException, InterruptedException {
+    try (OutputStream dump = check.input()) {
+      part.verify(dump, progress);
+    } catch (ArchiveCorruptException e) {
+      throw e;
+    } catch (IOException e) {
+      // Whoever stops reading has found something, and says so by its exit code.
+      check.await();
+      throw e;
     }
   }
 

@@ -1,7 +1,7 @@
 /**
- * Makes the database part of a backup. {@link io.hybridbackup.dbdump.DatabasePartMaker} waits until
- * media is prepared, holds a {@link io.hybridbackup.dbdump.Snapshot} and streams pg_dump into the
- * object store.
+ * Makes the database part of a backup. When media is prepared, {@link
+ * io.hybridbackup.dbdump.DatabasePartMaker} holds a {@link io.hybridbackup.dbdump.Snapshot} and
+ * streams pg_dump into the object store.
  */
 @NullMarked
 package io.hybridbackup.dbdump;

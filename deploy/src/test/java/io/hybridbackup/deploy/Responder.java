@@ -136,7 +136,7 @@ final class Responder implements AutoCloseable {
               run,
               request.source(),
               request.target(),
-              origin(),
+              new Origin(Component.RESTORE, 0, 0, 1),
               FailureCode.UNKNOWN_TARGET,
               "no such target",
               true,

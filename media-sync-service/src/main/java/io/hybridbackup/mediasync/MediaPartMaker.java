@@ -199,6 +199,11 @@ final class MediaPartMaker implements PartMaker {
     Told standing =
         work.insist(
             () -> runs.decisions().decide(RunKeys.prepared(task.run(), task.attempt()), prepared));
+    if (!standing.equals(prepared)) {
+      // The database may have gone by it already, and what was staged here came later.
+      throw ComponentFailure.passing(
+          FailureCode.INTERRUPTED, "another worker had prepared the media meanwhile", null);
+    }
     work.insist(() -> publisher.publish(standing.announcement().envelope()));
     return passes;
   }

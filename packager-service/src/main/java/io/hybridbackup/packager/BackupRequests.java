@@ -7,6 +7,8 @@ import io.hybridbackup.common.event.Fact.BackupRejected;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.event.Origin;
 import io.hybridbackup.common.event.Request;
+import io.hybridbackup.common.event.RunState.BackupState;
+import io.hybridbackup.common.event.RunState.Phase;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
@@ -25,6 +27,7 @@ import io.hybridbackup.common.store.StoreException;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.EnumSet;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -60,8 +63,7 @@ final class BackupRequests implements RequestHandler {
     RunId run = received.run();
     try {
       switch (received.request()) {
-        case Request.BackupRequested request ->
-            tell(run, runs.claim(run).orElseGet(() -> runs.answer(run, answer(run, request))));
+        case Request.BackupRequested request -> backup(run, request);
         case Request.BackupCancelRequested request -> cancel(run, request);
         case Request.VerificationRequested request ->
             reject(
@@ -82,6 +84,35 @@ final class BackupRequests implements RequestHandler {
           "the object store: " + e.getMessage(),
           received.request().requestedBy());
     }
+  }
+
+  private void backup(RunId run, Request.BackupRequested request) {
+    Optional<Claim> known = runs.claim(run);
+    Claim standing = known.orElseGet(() -> runs.answer(run, answer(run, request)));
+    if (known.isEmpty()) {
+      // Later states are the coordinating epoch's, and this one must not follow them.
+      publisher.publishState(firstState(run, request, standing));
+    }
+    tell(run, standing);
+  }
+
+  private static BackupState firstState(RunId run, Request.BackupRequested request, Claim claim) {
+    BackupRejected rejected =
+        claim.answer().fact() instanceof BackupRejected rejection ? rejection : null;
+    return new BackupState(
+        run,
+        request.source(),
+        0,
+        1,
+        rejected == null ? Phase.WAITING : Phase.REJECTED,
+        0,
+        Map.of(),
+        null,
+        rejected == null ? null : rejected.code(),
+        rejected == null ? null : rejected.reason(),
+        claim.answer().at(),
+        claim.answer().at(),
+        request.requestedBy());
   }
 
   private Claim answer(RunId run, Request.BackupRequested request) {
@@ -172,7 +203,7 @@ final class BackupRequests implements RequestHandler {
                             run, request.source(), ANSWER, request.reason(), request.requestedBy()),
                         now),
                     0));
-    if (!(standing.announcement().fact() instanceof BackupCancelled)) {
+    if (runs.decisions().isMade(RunKeys.told(run))) {
       publisher.publish(standing.announcement().envelope());
     }
     wake.accept(standing.announcement().fact());

@@ -46,7 +46,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.IntStream;
 
 /**
  * Leads a backup to its outcome. Each step follows from the records alone, so whoever takes over
@@ -187,8 +186,8 @@ final class Coordination {
 
   private Optional<Outcome> afterVoid(
       BackupAccepted accepted, Work work, int attempt, Voided voided) throws InterruptedException {
-    if (!voided.retryable()
-        || spentAttempts(accepted.backupId(), attempt, work) >= settings.jobs().attempts()) {
+    int spent = work.insist(() -> runs.spentAttempts(accepted.backupId(), attempt));
+    if (!voided.retryable() || spent >= settings.jobs().attempts()) {
       return Optional.of(fail(accepted, work, attempt, voided.code(), voided.reason()));
     }
     Duration pause = settings.jobs().sweep().multipliedBy(1L << Math.min(attempt, 6));
@@ -203,17 +202,6 @@ final class Coordination {
       open(accepted, attempt + 1, work);
     }
     return Optional.empty();
-  }
-
-  /** Attempts that a dead worker broke off do not count: only the deadline ends those. */
-  private long spentAttempts(RunId run, int latest, Work work) throws InterruptedException {
-    return work.insist(() ->
-        IntStream.rangeClosed(1, latest)
-            .mapToObj(attempt -> decisions.find(RunKeys.verdict(run, attempt)))
-            .flatMap(Optional::stream)
-            .filter(verdict ->
-                !(verdict instanceof Voided voided) || voided.code() != FailureCode.INTERRUPTED)
-            .count());
   }
 
   private void voidAttempt(RunId run, int attempt, Voided voided, Work work)

@@ -134,8 +134,7 @@ final class Restoration {
   boolean rollBack(RestoreStarted started, Work work) throws InterruptedException {
     RunId run = started.restoreId();
     Optional<Before> before = work.insist(() -> runs.decisions().find(before(run)));
-    boolean filling = work.insist(() -> runs.decisions().isMade(filling(run)));
-    if (before.isEmpty() || !filling) {
+    if (before.isEmpty()) {
       return true;
     }
     try {
@@ -143,8 +142,9 @@ final class Restoration {
       if (database.isPresent() && database.get().isRestoredBy(run)) {
         return false;
       }
+      boolean filling = work.insist(() -> runs.decisions().isMade(filling(run)));
       Optional<MediaTarget> media = media(started);
-      if (media.isPresent()) {
+      if (filling && media.isPresent()) {
         media.get().empty(before.get().mediaExisted(), work);
       }
       return true;
@@ -157,24 +157,13 @@ final class Restoration {
   /**
    * Removes what a restore that has ended left beside its targets, and dumps of others that ended
    * elsewhere.
-   *
-   * @return whether nothing is left
    */
-  boolean tidyUp(RestoreStarted started) throws InterruptedException {
-    try {
-      // What was refused has left nothing, and its target may never answer.
-      if (runs.decisions().isMade(before(started.restoreId()))) {
-        removeScratch(started);
-      }
-      removeForgottenDumps();
-      return true;
-    } catch (IOException | ComponentFailure e) {
-      LOG.atWarn()
-          .addKeyValue("run", started.restoreId())
-          .setCause(e)
-          .log("scratch of the restore could not be removed; it will be tried again");
-      return false;
+  void tidyUp(RestoreStarted started) throws IOException, ComponentFailure {
+    // What was refused has left nothing, and its target may never answer.
+    if (runs.decisions().isMade(before(started.restoreId()))) {
+      removeScratch(started);
     }
+    removeForgottenDumps();
   }
 
   private RestoreCompleted restoreAnew(
@@ -406,7 +395,8 @@ final class Restoration {
     }
     try (var folders = Files.newDirectoryStream(all)) {
       for (Path folder : folders) {
-        if (runs.decisions().isMade(RunKeys.outcome(new RunId(folder.getFileName().toString())))) {
+        Optional<RunId> run = RunId.ifValid(String.valueOf(folder.getFileName()));
+        if (run.isPresent() && runs.decisions().isMade(RunKeys.outcome(run.get()))) {
           removeDumps(folder);
         }
       }

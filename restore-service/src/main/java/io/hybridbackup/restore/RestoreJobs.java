@@ -24,6 +24,7 @@ import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoreException;
+import java.io.IOException;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.Optional;
@@ -84,9 +85,13 @@ final class RestoreJobs implements Job.Source {
     private final RestoreStarted started;
     private final Claim claim;
 
+    /** It was taken up after its deadline, only to fail. */
+    private final boolean late;
+
     Restore(RestoreStarted started, Claim claim) {
       this.started = started;
       this.claim = claim;
+      this.late = isPastDeadline();
     }
 
     @Override
@@ -106,8 +111,7 @@ final class RestoreJobs implements Job.Source {
 
     @Override
     public boolean isOver() {
-      // Then it is taken up once more, to fail; unless it has ended and is only being told of.
-      return isPastDeadline() && !hasEnded(run());
+      return !late && isPastDeadline() && !hasEnded(run());
     }
 
     boolean isPastDeadline() {
@@ -126,6 +130,13 @@ final class RestoreJobs implements Job.Source {
         Outcome mine = new Outcome(new Announcement(end, clock.instant()), 0);
         outcome = work.insist(() -> runs.decisions().decide(RunKeys.outcome(run()), mine));
       }
+      if (!work.insist(() -> runs.decisions().isMade(RunKeys.told(run())))) {
+        tell(outcome, work);
+      }
+      tidyUp(work);
+    }
+
+    private void tell(Outcome outcome, Work work) throws InterruptedException {
       if (work.epoch() > 1) {
         work.insist(() -> publisher.publish(claim.answer().envelope()));
       }
@@ -142,14 +153,29 @@ final class RestoreJobs implements Job.Source {
                 null);
         default -> throw new IllegalStateException("no end of a restore: " + outcome);
       }
+      Outcome _ = work.insist(() -> runs.decisions().decide(RunKeys.told(run()), outcome));
       LOG.atInfo()
           .addKeyValue("run", run())
           .addKeyValue("target", started.target())
           .addKeyValue("outcome", outcome.announcement().fact().getClass().getSimpleName())
           .log("the restore has ended");
-      if (restoration.tidyUp(started)) {
-        work.insist(() -> runs.close(run()));
+    }
+
+    /** What cannot be removed is tried again until the deadline, and then left to people. */
+    private void tidyUp(Work work) throws InterruptedException {
+      try {
+        restoration.tidyUp(started);
+      } catch (IOException | ComponentFailure e) {
+        if (!isPastDeadline()) {
+          throw new IllegalStateException("scratch of the restore could not be removed", e);
+        }
+        LOG.atError()
+            .addKeyValue("run", run())
+            .addKeyValue("target", started.target())
+            .setCause(e)
+            .log("scratch of the restore is left beside its target; remove it by hand");
       }
+      work.insist(() -> runs.close(run()));
     }
 
     private Fact restore(Work work) throws InterruptedException {

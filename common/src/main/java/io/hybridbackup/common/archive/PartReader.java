@@ -108,7 +108,16 @@ public final class PartReader {
    * @throws ArchiveCorruptException at the first thing that differs
    */
   public void verify(ProgressListener progress) throws IOException {
-    read((entry, content) -> content.copyTo(OutputStream.nullOutputStream()), progress);
+    verify(OutputStream.nullOutputStream(), progress);
+  }
+
+  /**
+   * As {@link #verify(ProgressListener)}, and copies the content of all files, one after the other.
+   *
+   * @param plain is not closed; some of what differs may have been written to it
+   */
+  public void verify(OutputStream plain, ProgressListener progress) throws IOException {
+    read((entry, content) -> content.copyTo(plain), progress);
   }
 
   /**

@@ -10,7 +10,7 @@ public enum FailureCode {
   /** The request contradicts itself or is too old to be carried out. */
   INVALID_REQUEST,
   STALE_REQUEST,
-  /** Another run of the source or target is under way, and waiting is not configured. */
+  /** Another run of the source is under way, and waiting is not configured. */
   BUSY,
   DATABASE_UNREACHABLE,
   DATABASE_AUTHENTICATION,

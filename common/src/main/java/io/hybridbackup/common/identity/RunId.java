@@ -5,6 +5,7 @@ import com.fasterxml.jackson.annotation.JsonValue;
 import java.nio.charset.StandardCharsets;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -23,6 +24,11 @@ public record RunId(@JsonValue String value) {
       throw new IllegalArgumentException(
           "'" + value + "' is not a run id; it has 26 characters of a-z and 2-7");
     }
+  }
+
+  /** The run of that id; empty if the text is none. */
+  public static Optional<RunId> ifValid(String text) {
+    return FORM.matcher(text).matches() ? Optional.of(new RunId(text)) : Optional.empty();
   }
 
   /** The run of the request with this CloudEvents {@code source} and {@code id}. */

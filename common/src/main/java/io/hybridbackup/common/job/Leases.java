@@ -32,7 +32,7 @@ public final class Leases {
   public Optional<Lease> tryTake(ObjectKey folder) {
     int newest =
         store.children(folder.value()).stream()
-            .filter(name -> name.matches("epoch-\\d{5}"))
+            .filter(name -> name.matches("epoch-\\d{5,9}"))
             .mapToInt(name -> Integer.parseInt(name.substring("epoch-".length())))
             .max()
             .orElse(0);

@@ -148,12 +148,13 @@ public final class PartJobs implements Job.Source {
     }
 
     /** What cannot be read back from the store as it was written is no backup. */
-    private Duration readBack(PartMaker.Made made, Work work) throws ComponentFailure {
+    private Duration readBack(PartMaker.Made made, Work work)
+        throws ComponentFailure, InterruptedException {
       long begun = System.nanoTime();
       ProgressReporter progress = new ProgressReporter(publisher, clock, work, task, "read-back");
       progress.expected(made.inventory().unpackedBytes(), made.inventory().files());
       try {
-        PartReader.of(runs.store(), made.inventory()).verify(progress);
+        maker.readBack(PartReader.of(runs.store(), made.inventory()), task, work, progress);
       } catch (IOException e) {
         throw ComponentFailure.passing(
             FailureCode.STORE_CORRUPT,
@@ -171,7 +172,9 @@ public final class PartJobs implements Job.Source {
     }
 
     private PartOutcome failed(
-        Work work, FailureCode code, String message, boolean retryable, Exception cause) {
+        Work work, FailureCode code, String message, boolean retryable, Exception cause)
+        throws InterruptedException {
+      int spent = work.insist(() -> runs.spentAttempts(run, attempt));
       LOG.atError()
           .addKeyValue("run", run)
           .addKeyValue("source", accepted.source())
@@ -189,8 +192,7 @@ public final class PartJobs implements Job.Source {
                   code,
                   message,
                   retryable,
-                  retryable
-                      && (code == FailureCode.INTERRUPTED || attempt < settings.attempts()))));
+                  retryable && (code == FailureCode.INTERRUPTED || spent < settings.attempts()))));
     }
 
     private Announcement announce(Fact fact) {

@@ -1,10 +1,13 @@
 package io.hybridbackup.common.job;
 
 import io.hybridbackup.common.archive.PartInventory;
+import io.hybridbackup.common.archive.PartReader;
+import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Origin;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
+import java.io.IOException;
 import java.time.Duration;
 import java.util.Map;
 import java.util.function.Function;
@@ -29,6 +32,17 @@ public interface PartMaker {
    *     {@link Work} throws
    */
   Made make(Task task, Work work) throws ComponentFailure, StoppedException, InterruptedException;
+
+  /**
+   * Makes sure that the part can be had back from the store as it was written, and is worth it.
+   *
+   * @throws IOException if what comes back is not what was written
+   * @throws ComponentFailure if what was written is no good
+   */
+  default void readBack(PartReader part, Task task, Work work, ProgressListener progress)
+      throws ComponentFailure, StoppedException, IOException, InterruptedException {
+    part.verify(progress);
+  }
 
   /**
    * What is to be made.

@@ -14,6 +14,7 @@ import java.util.Locale;
  * <pre>
  * backups/SOURCE/ARCHIVE.tar.gz             an archive
  * backups/SOURCE/ARCHIVE.manifest.json      makes it count
+ * backups/SOURCE/ARCHIVE.expired            makes it count no more
  * names/SOURCE/ARCHIVE                      reserves the name, for ever
  * slots/backup/SOURCE/000001                which run of the source is under way: the newest slot's
  * slots/restore/TARGET/000001               which run to the target is under way
@@ -21,7 +22,9 @@ import java.util.Locale;
  * runs/RUN/claim                            the answer to the request
  * runs/RUN/outcome                          how it ended
  * runs/RUN/told                             the outcome has been carried out and published
- * runs/RUN/COMPONENT/epoch-00001            who works on a whole run (packager, restore)
+ * runs/RUN/COMPONENT/epoch-00001            who works on a whole run (packager, restore), and
+ *                                           beside it the .heartbeat of each epoch
+ * runs/RUN/restore/before, filling, in-place  how far a restore has come at its target
  * runs/RUN/attempt-01/opened                name and time of the archive
  * runs/RUN/attempt-01/prepared, snapshot    what media and database tell each other
  * runs/RUN/attempt-01/COMPONENT/outcome     a part's inventory, or why there is none

@@ -1,6 +1,7 @@
 package io.hybridbackup.common.job;
 
 import io.hybridbackup.common.event.Fact.BackupAccepted;
+import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
@@ -99,6 +100,23 @@ public final class Runs {
           .ifPresent(part -> parts.put(component, part));
     }
     return parts;
+  }
+
+  /**
+   * How many attempts up to that one have been spent. Those that a dead worker broke off do not
+   * count: only the deadline ends such a run.
+   */
+  public int spentAttempts(RunId run, int latest) {
+    int spent = 0;
+    for (int attempt = 1; attempt <= latest; attempt++) {
+      Optional<Verdict> verdict = decisions.find(RunKeys.verdict(run, attempt));
+      boolean interrupted =
+          verdict.isPresent()
+              && verdict.get() instanceof Verdict.Voided voided
+              && voided.code() == FailureCode.INTERRUPTED;
+      spent += interrupted ? 0 : 1;
+    }
+    return spent;
   }
 
   /** The source's finished backups, oldest first by name. */

@@ -48,6 +48,19 @@ public final class NativeTools implements AutoCloseable {
    * @throws ToolException if there is no such program or it cannot be run
    */
   public ToolProcess start(ToolCommand command) throws ToolException, InterruptedException {
+    return start(command, ProcessBuilder.Redirect.from(new File("/dev/null")));
+  }
+
+  /**
+   * As {@link #start(ToolCommand)}, but the program reads what is written to {@link
+   * ToolProcess#input}.
+   */
+  public ToolProcess startFed(ToolCommand command) throws ToolException, InterruptedException {
+    return start(command, ProcessBuilder.Redirect.PIPE);
+  }
+
+  private ToolProcess start(ToolCommand command, ProcessBuilder.Redirect input)
+      throws ToolException, InterruptedException {
     String program =
         find(command.program())
             .orElseThrow(() ->
@@ -59,8 +72,7 @@ public final class NativeTools implements AutoCloseable {
     setpriv.ifPresent(path -> line.addAll(List.of(path, "--pdeathsig", "KILL", "--")));
     line.add(program);
     line.addAll(command.arguments());
-    ProcessBuilder builder =
-        new ProcessBuilder(line).redirectInput(ProcessBuilder.Redirect.from(new File("/dev/null")));
+    ProcessBuilder builder = new ProcessBuilder(line).redirectInput(input);
     Map<String, String> environment = builder.environment();
     environment.put("LC_ALL", "C.UTF-8");
     environment.putAll(command.environment());

@@ -4,6 +4,7 @@ import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
+import java.io.OutputStream;
 import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
@@ -30,6 +31,11 @@ public final class ToolProcess implements AutoCloseable {
     this.process = process;
     this.errors = new CompletableFuture<>();
     Thread.ofVirtual().name(program + " errors").start(() -> errors.complete(tail()));
+  }
+
+  /** What the program reads from its standard input; the caller closes it to end the input. */
+  public OutputStream input() {
+    return process.getOutputStream();
   }
 
   /** What the program writes to its standard output. It ends early if the program is closed. */

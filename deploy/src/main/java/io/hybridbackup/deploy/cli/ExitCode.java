@@ -1,7 +1,6 @@
 package io.hybridbackup.deploy.cli;
 
 import io.hybridbackup.common.event.Fact;
-import io.hybridbackup.common.event.FailureCode;
 
 /** What the program's exit codes mean; {@code --help} and the README list them. */
 public enum ExitCode {
@@ -28,17 +27,10 @@ public enum ExitCode {
       case Fact.BackupCompleted completed -> SUCCESS;
       case Fact.RestoreCompleted completed -> SUCCESS;
       case Fact.BackupRejected rejected -> REJECTED;
-      case Fact.RestoreFailed failed -> isRejection(failed.code()) ? REJECTED : RUN_FAILED;
+      // No worker has it: the request itself was turned down.
+      case Fact.RestoreFailed failed -> failed.origin().epoch() == 0 ? REJECTED : RUN_FAILED;
       case Fact.BackupFailed failed -> RUN_FAILED;
       case Fact.BackupCancelled cancelled -> RUN_FAILED;
-    };
-  }
-
-  private static boolean isRejection(FailureCode code) {
-    return switch (code) {
-      case UNKNOWN_SOURCE, UNKNOWN_TARGET, NOTHING_TO_DO, INVALID_REQUEST, STALE_REQUEST, BUSY ->
-          true;
-      default -> false;
     };
   }
 }
