@@ -186,7 +186,7 @@ public final class Worker implements AutoCloseable {
     }
     Lease lease = taken.get();
     Work work = new Work(job.run(), job.component(), lease.epoch());
-    // Not virtual: packing and unpacking may keep the processors busy for long.
+    // Not virtual: one that packs would keep the others from running.
     Thread runner =
         Thread.ofPlatform()
             .daemon()

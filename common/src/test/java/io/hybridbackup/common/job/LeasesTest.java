@@ -6,6 +6,7 @@ import static org.awaitility.Awaitility.await;
 import io.hybridbackup.common.json.Json;
 import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoreException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -183,6 +184,28 @@ class LeasesTest {
   }
 
   @Test
+  void shouldCountHowLongItTookToTakeALease() {
+    // given
+    AtomicLong lostAt = new AtomicLong();
+    holders.trouble(key -> {
+      if (key.endsWith(".heartbeat")) {
+        throw new StoreException.Unavailable("the store is down", null);
+      }
+      if (key.endsWith("/epoch-00001")) {
+        await().pollDelay(LEASE.dividedBy(2)).until(() -> true);
+      }
+    });
+    long begun = System.nanoTime();
+
+    // when
+    take(new Leases(holders, LEASE), FOLDER).whenLost(() -> lostAt.set(System.nanoTime()));
+
+    // then
+    await().until(() -> lostAt.get() != 0);
+    assertThat(Duration.ofNanos(lostAt.get() - begun)).isLessThan(LEASE);
+  }
+
+  @Test
   void shouldLoseALeaseWhateverTheStoreThrows() {
     // given
     AtomicInteger losses = new AtomicInteger();
@@ -227,7 +250,7 @@ class LeasesTest {
     others.create(FOLDER.resolve("epoch-00002"), Json.write("another"));
 
     // then
-    await().atMost(LEASE).untilAsserted(() -> assertThat(losses).hasValue(1));
+    await().atMost(LEASE.dividedBy(2)).untilAsserted(() -> assertThat(losses).hasValue(1));
   }
 
   @Test

@@ -9,6 +9,7 @@ import io.hybridbackup.common.json.Json;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoreException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
@@ -18,6 +19,7 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
@@ -347,6 +349,9 @@ class WorkerTest {
     // given
     FakeJob job = source.add(FIRST, FakeJob::waitForEver);
     store.trouble(key -> {
+      if (key.endsWith(".heartbeat")) {
+        throw new StoreException.Unavailable("the store is down", null);
+      }
       if (key.endsWith("/epoch-00001")) {
         await().pollDelay(LEASE).until(() -> true);
       }
@@ -383,17 +388,20 @@ class WorkerTest {
   }
 
   @Test
-  void shouldKeepItsLeasesWhileItsJobsKeepEveryProcessorBusy() {
+  void shouldBeginJobsAndKeepTheirLeasesWhileOthersKeepEveryProcessorBusy() throws Exception {
     // given
-    int processors = Runtime.getRuntime().availableProcessors();
-    Worker worker = start(NEVER, processors);
-    CountDownLatch left = new CountDownLatch(processors);
-    for (int i = 1; i <= processors; i++) {
+    int jobs = 4 * Runtime.getRuntime().availableProcessors();
+    Duration busy = LEASE.multipliedBy(2);
+    Worker worker = start(NEVER, jobs);
+    CountDownLatch begun = new CountDownLatch(jobs);
+    CountDownLatch left = new CountDownLatch(jobs);
+    for (int i = 1; i <= jobs; i++) {
       RunId run = RunId.ofRequest("/test", "busy-" + i);
       source.add(
           run,
           (job, work) -> {
-            long end = System.nanoTime() + LEASE.multipliedBy(2).toNanos();
+            begun.countDown();
+            long end = System.nanoTime() + busy.toNanos();
             while (System.nanoTime() < end) {
               Thread.onSpinWait();
             }
@@ -408,6 +416,7 @@ class WorkerTest {
     worker.wakeAll();
 
     // then
+    assertThat(begun.await(busy.toMillis(), TimeUnit.MILLISECONDS)).isTrue();
     await().until(() -> left.getCount() == 0);
   }
 
