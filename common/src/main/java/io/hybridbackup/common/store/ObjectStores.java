@@ -59,7 +59,7 @@ public final class ObjectStores {
     return new S3ObjectStore(
         new S3Bucket(
             client(settings, credentials, interceptors, stall),
-            client(settings, credentials, interceptors, ASSEMBLY),
+            new LateClient(() -> client(settings, credentials, interceptors, ASSEMBLY)),
             settings.bucket(),
             settings.prefix(),
             place,

@@ -28,7 +28,7 @@ import software.amazon.awssdk.services.s3.model.S3Exception;
  */
 record S3Bucket(
     S3Client client,
-    S3Client assembling,
+    LateClient assembling,
     String name,
     String prefix,
     String place,

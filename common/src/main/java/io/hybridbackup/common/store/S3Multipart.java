@@ -96,6 +96,7 @@ final class S3Multipart {
       String etag =
           bucket
               .assembling()
+              .get()
               .uploadPartCopy(part ->
                   part.destinationBucket(bucket.name())
                       .destinationKey(bucket.path(key))
@@ -139,6 +140,7 @@ final class S3Multipart {
       try {
         bucket
             .assembling()
+            .get()
             .completeMultipartUpload(complete ->
                 complete
                     .bucket(bucket.name())
