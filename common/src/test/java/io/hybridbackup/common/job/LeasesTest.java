@@ -178,8 +178,11 @@ class LeasesTest {
     holders.trouble(key -> awaitUninterruptibly(answer));
 
     // then
-    await().until(() -> lostAt.get() != 0);
-    answer.countDown();
+    try {
+      await().until(() -> lostAt.get() != 0);
+    } finally {
+      answer.countDown();
+    }
     assertThat(Duration.ofNanos(lostAt.get() - lastBeat)).isLessThan(LEASE);
   }
 

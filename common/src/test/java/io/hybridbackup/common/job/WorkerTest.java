@@ -98,7 +98,7 @@ class WorkerTest {
     shouldGoOnWithTheSecondAfter(
         end::countDown,
         (job, work) -> {
-          end.await();
+          work.await(() -> Optional.of(end).filter(latch -> latch.getCount() == 0), NEVER);
           job.finish(work);
         });
   }
@@ -109,7 +109,7 @@ class WorkerTest {
     shouldGoOnWithTheSecondAfter(
         end::countDown,
         (job, work) -> {
-          end.await();
+          work.await(() -> Optional.of(end).filter(latch -> latch.getCount() == 0), NEVER);
           throw new IllegalStateException("broken");
         });
   }
