@@ -87,7 +87,10 @@ class EndToEndIT {
     postgres.createDatabase("tiny");
     config = Files.writeString(folder.resolve("hybrid-backup.yaml"), settings(kafka, store));
     for (String service : SERVICES) {
-      launch(service);
+      RunningProgram _ = begin(service);
+    }
+    for (RunningProgram service : services.values()) {
+      RunningProgram _ = service.awaitReady();
     }
     console = opened(new TopicConsole(kafka.bootstrapServers()));
   }
@@ -218,6 +221,16 @@ class EndToEndIT {
     Sample.assertSameDatabase(postgres, "edms", "standby");
     Sample.assertSameFiles(folder.resolve("storage"), folder.resolve("standby"));
     assertConforms(run);
+  }
+
+  @Test
+  void shouldForgetARunTwoLeasesAfterItsEnd() {
+    // given
+    RunId run = console.backup("tiny");
+    console.awaitEnd(run, BackupCompleted.class);
+
+    // then
+    await().atMost(PATIENCE).untilAsserted(() -> assertThat(keys("open/", "")).isEmpty());
   }
 
   @Test
@@ -354,9 +367,15 @@ class EndToEndIT {
     return resource;
   }
 
+  private static RunningProgram begin(String service) throws IOException {
+    RunningProgram begun =
+        RunningProgram.service(service, config, folder.resolve(service + ".log"));
+    services.put(service, begun);
+    return begun;
+  }
+
   private static void launch(String service) throws IOException {
-    services.put(
-        service, RunningProgram.service(service, config, folder.resolve(service + ".log")));
+    RunningProgram _ = begin(service).awaitReady();
   }
 
   private static RunningProgram service(String name) {

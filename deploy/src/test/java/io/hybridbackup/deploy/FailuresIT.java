@@ -39,6 +39,8 @@ import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.UUID;
+import java.util.function.LongSupplier;
+import java.util.stream.LongStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -48,10 +50,17 @@ import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
+import org.junit.jupiter.params.provider.EnumSource;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
-/** Whatever goes wrong is answered with its cause and cure, and leaves nothing behind. */
+/**
+ * Whatever goes wrong is answered with its cause and cure, and leaves nothing behind; what goes
+ * well takes hardly longer than its tools.
+ */
 @Timeout(120)
 class FailuresIT {
+  private static final Logger LOG = LoggerFactory.getLogger(FailuresIT.class);
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
   @TempDir private static Path folder;
@@ -65,6 +74,8 @@ class FailuresIT {
     Sample.createDatabase(postgres, "edms");
     Sample.createLargeDatabase(postgres, "occupied", 10);
     Sample.plant(folder.resolve("storage"));
+    postgres.createDatabase("tiny");
+    Files.writeString(Files.createDirectory(folder.resolve("note")).resolve("note"), "short");
     Files.writeString(Files.createDirectory(folder.resolve("occupied")).resolve("mine"), "mine");
     Files.writeString(Files.createDirectories(folder.resolve("locked/up")).resolve("x"), "x");
     installation =
@@ -164,6 +175,25 @@ class FailuresIT {
     assertThat(installation.console.facts(run, ComponentFailed.class))
         .extracting(ComponentFailed::willRetry)
         .containsExactly(true, false);
+    assertThat(installation.backups("spare")).hasSize(before);
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Misbehaviour.class,
+      names = {"WRITES_NOTHING", "WRITES_GARBAGE", "STOPS_HALFWAY", "OMITS_THE_END"})
+  void shouldNotTakeForADumpWhatCannotBeRestored(Misbehaviour misbehaviour) throws IOException {
+    // given
+    installation.pgDump(misbehaviour);
+    int before = installation.backups("spare").size();
+
+    // when
+    RunId run = installation.console.backup("spare");
+
+    // then
+    BackupFailed failed = installation.console.awaitEnd(run, BackupFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.TOOL_FAILED);
+    assertThat(failed.missing()).contains(Component.DATABASE);
     assertThat(installation.backups("spare")).hasSize(before);
   }
 
@@ -348,7 +378,7 @@ class FailuresIT {
     assertThat(failed.rolledBack()).isTrue();
     assertThat(Sample.dump(postgres, "occupied")).isEqualTo(database);
     assertThat(folder.resolve("occupied/mine")).hasContent("mine");
-    assertNoScratch();
+    installation.assertUntouched(postgres, "standby", "free");
   }
 
   @ParameterizedTest
@@ -414,7 +444,7 @@ class FailuresIT {
       assertThat(failed.message()).contains(archive, "use another one");
       assertThat(failed.rolledBack()).isTrue();
       assertThat(folder.resolve("standby")).doesNotExist();
-      assertNoScratch();
+      installation.assertUntouched(postgres, "standby", "free");
     }
   }
 
@@ -452,6 +482,38 @@ class FailuresIT {
     Sample.assertSameFiles(folder.resolve("storage"), folder.resolve("empty"));
   }
 
+  @Test
+  void shouldTakeAtMostASecondMoreThanItsTools() {
+    // given
+    Path staged = folder.resolve("staged-by-hand");
+    List<String> dump =
+        List.of(
+            postgres.program("pg_dump"),
+            "--format=custom",
+            "--compress=0",
+            "--file=" + folder.resolve("by-hand.dump"),
+            postgres.url("tiny"));
+    List<String> rsync =
+        List.of("rsync", "-aHAX", "--numeric-ids", folder + "/note/", staged + "/");
+    installation.console.awaitEnd(installation.console.backup("tiny"), BackupCompleted.class);
+
+    // when
+    long tools =
+        fastestOfFive(() -> {
+          Commands.run(Map.of(), rsync);
+          Commands.run(Map.of(), dump);
+          Commands.run(Map.of(), rsync);
+        });
+    long whole =
+        fastestOfFive(() ->
+            installation.console.awaitEnd(
+                installation.console.backup("tiny"), BackupCompleted.class));
+
+    // then
+    LOG.info("A backup of a tiny source takes {} ms, {} ms of them its tools", whole, tools);
+    assertThat(whole).isLessThanOrEqualTo(tools + 1000);
+  }
+
   private static Map<SourceName, Settings.Source> sources() throws IOException {
     Path wrong = Files.writeString(folder.resolve("wrong-password"), "guess\n");
     Map<SourceName, Settings.Source> sources = new LinkedHashMap<>();
@@ -462,6 +524,7 @@ class FailuresIT {
     sources.put(new SourceName("edms"), source(edms, storage));
     sources.put(new SourceName("spare"), source(edms, storage));
     sources.put(new SourceName("database-only"), source(edms, null));
+    sources.put(new SourceName("tiny"), source(postgres.settings("tiny"), media("note")));
     sources.put(new SourceName("no-archives"), source(edms, null));
     sources.put(
         new SourceName("wrong-password"),
@@ -552,17 +615,15 @@ class FailuresIT {
         .orElseThrow();
   }
 
-  private static void assertNoScratch() throws IOException {
-    try (var children = Files.newDirectoryStream(folder, ".*")) {
-      assertThat(children).isEmpty();
-    }
-    assertThat(
-            Commands.run(
-                postgres.program("psql"),
-                "-Atc",
-                "SELECT datname FROM pg_database",
-                postgres.url("postgres")))
-        .doesNotContain("restore_", "standby", "free");
+  /** In milliseconds. */
+  private static long fastestOfFive(Runnable action) {
+    LongSupplier timed =
+        () -> {
+          long begun = System.nanoTime();
+          action.run();
+          return Duration.ofNanos(System.nanoTime() - begun).toMillis();
+        };
+    return LongStream.generate(timed).limit(5).min().orElseThrow();
   }
 
   private static String text(byte[] bytes) {

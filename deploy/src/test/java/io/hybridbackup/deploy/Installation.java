@@ -7,6 +7,7 @@ import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.identity.TargetName;
 import io.hybridbackup.common.settings.ServiceProgram;
 import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.testing.Commands;
 import io.hybridbackup.common.testing.KafkaTestServer;
 import io.hybridbackup.common.testing.PostgresTestServer;
 import io.hybridbackup.common.testing.TopicConsole;
@@ -26,7 +27,7 @@ import java.util.Map;
 import java.util.stream.Stream;
 import org.springframework.context.ConfigurableApplicationContext;
 
-/** All services in this process, with a broker, a store in a folder and a pg_dump that can fail. */
+/** All services in this process, with a broker, a store in a folder and tools that can fail. */
 final class Installation implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(15);
 
@@ -35,12 +36,17 @@ final class Installation implements AutoCloseable {
   private final ConfigurableApplicationContext services;
   final TopicConsole console;
 
-  /** What pg_dump does instead of its work. */
+  /** What pg_dump or pg_restore does instead of its work. */
   enum Misbehaviour {
     NONE,
     OLD,
     DIES_HALFWAY,
-    STALLS
+    STALLS,
+    /** The others end as if all were well. */
+    WRITES_NOTHING,
+    WRITES_GARBAGE,
+    STOPS_HALFWAY,
+    OMITS_THE_END
   }
 
   private Installation(
@@ -70,7 +76,7 @@ final class Installation implements AutoCloseable {
             ZoneId.of("Europe/Berlin"),
             jobs,
             new Settings.Tools(
-                pgDump(folder, postgres).toString(), postgres.program("pg_restore"), "rsync"),
+                tool("pg_dump", folder, postgres), tool("pg_restore", folder, postgres), "rsync"),
             sources,
             targets);
     ConfigurableApplicationContext services =
@@ -85,27 +91,36 @@ final class Installation implements AutoCloseable {
     return new Installation(folder, kafka, services, new TopicConsole(kafka.bootstrapServers()));
   }
 
-  private static Path pgDump(Path folder, PostgresTestServer postgres) throws IOException {
+  private static String tool(String name, Path folder, PostgresTestServer postgres)
+      throws IOException {
     Path script =
         Files.writeString(
-            folder.resolve("pg_dump"),
+            folder.resolve(name),
             """
             #!/bin/bash
             case "$(cat "$0.misbehaviour" 2>/dev/null) $1" in
-              'OLD --version') echo 'pg_dump (PostgreSQL) 9.6.0'; exit 0 ;;
+              'OLD --version') echo '%2$s (PostgreSQL) 9.6.0'; exit 0 ;;
               *' --version') ;;
-              DIES_HALFWAY*) %1$s "$@" | head -c 20000; echo 'pg_dump: error: no luck' >&2; exit 1 ;;
+              DIES_HALFWAY*) %1$s "$@" | head -c 20000; echo '%2$s: error: no luck' >&2; exit 1 ;;
               STALLS*) exec sleep 600 ;;
+              WRITES_NOTHING*) exit 0 ;;
+              WRITES_GARBAGE*) head -c 20000 /dev/urandom; exit 0 ;;
+              STOPS_HALFWAY*) %1$s "$@" | head -c 20000; exit 0 ;;
+              OMITS_THE_END*) %1$s "$@" | head -c -10; exit 0 ;;
             esac
             exec %1$s "$@"
             """
-                .formatted(postgres.program("pg_dump")));
+                .formatted(postgres.program(name), name));
     Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
-    return script;
+    return script.toString();
   }
 
   void pgDump(Misbehaviour misbehaviour) throws IOException {
     Files.writeString(folder.resolve("pg_dump.misbehaviour"), misbehaviour.name());
+  }
+
+  void pgRestore(Misbehaviour misbehaviour) throws IOException {
+    Files.writeString(folder.resolve("pg_restore.misbehaviour"), misbehaviour.name());
   }
 
   Path store() {
@@ -127,6 +142,26 @@ final class Installation implements AutoCloseable {
               .map(file -> store().relativize(file).toString())
               .allMatch(file -> file.matches("(backups|names|slots|runs|open)/.+"));
           assertThat(children()).isEmpty();
+        });
+  }
+
+  /** Waits until nothing is left of restores that failed, and there are no such databases. */
+  void assertUntouched(PostgresTestServer postgres, String... databases) {
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() -> {
+          try (var scratch = Files.newDirectoryStream(folder, ".*")) {
+            assertThat(scratch).isEmpty();
+          }
+          assertThat(files(folder.resolve("data/restore"))).isEmpty();
+          assertThat(
+                  Commands.run(
+                      postgres.program("psql"),
+                      "-Atc",
+                      "SELECT datname FROM pg_database",
+                      postgres.url("postgres")))
+              .doesNotContain("restore_")
+              .doesNotContain(databases);
         });
   }
 

@@ -21,14 +21,18 @@ final class RunningProgram implements AutoCloseable {
 
   private final Process process;
   private final Path log;
+  private final String ready;
+  private final long written;
 
-  private RunningProgram(Process process, Path log) {
+  private RunningProgram(Process process, Path log, String ready, long written) {
     this.process = process;
     this.log = log;
+    this.ready = ready;
+    this.written = written;
   }
 
   /**
-   * Starts a service that runs alone.
+   * Begins to start a service that runs alone.
    *
    * @param log is appended to
    */
@@ -48,15 +52,16 @@ final class RunningProgram implements AutoCloseable {
         config.toString());
   }
 
-  /** Starts the launcher with {@code standalone}. */
+  /** Starts the launcher with {@code standalone} and waits until it is ready. */
   static RunningProgram standalone(Path config, Path log) throws IOException {
     return start(
-        log,
-        "ready: ",
-        built("hybrid-backup.test.program").toString(),
-        "standalone",
-        "--config",
-        config.toString());
+            log,
+            "ready: ",
+            built("hybrid-backup.test.program").toString(),
+            "standalone",
+            "--config",
+            config.toString())
+        .awaitReady();
   }
 
   private static Path built(String property) {
@@ -76,18 +81,18 @@ final class RunningProgram implements AutoCloseable {
             .redirectErrorStream(true)
             .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
             .start();
-    RunningProgram program = new RunningProgram(process, log);
-    program.awaitLine(ready, written);
-    return program;
+    return new RunningProgram(process, log, ready, written);
   }
 
-  private void awaitLine(String text, long after) {
+  /** Waits until it has started. */
+  RunningProgram awaitReady() {
     try {
-      await(text + " in " + log)
+      await(ready + " in " + log)
           .atMost(PATIENCE)
           .pollInterval(Duration.ofMillis(50))
           .failFast(() -> !process.isAlive())
-          .until(() -> read().substring((int) after).contains(text));
+          .until(() -> read().substring((int) written).contains(ready));
+      return this;
     } catch (RuntimeException e) {
       close();
       throw new AssertionError("the program did not start: " + read(), e);

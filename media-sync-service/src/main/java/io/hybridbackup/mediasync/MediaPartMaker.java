@@ -75,7 +75,7 @@ final class MediaPartMaker implements PartMaker {
     Rsync rsync = new Rsync(tools, settings.tools().rsync(), media);
     String version = rsync.version();
     Path folder = settings.dataDirectory().resolve("staging").resolve(task.source());
-    try (Staging staging = open(folder, work)) {
+    try (Staging staging = open(folder, media.location(), work)) {
       requireMounted(media, staging, folder);
       Map<String, Duration> durations = new LinkedHashMap<>();
       long begun = System.nanoTime();
@@ -109,8 +109,10 @@ final class MediaPartMaker implements PartMaker {
                   inventory.unpackedBytes(),
                   inventory.content().stream().mapToLong(slice -> slice.bytes()).sum()));
     } catch (IOException e) {
-      throw ComponentFailure.passing(
-          FailureCode.INTERNAL, "the staging folder " + folder + ": " + e, e);
+      throw Staging.isFull(e)
+          ? Staging.full(media.location(), String.valueOf(e.getMessage()), e)
+          : ComponentFailure.passing(
+              FailureCode.INTERNAL, "the staging folder " + folder + ": " + e, e);
     }
   }
 
@@ -139,8 +141,9 @@ final class MediaPartMaker implements PartMaker {
   }
 
   /** An earlier run that has not noticed its end yet may still have the folder. */
-  private Staging open(Path folder, Work work) throws ComponentFailure, InterruptedException {
-    Optional<Staging> staging = Staging.tryOpen(folder);
+  private Staging open(Path folder, Path media, Work work)
+      throws ComponentFailure, InterruptedException {
+    Optional<Staging> staging = Staging.tryOpen(folder, media);
     long end = System.nanoTime() + settings.jobs().deadline().toNanos();
     while (staging.isEmpty()) {
       if (System.nanoTime() > end) {
@@ -148,7 +151,7 @@ final class MediaPartMaker implements PartMaker {
             FailureCode.BUSY, "another process works in the staging folder " + folder, null);
       }
       Optional<Boolean> _ = work.await(Optional::empty, STAGING_POLL);
-      staging = Staging.tryOpen(folder);
+      staging = Staging.tryOpen(folder, media);
     }
     return staging.get();
   }

@@ -100,14 +100,8 @@ final class Rsync {
       return ComponentFailure.permanent(
           FailureCode.TOOL_MISSING, e.getMessage() + "; install rsync", e);
     }
-    if (said.contains("No space left on device") || said.contains("Disk quota exceeded")) {
-      return ComponentFailure.permanent(
-          FailureCode.DISK_FULL,
-          "there is no room for the staging copy of "
-              + location
-              + "; free some, or name a data-directory on a larger disk: "
-              + said,
-          e);
+    if (Staging.isFull(e)) {
+      return Staging.full(media.location(), said, e);
     }
     if (said.contains("change_dir") && said.contains("No such file or directory")) {
       return ComponentFailure.permanent(

@@ -30,9 +30,10 @@ final class Staging implements AutoCloseable {
    * Opens the staging folder, making it if need be, for this worker alone; empty as long as another
    * has it.
    *
+   * @param media what is to be staged
    * @throws ComponentFailure if it cannot be made
    */
-  static Optional<Staging> tryOpen(Path folder) throws ComponentFailure {
+  static Optional<Staging> tryOpen(Path folder, Path media) throws ComponentFailure {
     try {
       Files.createDirectories(folder);
       // The copy holds what others may not read; modes below are the source's own.
@@ -47,6 +48,9 @@ final class Staging implements AutoCloseable {
       lock.close();
       return Optional.empty();
     } catch (IOException e) {
+      if (isFull(e)) {
+        throw full(media, String.valueOf(e.getMessage()), e);
+      }
       throw ComponentFailure.permanent(
           FailureCode.MEDIA_PERMISSION,
           "the staging folder "
@@ -56,6 +60,21 @@ final class Staging implements AutoCloseable {
               + "); let this service write there, or name another data-directory",
           e);
     }
+  }
+
+  static boolean isFull(Exception e) {
+    String said = String.valueOf(e.getMessage());
+    return said.contains("No space left on device") || said.contains("Disk quota exceeded");
+  }
+
+  static ComponentFailure full(Path media, String said, Exception cause) {
+    return ComponentFailure.permanent(
+        FailureCode.DISK_FULL,
+        "there is no room for the staging copy of "
+            + media
+            + "; free some, or name a data-directory on a larger disk: "
+            + said,
+        cause);
   }
 
   private static boolean isLocked(FileChannel lock) throws IOException {

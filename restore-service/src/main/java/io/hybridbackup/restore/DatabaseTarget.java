@@ -20,6 +20,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
@@ -130,7 +131,7 @@ final class DatabaseTarget {
     String scratch = scratchPrefix(run) + epoch;
     boolean privileged;
     try (Connection connection = maintenance()) {
-      create(connection, scratch, dump);
+      create(connection, scratch, dump, work);
       execute(connection, "COMMENT ON DATABASE " + quoted(scratch) + " IS " + literal(mark(run)));
       privileged = isSuperuser(connection);
     } catch (SQLException e) {
@@ -151,18 +152,22 @@ final class DatabaseTarget {
               + " now, and grants were left out: only a superuser can restore them");
     }
     arguments.add(dump.toString());
-    try (ToolProcess process =
-        tools.start(new ToolCommand(pgRestore, arguments, postgres.toolEnvironment()))) {
+    run(new ToolCommand(pgRestore, arguments, postgres.toolEnvironment()), line -> {}, work);
+    return scratch;
+  }
+
+  private void run(ToolCommand command, Consumer<String> line, Work work)
+      throws ComponentFailure, InterruptedException {
+    try (ToolProcess process = tools.start(command)) {
       work.own(process);
       try {
-        process.awaitLines(line -> {});
+        process.awaitLines(line);
       } finally {
         work.disown(process);
       }
     } catch (ToolException e) {
       throw postgres.failure(e);
     }
-    return scratch;
   }
 
   /** Gives the scratch database the target's name, in place of the empty one if there is one. */
@@ -319,28 +324,26 @@ final class DatabaseTarget {
   }
 
   /** A database with the encoding and the locale of the one that was dumped. */
-  private void create(Connection connection, String scratch, Path dump)
+  private void create(Connection connection, String scratch, Path dump, Work work)
       throws SQLException, ComponentFailure, InterruptedException {
     StringBuilder properties = new StringBuilder("TEMPLATE = template0");
-    try {
-      Matcher created =
-          CREATE.matcher(
-              tools.run(
-                  ToolCommand.of(
-                      pgRestore,
-                      "--create",
-                      "--schema-only",
-                      "--no-tablespaces",
-                      "--file=-",
-                      dump.toString())));
-      if (created.find()) {
-        Matcher property = PROPERTY.matcher(created.group(1));
-        while (property.find()) {
-          properties.append(property.group());
-        }
+    StringBuilder schema = new StringBuilder();
+    run(
+        ToolCommand.of(
+            pgRestore,
+            "--create",
+            "--schema-only",
+            "--no-tablespaces",
+            "--file=-",
+            dump.toString()),
+        line -> schema.append(line).append('\n'),
+        work);
+    Matcher created = CREATE.matcher(schema);
+    if (created.find()) {
+      Matcher property = PROPERTY.matcher(created.group(1));
+      while (property.find()) {
+        properties.append(property.group());
       }
-    } catch (ToolException e) {
-      throw postgres.failure(e);
     }
     execute(connection, "CREATE DATABASE " + quoted(scratch) + " WITH " + properties);
   }

@@ -15,6 +15,7 @@ import java.util.UUID;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.regex.Pattern;
+import org.apache.kafka.clients.consumer.CloseOptions;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
@@ -33,6 +34,9 @@ public final class TopicConsole implements AutoCloseable {
   public static final String SOURCE = "/console";
 
   private static final Duration PATIENCE = Duration.ofSeconds(60);
+
+  /** A broker that has been stopped or killed never hears the goodbye. */
+  private static final Duration FAREWELL = Duration.ofSeconds(1);
 
   private final KafkaProducer<String, String> producer;
   private final String bootstrapServers;
@@ -152,7 +156,7 @@ public final class TopicConsole implements AutoCloseable {
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
     }
-    producer.close(Duration.ofSeconds(5));
+    producer.close(FAREWELL);
   }
 
   private void send(ProducerRecord<String, String> record) {
@@ -167,7 +171,7 @@ public final class TopicConsole implements AutoCloseable {
   }
 
   private void run() {
-    try (KafkaConsumer<byte[], byte[]> consumer =
+    KafkaConsumer<byte[], byte[]> consumer =
         new KafkaConsumer<>(
             Map.of(
                 "bootstrap.servers",
@@ -181,11 +185,14 @@ public final class TopicConsole implements AutoCloseable {
                 "metadata.max.age.ms",
                 "500"),
             new ByteArrayDeserializer(),
-            new ByteArrayDeserializer())) {
+            new ByteArrayDeserializer());
+    try {
       consumer.subscribe(Pattern.compile(Pattern.quote(Topics.BACKUP_EVENTS.name()) + "|.*-dlt"));
       while (!closed) {
         consumer.poll(Duration.ofMillis(50)).forEach(records::add);
       }
+    } finally {
+      consumer.close(CloseOptions.timeout(FAREWELL));
     }
   }
 }

@@ -1,0 +1,51 @@
+package io.hybridbackup.deploy;
+
+import io.hybridbackup.common.testing.Commands;
+import java.io.IOException;
+import java.nio.file.FileStore;
+import java.nio.file.Files;
+import java.nio.file.Path;
+
+/** A disk in memory whose size can be changed. Only root can mount one. */
+final class SmallDisk implements AutoCloseable {
+  private static final int MEGABYTE = 1 << 20;
+  private static final int PLENTY = 512;
+
+  private final Path folder;
+
+  private SmallDisk(Path folder) {
+    this.folder = folder;
+  }
+
+  /** Makes the folder and mounts a disk there. The caller closes it. */
+  static SmallDisk mount(Path folder) throws IOException {
+    Files.createDirectory(folder);
+    Commands.run("mount", "-t", "tmpfs", "-o", size(PLENTY), "tmpfs", folder.toString());
+    return new SmallDisk(folder);
+  }
+
+  /** From now on it has room for little more than so many units of 1024 * 1024 bytes. */
+  void leave(int megabytes) throws IOException {
+    FileStore disk = Files.getFileStore(folder);
+    long used = disk.getTotalSpace() - disk.getUnallocatedSpace();
+    resize(Math.ceilDiv(used, MEGABYTE) + megabytes);
+  }
+
+  /** From now on there is room for everything. */
+  void enlarge() {
+    resize(PLENTY);
+  }
+
+  private void resize(long megabytes) {
+    Commands.run("mount", "-o", "remount," + size(megabytes), folder.toString());
+  }
+
+  private static String size(long megabytes) {
+    return "size=" + megabytes + "m";
+  }
+
+  @Override
+  public void close() {
+    Commands.run("umount", "--lazy", folder.toString());
+  }
+}
