@@ -24,6 +24,7 @@ import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /**
  * The database that is restored to, and the scratch databases beside it. A dump is restored into a
@@ -50,11 +51,13 @@ final class DatabaseTarget {
   /** Where what users make is listed. Its relations are only those that a user makes himself. */
   private static final Map<String, String> CATALOGUES =
       Map.ofEntries(
-          Map.entry("pg_class", "relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c')"),
+          Map.entry(
+              "pg_class",
+              "relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND relpersistence <> 't'"),
           Map.entry("pg_type", "typtype IN ('d', 'e', 'r')"),
           Map.entry("pg_proc", "true"),
-          Map.entry("pg_namespace", "nspname !~ '^pg_(toast_)?temp_'"),
-          Map.entry("pg_extension", "true"),
+          Map.entry("pg_namespace", "nspname <> 'public' AND nspname !~ '^pg_(toast_)?temp_'"),
+          Map.entry("pg_extension", "extname <> 'plpgsql'"),
           Map.entry("pg_publication", "true"),
           Map.entry("pg_foreign_data_wrapper", "true"),
           Map.entry("pg_foreign_server", "true"),
@@ -73,8 +76,7 @@ final class DatabaseTarget {
           Map.entry("pg_ts_config", "true"),
           Map.entry("pg_ts_dict", "true"),
           Map.entry("pg_ts_parser", "true"),
-          Map.entry("pg_ts_template", "true"),
-          Map.entry("pg_largeobject_metadata", "true"));
+          Map.entry("pg_ts_template", "true"));
 
   private final Postgres postgres;
   private final NativeTools tools;
@@ -99,11 +101,12 @@ final class DatabaseTarget {
     try (Connection connection = maintenance()) {
       String server = connection.getMetaData().getDatabaseProductVersion();
       Postgres.requireReadable(pgRestore, version, dumpedBy);
+      postgres.requireAtLeast(pgRestore, version, server);
       requireRight(connection);
       if (comment(connection).isEmpty()) {
         return false;
       }
-      postgres.requireAtLeast(pgRestore, version, server);
+      requireOwnership(connection);
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
@@ -166,6 +169,37 @@ final class DatabaseTarget {
         work.disown(process);
       }
     } catch (ToolException e) {
+      throw failure(e);
+    }
+  }
+
+  /** Only a connection that broke off can be better the next time. */
+  private ComponentFailure failure(ToolException e) {
+    ComponentFailure failure = postgres.failure(e);
+    boolean connection =
+        Stream.of("could not connect", "connection to server", "server closed", "terminating")
+            .anyMatch(e.errors()::contains);
+    return failure.retryable() && !connection
+        ? ComponentFailure.permanent(
+            FailureCode.TOOL_FAILED,
+            failure.getMessage()
+                + "; make what is missing (roles, extensions), or restore into another server",
+            e)
+        : failure;
+  }
+
+  /**
+   * Makes the scratch database like the empty one that it will replace, if there is one.
+   *
+   * @param warnings is told what could not be as it was
+   */
+  void prepareSwap(String scratch, List<String> warnings) throws ComponentFailure {
+    // A connection of its own, since it takes on the settings for a moment.
+    try (Connection connection = maintenance()) {
+      if (comment(connection).isPresent()) {
+        takeOver(connection, scratch, warnings);
+      }
+    } catch (SQLException e) {
       throw postgres.failure(e);
     }
   }
@@ -177,7 +211,6 @@ final class DatabaseTarget {
       boolean exists = comment(connection).isPresent();
       if (exists) {
         requireNoObjects(postgres);
-        takeOver(connection, scratch);
       }
       List<String> renames = new ArrayList<>();
       if (exists) {
@@ -273,39 +306,42 @@ final class DatabaseTarget {
     execute(connection, "SELECT pg_sleep(0.2)");
   }
 
-  /** The new database has the owner, the settings and the grants of the one that it replaces. */
-  private void takeOver(Connection connection, String scratch) throws SQLException {
+  /**
+   * The new database gets the settings, the grants and, last, the owner of the one that it
+   * replaces.
+   *
+   * @param warnings is told of what only somebody else may set or grant
+   */
+  private void takeOver(Connection connection, String scratch, List<String> warnings)
+      throws SQLException {
+    String owner = null;
     List<String> statements = new ArrayList<>();
     try (PreparedStatement query =
         connection.prepareStatement(
             """
             WITH target AS (SELECT * FROM pg_database WHERE datname = ?)
-            SELECT format('ALTER DATABASE %1$I OWNER TO %2$I', ?, pg_get_userbyid(datdba))
+            SELECT true, format('ALTER DATABASE %I OWNER TO %I', ?, pg_get_userbyid(datdba))
               FROM target
             UNION ALL
-            SELECT format('ALTER DATABASE %1$I CONNECTION LIMIT %2$s', ?, datconnlimit)
+            SELECT false, format('ALTER DATABASE %I CONNECTION LIMIT %s', ?, datconnlimit)
               FROM target WHERE datconnlimit >= 0
             UNION ALL
-            SELECT format('ALTER %1$s SET %2$I TO %3$s',
-                          CASE WHEN s.setrole = 0 THEN format('DATABASE %I', ?)
-                               ELSE format('ROLE %I IN DATABASE %I',
-                                           pg_get_userbyid(s.setrole), ?) END,
-                          split_part(setting, '=', 1),
-                          CASE WHEN split_part(setting, '=', 1) IN
-                                    ('search_path', 'session_preload_libraries',
-                                     'local_preload_libraries', 'temp_tablespaces')
-                               THEN substr(setting, strpos(setting, '=') + 1)
-                               ELSE quote_literal(substr(setting, strpos(setting, '=') + 1)) END)
+            SELECT false, format('SELECT set_config(%1$L, %2$L, false); ALTER %3$s SET %1$I FROM CURRENT',
+                                 split_part(setting, '=', 1),
+                                 substr(setting, strpos(setting, '=') + 1),
+                                 CASE WHEN s.setrole = 0 THEN format('DATABASE %I', ?)
+                                      ELSE format('ROLE %I IN DATABASE %I',
+                                                  pg_get_userbyid(s.setrole), ?) END)
               FROM target JOIN pg_db_role_setting s ON s.setdatabase = target.oid,
                    unnest(s.setconfig) setting
             UNION ALL
-            SELECT format('REVOKE ALL ON DATABASE %I FROM PUBLIC', ?)
+            SELECT false, format('REVOKE ALL ON DATABASE %I FROM PUBLIC', ?)
               FROM target WHERE datacl IS NOT NULL
             UNION ALL
-            SELECT format('GRANT %1$s ON DATABASE %2$I TO %3$s%4$s', privilege_type, ?,
-                          CASE WHEN grantee = 0 THEN 'PUBLIC'
-                               ELSE quote_ident(pg_get_userbyid(grantee)) END,
-                          CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
+            SELECT false, format('GRANT %s ON DATABASE %I TO %s%s', privilege_type, ?,
+                                 CASE WHEN grantee = 0 THEN 'PUBLIC'
+                                      ELSE quote_ident(pg_get_userbyid(grantee)) END,
+                                 CASE WHEN is_grantable THEN ' WITH GRANT OPTION' ELSE '' END)
               FROM target, aclexplode(target.datacl) WHERE grantee <> datdba
             """)) {
       query.setString(1, postgres.name());
@@ -314,12 +350,28 @@ final class DatabaseTarget {
       }
       try (ResultSet rows = query.executeQuery()) {
         while (rows.next()) {
-          statements.add(rows.getString(1));
+          if (rows.getBoolean(1)) {
+            owner = rows.getString(2);
+          } else {
+            statements.add(rows.getString(2));
+          }
         }
       }
     }
     for (String statement : statements) {
-      execute(connection, statement);
+      try {
+        execute(connection, statement);
+      } catch (SQLException e) {
+        warnings.add(
+            "of the replaced database this could not be kept: "
+                + statement
+                + " ("
+                + e.getMessage()
+                + ")");
+      }
+    }
+    if (owner != null) {
+      execute(connection, owner);
     }
   }
 
@@ -356,7 +408,13 @@ final class DatabaseTarget {
                         .formatted(catalogue.getKey(), FIRST_USER_OBJECT, catalogue.getValue())
                     + " pg_depend d WHERE d.classid = '%s'::regclass".formatted(catalogue.getKey())
                     + " AND d.objid = o.oid AND d.deptype = 'e')")
-            .collect(Collectors.joining(" UNION ALL ", "", " LIMIT 1"));
+            .collect(
+                Collectors.joining(
+                    " UNION ALL ",
+                    "",
+                    // Large objects have the numbers that their makers choose.
+                    " UNION ALL SELECT 'pg_largeobject_metadata' FROM pg_largeobject_metadata"
+                        + " LIMIT 1"));
     try (Connection connection = database.connect();
         Statement statement = connection.createStatement();
         ResultSet found = statement.executeQuery(query)) {
@@ -367,7 +425,8 @@ final class DatabaseTarget {
                 + database
                 + " is not empty (there is something in "
                 + found.getString(1)
-                + "), and nothing is restored over existing data; drop it or name another target",
+                + "), and nothing is restored over existing data; drop it or name another target; a"
+                + " database that is new has what template1 has",
             null);
       }
     } catch (SQLException e) {
@@ -395,6 +454,32 @@ final class DatabaseTarget {
     }
   }
 
+  private void requireOwnership(Connection connection) throws SQLException, ComponentFailure {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT pg_has_role(current_user, datdba, 'USAGE'), pg_get_userbyid(datdba)"
+                + " FROM pg_database WHERE datname = ?")) {
+      query.setString(1, postgres.name());
+      try (ResultSet row = query.executeQuery()) {
+        if (row.next() && !row.getBoolean(1)) {
+          throw ComponentFailure.permanent(
+              FailureCode.DATABASE_PERMISSION,
+              "the database "
+                  + postgres
+                  + " belongs to "
+                  + row.getString(2)
+                  + ", and user "
+                  + postgres.user()
+                  + " may not replace it; drop it, or run: GRANT "
+                  + quoted(row.getString(2))
+                  + " TO "
+                  + quoted(postgres.user()),
+              null);
+        }
+      }
+    }
+  }
+
   private static boolean isSuperuser(Connection connection) throws SQLException {
     try (Statement statement = connection.createStatement();
         ResultSet row =
@@ -418,14 +503,22 @@ final class DatabaseTarget {
 
   /** A connection to a database of the server that is not the target. */
   private Connection maintenance() throws ComponentFailure {
+    Connection connection;
     try {
-      return postgres.sibling("postgres").connect();
+      connection = postgres.sibling("postgres").connect();
     } catch (ComponentFailure e) {
-      if (e.getCause() instanceof SQLException cause
-          && NO_SUCH_DATABASE.equals(cause.getSQLState())) {
-        return postgres.sibling("template1").connect();
+      if (!(e.getCause() instanceof SQLException cause)
+          || !NO_SUCH_DATABASE.equals(cause.getSQLState())) {
+        throw e;
       }
-      throw e;
+      connection = postgres.sibling("template1").connect();
+    }
+    try {
+      // A frozen epoch may hold a lock on what is to be renamed or dropped.
+      execute(connection, "SET lock_timeout = '30s'");
+      return connection;
+    } catch (SQLException e) {
+      throw postgres.failure(e);
     }
   }
 

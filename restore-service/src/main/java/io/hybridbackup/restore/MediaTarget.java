@@ -19,6 +19,7 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Objects;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** The folder that files are restored to, and the scratch folders beside it. */
@@ -71,6 +72,14 @@ final class MediaTarget {
   void requireRoom(long bytes) throws ComponentFailure, IOException {
     FileStore beside = Files.getFileStore(existing(parent()));
     FileStore within = Files.getFileStore(existing(folder.toAbsolutePath()));
+    if (!Files.isWritable(existing(parent()))) {
+      throw ComponentFailure.permanent(
+          FailureCode.MEDIA_PERMISSION,
+          "files are verified beside the target folder before they go in; let this service write"
+              + " in "
+              + existing(parent()),
+          null);
+    }
     boolean same = beside.equals(within);
     requireFree(existing(parent()), beside.getUsableSpace(), same ? 2 * bytes : bytes);
     requireFree(folder, within.getUsableSpace(), same ? 2 * bytes : bytes);
@@ -120,11 +129,13 @@ final class MediaTarget {
     }
   }
 
-  /** Has rsync make the target equal to a verified folder. */
+  /**
+   * Has rsync put a verified folder into the target, which must be empty: nothing is ever deleted
+   * there, since an rsync that was frozen and thawed may find its source gone.
+   */
   void fill(Path verified, Work work) throws ComponentFailure, InterruptedException {
     ToolCommand command =
-        ToolCommand.of(
-            rsync, "-aHAX", "--numeric-ids", "--delete", "--", verified + "/", folder + "/");
+        ToolCommand.of(rsync, "-aHAX", "--numeric-ids", "--", verified + "/", folder + "/");
     try (ToolProcess process = tools.start(command)) {
       work.own(process);
       try {
@@ -141,15 +152,33 @@ final class MediaTarget {
     }
   }
 
+  /** What the folder itself is like; empty if it is not there. */
+  Optional<Folder> look() throws IOException {
+    if (!exists()) {
+      return Optional.empty();
+    }
+    return Optional.of(
+        new Folder(attribute("unix:mode") & 07777, attribute("unix:uid"), attribute("unix:gid")));
+  }
+
+  private int attribute(String name) throws IOException {
+    return (int) Objects.requireNonNull(Files.getAttribute(folder, name));
+  }
+
   /**
-   * Makes the target what it was before: empty, or not there.
+   * A folder, without what is in it.
    *
-   * @param existed whether it was there
+   * @param mode its permissions
    */
-  void empty(boolean existed, Work work) throws IOException {
+  record Folder(int mode, int uid, int gid) {}
+
+  /** Makes the target what it was before: empty, or not there. */
+  void empty(Optional<Folder> before, Work work) throws IOException {
     if (!exists()) {
       return;
     }
+    // What was restored there may be read-only even for its owner.
+    Files.setAttribute(folder, "unix:mode", 0700);
     try (DirectoryStream<Path> children = Files.newDirectoryStream(folder)) {
       for (Path child : children) {
         // Another epoch may be filling the folder by now.
@@ -157,9 +186,16 @@ final class MediaTarget {
         delete(child);
       }
     }
-    if (!existed) {
+    if (before.isEmpty()) {
       Files.delete(folder);
+      return;
     }
+    Folder was = before.get();
+    if (attribute("unix:uid") != was.uid() || attribute("unix:gid") != was.gid()) {
+      Files.setAttribute(folder, "unix:uid", was.uid());
+      Files.setAttribute(folder, "unix:gid", was.gid());
+    }
+    Files.setAttribute(folder, "unix:mode", was.mode());
   }
 
   private Path parent() {

@@ -70,14 +70,24 @@ final class Restoration {
   }
 
   /** What the targets were before the restore; decided once, when both were seen to be empty. */
-  record Before(boolean databaseExisted, boolean mediaExisted) {}
+  record Before(boolean databaseExisted, MediaTarget.@Nullable Folder media) {}
 
   /**
    * A step after which the target is no longer what it was: decided before it is taken.
    *
    * @param epoch the one that came there first
+   * @param durations by phase, up to there
+   * @param warnings up to there
    */
-  record Step(int epoch) {}
+  record Step(int epoch, Map<String, Duration> durations, List<String> warnings) {}
+
+  /** What became of the targets of a failed restore. */
+  enum Undone {
+    AS_BEFORE,
+    /** The restore had succeeded after all. */
+    IN_PLACE,
+    NOT_KNOWN
+  }
 
   /**
    * Restores, unless an earlier epoch has done so and could not say it any more.
@@ -90,7 +100,9 @@ final class Restoration {
       ArchiveReader reader = open(started, work);
       Manifest manifest = Manifest.parse(reader.manifest());
       if (isInPlace(started, work)) {
-        return completed(started, work, manifest, Map.of(), List.of());
+        Step step =
+            work.insist(() -> runs.decisions().find(swapping(started.restoreId()))).orElseThrow();
+        return completed(started, work, manifest, step.durations(), step.warnings());
       }
       if (!clock.instant().isBefore(deadline)) {
         throw ComponentFailure.permanent(
@@ -112,45 +124,40 @@ final class Restoration {
                   + said
                   + "; free some and ask again",
               e)
-          : ComponentFailure.permanent(FailureCode.INTERNAL, "the restore broke off: " + e, e);
+          : ComponentFailure.passing(FailureCode.INTERNAL, "the restore broke off: " + e, e);
     }
   }
 
   /** The database goes in last, and a restore without one says itself that it is done. */
   private boolean isInPlace(RestoreStarted started, Work work)
       throws ComponentFailure, InterruptedException {
-    if (work.insist(() -> runs.decisions().isMade(inPlace(started.restoreId())))) {
+    RunId run = started.restoreId();
+    if (work.insist(() -> runs.decisions().isMade(inPlace(run)))) {
       return true;
     }
     Optional<DatabaseTarget> database = database(started);
-    return database.isPresent() && database.get().isRestoredBy(started.restoreId());
+    return database.isPresent()
+        && work.insist(() -> runs.decisions().isMade(swapping(run)))
+        && database.get().isRestoredBy(run);
   }
 
-  /**
-   * Undoes what a failed restore has done so far.
-   *
-   * @return whether the targets are as they were before
-   */
-  boolean rollBack(RestoreStarted started, Work work) throws InterruptedException {
+  /** Undoes what a failed restore has done so far. */
+  Undone rollBack(RestoreStarted started, Work work) throws InterruptedException {
     RunId run = started.restoreId();
     Optional<Before> before = work.insist(() -> runs.decisions().find(before(run)));
-    if (before.isEmpty()) {
-      return true;
-    }
+    boolean filling = work.insist(() -> runs.decisions().isMade(filling(run)));
     try {
-      Optional<DatabaseTarget> database = database(started);
-      if (database.isPresent() && database.get().isRestoredBy(run)) {
-        return false;
+      if (before.isPresent() && isInPlace(started, work)) {
+        return Undone.IN_PLACE;
       }
-      boolean filling = work.insist(() -> runs.decisions().isMade(filling(run)));
       Optional<MediaTarget> media = media(started);
-      if (filling && media.isPresent()) {
-        media.get().empty(before.get().mediaExisted(), work);
+      if (before.isPresent() && filling && media.isPresent()) {
+        media.get().empty(Optional.ofNullable(before.get().media()), work);
       }
-      return true;
+      return Undone.AS_BEFORE;
     } catch (IOException | ComponentFailure e) {
       LOG.atError().addKeyValue("run", run).setCause(e).log("the restore could not be rolled back");
-      return false;
+      return Undone.NOT_KNOWN;
     }
   }
 
@@ -218,20 +225,29 @@ final class Restoration {
       work.checkpoint();
     }
     if (scratch != null) {
+      database.orElseThrow().prepareSwap(scratch, warnings);
+    }
+    durations.put("put-in-place", since(begun));
+    Step step = new Step(work.epoch(), durations, warnings);
+    Step _ = work.insist(() -> runs.decisions().decide(swapping(run), step));
+    if (scratch != null) {
       database.orElseThrow().swapIn(scratch, run);
     }
-    Step _ = work.insist(() -> runs.decisions().decide(inPlace(run), new Step(work.epoch())));
-    durations.put("put-in-place", since(begun));
+    Step _ = work.insist(() -> runs.decisions().decide(inPlace(run), step));
     return completed(started, work, manifest, durations, warnings);
   }
 
   /** From here on what is in the target folder is this restore's own. */
   private void beginFilling(RunId run, MediaTarget media, Work work)
       throws ComponentFailure, IOException, InterruptedException {
-    if (!work.insist(() -> runs.decisions().isMade(filling(run)))) {
-      media.requireEmpty();
-      Step _ = work.insist(() -> runs.decisions().decide(filling(run), new Step(work.epoch())));
+    if (work.insist(() -> runs.decisions().isMade(filling(run)))) {
+      // What an earlier try has left of its files.
+      media.empty(media.look(), work);
+      return;
     }
+    media.requireEmpty();
+    Step step = new Step(work.epoch(), Map.of(), List.of());
+    Step _ = work.insist(() -> runs.decisions().decide(filling(run), step));
   }
 
   private RestoreCompleted completed(
@@ -313,7 +329,8 @@ final class Restoration {
       media.get().requireEmpty();
       media.get().requireRoom(bytes(manifest.storagePart()));
     }
-    Before mine = new Before(databaseExisted, media.map(MediaTarget::exists).orElse(false));
+    Before mine =
+        new Before(databaseExisted, media.isPresent() ? media.get().look().orElse(null) : null);
     Before standing = work.insist(() -> runs.decisions().decide(decision, mine));
     LOG.atInfo()
         .addKeyValue("run", started.restoreId())
@@ -340,6 +357,10 @@ final class Restoration {
 
   private static Decision<Step> filling(RunId run) {
     return new Decision<>(RunKeys.epochs(run, Component.RESTORE).resolve("filling"), Step.class);
+  }
+
+  private static Decision<Step> swapping(RunId run) {
+    return new Decision<>(RunKeys.epochs(run, Component.RESTORE).resolve("swapping"), Step.class);
   }
 
   private static Decision<Step> inPlace(RunId run) {
@@ -409,10 +430,10 @@ final class Restoration {
     }
     try (var dumps = Files.newDirectoryStream(folder)) {
       for (Path dump : dumps) {
-        Files.delete(dump);
+        Files.deleteIfExists(dump);
       }
     }
-    Files.delete(folder);
+    Files.deleteIfExists(folder);
   }
 
   private Path workFolder(RunId run) {

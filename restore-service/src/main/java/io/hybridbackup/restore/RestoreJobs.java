@@ -24,6 +24,7 @@ import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoreException;
+import io.hybridbackup.restore.Restoration.Undone;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Instant;
@@ -205,8 +206,7 @@ final class RestoreJobs implements Job.Source {
           work.checkpoint();
           return failed(work, FailureCode.INTERNAL, e);
         }
-        Optional<Boolean> _ =
-            work.await(Optional::empty, settings.sweep().multipliedBy(1L << Math.min(tries, 6)));
+        pause(work, tries);
       }
     }
 
@@ -218,15 +218,26 @@ final class RestoreJobs implements Job.Source {
           .log("the restore was interrupted; it is tried again");
     }
 
-    private RestoreFailed failed(Work work, FailureCode code, Exception cause)
-        throws InterruptedException {
+    /** The fact of the failure, unless it came after the restore had succeeded. */
+    private Fact failed(Work work, FailureCode code, Exception cause) throws InterruptedException {
       LOG.atError()
           .addKeyValue("run", run())
           .addKeyValue("target", started.target())
           .addKeyValue("code", code)
           .setCause(cause)
           .log("the restore failed");
-      boolean rolledBack = restoration.rollBack(started, work);
+      Undone undone = restoration.rollBack(started, work);
+      for (int tries = 1; undone == Undone.NOT_KNOWN && tries < settings.attempts(); tries++) {
+        pause(work, tries);
+        undone = restoration.rollBack(started, work);
+      }
+      if (undone == Undone.IN_PLACE) {
+        try {
+          return restoration.restore(started, claim.deadline(), work);
+        } catch (ComponentFailure e) {
+          LOG.atError().addKeyValue("run", run()).setCause(e).log("the end cannot be told");
+        }
+      }
       return new RestoreFailed(
           run(),
           started.source(),
@@ -234,8 +245,13 @@ final class RestoreJobs implements Job.Source {
           work.next(1),
           code,
           cause.getMessage() == null ? cause.toString() : cause.getMessage(),
-          rolledBack,
+          undone == Undone.AS_BEFORE,
           started.requestedBy());
+    }
+
+    private void pause(Work work, int tries) throws InterruptedException {
+      Optional<Boolean> _ =
+          work.await(Optional::empty, settings.sweep().multipliedBy(1L << Math.min(tries, 6)));
     }
 
     private void publishState(

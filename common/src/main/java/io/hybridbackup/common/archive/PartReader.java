@@ -10,6 +10,8 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.net.SocketException;
+import java.net.SocketTimeoutException;
 import java.nio.charset.StandardCharsets;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
@@ -168,6 +170,8 @@ public final class PartReader {
       return lines.readLine();
     } catch (UncheckedIOException e) {
       throw e.getCause();
+    } catch (SocketException | SocketTimeoutException e) {
+      throw e;
     } catch (IOException e) {
       throw damagedIndex("it cannot be read: " + e.getMessage(), e);
     }

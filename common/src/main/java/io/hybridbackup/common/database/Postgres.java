@@ -24,6 +24,7 @@ import org.postgresql.ds.PGSimpleDataSource;
 public final class Postgres {
   private static final Pattern VERSION = Pattern.compile("(\\d+)(\\.\\d+)*");
   private static final int CONNECT_SECONDS = 10;
+  private static final int ANSWER_SECONDS = 600;
 
   private final Settings.Database database;
 
@@ -69,6 +70,8 @@ public final class Postgres {
     source.setConnectTimeout(CONNECT_SECONDS);
     source.setLoginTimeout(2 * CONNECT_SECONDS);
     source.setTcpKeepAlive(true);
+    // No statement of ours takes longer; a host that has vanished would never say so.
+    source.setSocketTimeout(ANSWER_SECONDS);
     try {
       return source.getConnection();
     } catch (SQLException e) {

@@ -24,7 +24,7 @@ import java.util.Locale;
  * runs/RUN/told                             the outcome has been carried out and published
  * runs/RUN/COMPONENT/epoch-00001            who works on a whole run (packager, restore), and
  *                                           beside it the .heartbeat of each epoch
- * runs/RUN/restore/before, filling, in-place  how far a restore has come at its target
+ * runs/RUN/restore/before, filling, swapping, in-place  how far a restore has come at its target
  * runs/RUN/attempt-01/opened                name and time of the archive
  * runs/RUN/attempt-01/prepared, snapshot    what media and database tell each other
  * runs/RUN/attempt-01/COMPONENT/outcome     a part's inventory, or why there is none
