@@ -98,10 +98,13 @@ install_missing() {
   rm -f "$log"
 }
 
-# Runs Maven in the repository's root: the wrapper where there is one.
+# Maven, unless the repository's root, where this is called, has its wrapper.
+install_maven() { [ -x ./mvnw ] || install_missing maven:mvn; }
+
+# Becomes Maven in the repository's root: the wrapper where there is one. It does not return: call
+# it last, or in the background, where a signal to it then reaches Maven itself.
 run_maven() {
   local maven=mvn
-  [ -x ./mvnw ] && maven=./mvnw
-  [ "$maven" = mvn ] && ! command -v mvn >/dev/null && install_missing maven:mvn
-  "$maven" -B "$@"
+  [ ! -x ./mvnw ] || maven=./mvnw
+  exec "$maven" -B "$@"
 }
