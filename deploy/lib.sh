@@ -20,7 +20,7 @@ find_jdk() {
     "${JAVA_HOME:-}" \
     "$(command -v javac >/dev/null && dirname "$(dirname "$(readlink -f "$(command -v javac)")")")" \
     /usr/lib/jvm/* /usr/java/* /opt/jdk* /opt/java/* \
-    "$HOME"/.sdkman/candidates/java/* "$HOME"/.jdks/* "$HOME"/.local/share/mise/installs/java/*; do
+    "${HOME:-/nonexistent}"/.sdkman/candidates/java/* "${HOME:-/nonexistent}"/.jdks/* "${HOME:-/nonexistent}"/.local/share/mise/installs/java/*; do
     [ -n "$candidate" ] || continue
     version=$(jdk_version "$candidate")
     if [ -n "$version" ] && [ "$version" -ge 25 ]; then
@@ -35,7 +35,6 @@ explain_jdk() {
   say "A JDK of version 25 or newer is needed, and none was found in JAVA_HOME, PATH, /usr/lib/jvm or SDKMAN."
   say "  Debian 13, Ubuntu 24.04 and newer:  sudo apt-get install openjdk-25-jdk-headless"
   say "  Fedora, RHEL:                       sudo dnf install java-25-openjdk-devel"
-  say "  macOS:                              brew install openjdk@25"
   say "  anything else:                      https://adoptium.net, then set JAVA_HOME to its folder"
 }
 
@@ -99,10 +98,13 @@ install_missing() {
   rm -f "$log"
 }
 
-# Runs Maven in the repository's root: the wrapper where there is one.
+# Maven, unless the repository's root, where this is called, has its wrapper.
+install_maven() { [ -x ./mvnw ] || install_missing maven:mvn; }
+
+# Becomes Maven in the repository's root: the wrapper where there is one. It does not return: call
+# it last, or in the background, where a signal to it then reaches Maven itself.
 run_maven() {
   local maven=mvn
-  [ -x ./mvnw ] && maven=./mvnw
-  [ "$maven" = mvn ] && ! command -v mvn >/dev/null && install_missing maven:mvn
-  "$maven" -B "$@"
+  [ ! -x ./mvnw ] || maven=./mvnw
+  exec "$maven" -B "$@"
 }

@@ -2,9 +2,11 @@ package io.hybridbackup.common.identity;
 
 import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonValue;
+import java.time.DateTimeException;
 import java.time.LocalDateTime;
 import java.time.ZonedDateTime;
 import java.time.format.DateTimeFormatter;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -23,6 +25,15 @@ public record ArchiveName(@JsonValue String value) implements Comparable<Archive
           "'" + value + "' is not an archive's name; it looks like backup_20260111_020000");
     }
     LocalDateTime.parse(value, TIME);
+  }
+
+  /** The archive of that name; empty if the text is none. */
+  public static Optional<ArchiveName> ifValid(String text) {
+    try {
+      return Optional.of(new ArchiveName(text));
+    } catch (IllegalArgumentException | DateTimeException e) {
+      return Optional.empty();
+    }
   }
 
   public static ArchiveName at(ZonedDateTime time) {

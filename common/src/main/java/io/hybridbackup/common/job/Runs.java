@@ -81,9 +81,14 @@ public final class Runs {
             || !now.isBefore(outcome.announcement().at().plus(lingering)));
   }
 
-  /** The runs that have not ended, or not been tidied up after. */
+  /**
+   * The runs that have not ended, or not been tidied up after. What others have put beside them is
+   * passed over.
+   */
   public List<RunId> open() {
-    return store.children(RunKeys.OPEN.value()).stream().map(RunId::new).toList();
+    return store.children(RunKeys.OPEN.value()).stream()
+        .flatMap(name -> RunId.ifValid(name).stream())
+        .toList();
   }
 
   /** The run has ended and been tidied up after. */
@@ -119,14 +124,14 @@ public final class Runs {
     return spent;
   }
 
-  /** The source's finished backups, oldest first by name. */
+  /** The source's finished backups, oldest first by name; what else lies there is passed over. */
   public List<ArchiveName> archives(SourceName source) {
     Set<String> names = new HashSet<>(store.children(RunKeys.backups(source).value()));
     return names.stream()
         .filter(name -> name.endsWith(RunKeys.MANIFEST_ENDING))
         .map(name -> name.substring(0, name.length() - RunKeys.MANIFEST_ENDING.length()))
         .filter(name -> !names.contains(name + RunKeys.EXPIRED_ENDING))
-        .map(ArchiveName::new)
+        .flatMap(name -> ArchiveName.ifValid(name).stream())
         .sorted()
         .toList();
   }

@@ -148,12 +148,22 @@ public final class Work {
     }
   }
 
+  /** Orders to stop, and closes what the job owns, which may take a while. */
   void stop(String reason) {
+    order(reason).run();
+  }
+
+  /**
+   * Orders to stop, at once.
+   *
+   * @return closes what the job owns, which may take a while
+   */
+  Runnable order(String reason) {
     Deque<AutoCloseable> closing;
     lock.lock();
     try {
       if (stopped != null) {
-        return;
+        return () -> {};
       }
       stopped = reason;
       closing = new ArrayDeque<>(owned);
@@ -163,7 +173,7 @@ public final class Work {
     } finally {
       lock.unlock();
     }
-    closing.forEach(Work::close);
+    return () -> closing.forEach(Work::close);
   }
 
   private <T> Optional<T> ask(Supplier<Optional<T>> answer) {

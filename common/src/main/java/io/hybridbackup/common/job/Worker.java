@@ -22,6 +22,9 @@ import org.slf4j.LoggerFactory;
 public final class Worker implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Worker.class);
 
+  /** How long a shutdown waits for what stops, all in all. */
+  private static final Duration PATIENCE = Duration.ofSeconds(10);
+
   private final String name;
   private final Runs runs;
   private final Leases leases;
@@ -30,6 +33,7 @@ public final class Worker implements AutoCloseable {
   private final Duration sweep;
   private final Map<ObjectKey, Running> running = new ConcurrentHashMap<>();
   private final Map<ObjectKey, Long> restingUntil = new ConcurrentHashMap<>();
+  private final Set<Thread> stopping = ConcurrentHashMap.newKeySet();
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition news = lock.newCondition();
   private final Set<RunId> woken = new LinkedHashSet<>();
@@ -80,7 +84,10 @@ public final class Worker implements AutoCloseable {
     }
   }
 
-  /** Stops everything and lets the leases go, so that another replica can carry on at once. */
+  /**
+   * Stops everything and lets the leases go, so that another replica can carry on at once. What a
+   * program holds up that cannot be ended is left behind after a while.
+   */
   @Override
   public void close() {
     lock.lock();
@@ -92,11 +99,13 @@ public final class Worker implements AutoCloseable {
     }
     try {
       thread.join();
-      for (Running one : running.values()) {
-        one.work.stop("the service is shutting down");
+      running.values().forEach(one -> stop(one.work, "the service is shutting down"));
+      long end = System.nanoTime() + PATIENCE.toNanos();
+      for (Thread one : stopping) {
+        awaitEnd(one, end);
       }
       for (Running one : running.values()) {
-        one.thread.join();
+        awaitEnd(one.thread, end);
       }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -154,9 +163,36 @@ public final class Worker implements AutoCloseable {
     }
   }
 
-  private static void stopIfOver(Running one) {
+  private void stopIfOver(Running one) {
     if (one.job.isOver()) {
-      one.work.stop("it is over");
+      stop(one.work, "it is over");
+    }
+  }
+
+  /** What the job owns may take a while to close, and must not hold up the others. */
+  private void stop(Work work, String reason) {
+    Runnable closing = work.order(reason);
+    Thread thread =
+        Thread.ofVirtual()
+            .name(name + " stops " + work.run())
+            .unstarted(() -> {
+              try {
+                closing.run();
+              } finally {
+                stopping.remove(Thread.currentThread());
+              }
+            });
+    stopping.add(thread);
+    thread.start();
+  }
+
+  private void awaitEnd(Thread one, long end) throws InterruptedException {
+    // Even when the time is up, one that has just ended must not be reported.
+    if (!one.join(Duration.ofNanos(Math.max(1, end - System.nanoTime())))) {
+      LOG.atWarn()
+          .addKeyValue("worker", name)
+          .addKeyValue("thread", one.getName())
+          .log("does not stop; it is left behind");
     }
   }
 
@@ -193,7 +229,7 @@ public final class Worker implements AutoCloseable {
             .name(name + " " + job.run())
             .unstarted(() -> perform(job, work, lease));
     running.put(job.epochs(), new Running(job, work, runner));
-    lease.whenLost(() -> work.stop("the lease is lost"));
+    lease.whenLost(() -> stop(work, "the lease is lost"));
     runner.start();
   }
 

@@ -28,6 +28,10 @@ import org.slf4j.LoggerFactory;
 public final class NativeTools implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(NativeTools.class);
 
+  /** They beat the host or the settings that a command names. */
+  private static final Set<String> UNWANTED =
+      Set.of("PGHOSTADDR", "PGSERVICE", "PGSERVICEFILE", "PGOPTIONS");
+
   private final ExecutorService starter =
       Executors.newSingleThreadExecutor(
           Thread.ofPlatform().name("tool-starter").daemon().factory());
@@ -73,9 +77,7 @@ public final class NativeTools implements AutoCloseable {
     line.add(program);
     line.addAll(command.arguments());
     ProcessBuilder builder = new ProcessBuilder(line).redirectInput(input);
-    Map<String, String> environment = builder.environment();
-    environment.put("LC_ALL", "C.UTF-8");
-    environment.putAll(command.environment());
+    prepare(builder.environment(), command);
     try {
       Process process = starter.submit(builder::start).get();
       running.add(process);
@@ -88,6 +90,13 @@ public final class NativeTools implements AutoCloseable {
       }
       throw new IllegalStateException(e);
     }
+  }
+
+  /** Makes the environment of this service the program's. */
+  static void prepare(Map<String, String> environment, ToolCommand command) {
+    environment.keySet().removeAll(UNWANTED);
+    environment.put("LC_ALL", "C.UTF-8");
+    environment.putAll(command.environment());
   }
 
   /** Runs a program to its end and returns its standard output. For little output. */

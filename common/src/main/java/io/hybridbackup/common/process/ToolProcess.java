@@ -12,13 +12,17 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * A native program that runs. Its standard error is read all the while, so it never blocks on it;
  * its standard output is the caller's to read to the end. Closing ends the program if it still
- * runs, and what it has started: SIGTERM first, SIGKILL when it has not gone after two seconds.
+ * runs, and what it has started: SIGTERM first, SIGKILL when it has not gone after two seconds. One
+ * that not even that ends, because the kernel holds it up, is left behind two seconds later.
  */
 public final class ToolProcess implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(ToolProcess.class);
   private static final int ERRORS_KEPT = 8 * 1024;
   private static final long GRACE_SECONDS = 2;
 
@@ -91,16 +95,27 @@ public final class ToolProcess implements AutoCloseable {
     List<ProcessHandle> all =
         Stream.concat(Stream.of(process.toHandle()), process.descendants()).toList();
     all.forEach(ProcessHandle::destroy);
-    boolean interrupted = false;
-    try {
-      process.waitFor(GRACE_SECONDS, TimeUnit.SECONDS);
-    } catch (InterruptedException e) {
-      interrupted = true;
-    }
+    boolean interrupted = awaitEnd();
     all.forEach(ProcessHandle::destroyForcibly);
-    process.onExit().join();
+    interrupted |= awaitEnd();
+    if (process.isAlive()) {
+      LOG.atWarn()
+          .addKeyValue("program", program)
+          .addKeyValue("pid", process.pid())
+          .log("does not end although it was killed; it is left behind, check its disks");
+    }
     if (interrupted) {
       Thread.currentThread().interrupt();
+    }
+  }
+
+  /** Waits for a while; gives whether it was interrupted. */
+  private boolean awaitEnd() {
+    try {
+      boolean _ = process.waitFor(GRACE_SECONDS, TimeUnit.SECONDS);
+      return false;
+    } catch (InterruptedException e) {
+      return true;
     }
   }
 

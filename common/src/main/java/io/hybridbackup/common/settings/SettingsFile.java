@@ -331,6 +331,15 @@ public final class SettingsFile {
         excludes
             ? media.texts("exclude", "write a list of rsync patterns, such as [\"/cache/\"]")
             : List.of();
+    for (String pattern : exclude) {
+      // rsync takes these for something else, even where it is to exclude: the opposite at worst.
+      if (pattern.equals("!") || pattern.startsWith("+ ") || pattern.startsWith("- ")) {
+        media.note(
+            "exclude",
+            "'" + pattern + "' is a filter rule of rsync, not a pattern",
+            "write only the pattern of what to leave out, such as /cache/");
+      }
+    }
     media.finish();
     return new Settings.Media(Path.of(location), exclude);
   }

@@ -164,6 +164,21 @@ class RunsTest {
     assertThat(runs.archives(new SourceName("none"))).isEmpty();
   }
 
+  @Test
+  void shouldPassOverWhatIsNotItsOwn() {
+    // given
+    runs.markOpen(RUN);
+    create(RunKeys.OPEN.resolve("README"));
+    create(RunKeys.manifest(SOURCE, ARCHIVE));
+    for (String stray : new String[] {"copy", "backup_20261399_020000"}) {
+      create(RunKeys.backups(SOURCE).resolve(stray + RunKeys.MANIFEST_ENDING));
+    }
+
+    // then
+    assertThat(runs.open()).containsExactly(RUN);
+    assertThat(runs.archives(SOURCE)).containsExactly(ARCHIVE);
+  }
+
   private void create(ObjectKey key) {
     store.create(key, new byte[] {1});
   }

@@ -12,6 +12,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
@@ -43,6 +44,33 @@ class NativeToolsTest {
   @Test
   void shouldMakeProgramsSpeakEnglish() throws Exception {
     assertThat(tools.run(shell("echo $LC_ALL"))).isEqualTo("C.UTF-8\n");
+  }
+
+  @Test
+  void shouldNotLetTheEnvironmentLeadAProgramToAnotherServer() {
+    // given
+    Map<String, String> environment =
+        new HashMap<>(
+            Map.of(
+                "PGHOSTADDR", "10.0.0.1",
+                "PGSERVICE", "another",
+                "PGSERVICEFILE", "/etc/another",
+                "PGOPTIONS", "-c search_path=another",
+                "PGHOST", "another",
+                "PGPASSFILE", "/run/pgpass",
+                "PGSSLMODE", "verify-full"));
+
+    // when
+    NativeTools.prepare(
+        environment, new ToolCommand("pg_dump", List.of(), Map.of("PGHOST", "db.example.org")));
+
+    // then
+    assertThat(environment)
+        .containsOnly(
+            Map.entry("PGHOST", "db.example.org"),
+            Map.entry("PGPASSFILE", "/run/pgpass"),
+            Map.entry("PGSSLMODE", "verify-full"),
+            Map.entry("LC_ALL", "C.UTF-8"));
   }
 
   @Test

@@ -281,6 +281,9 @@ class SettingsFileTest {
         "tools: { rsync: bin/rsync }",
         "sources: { edms: }",
         "sources: { edms: { media: { location: /srv, exclude: [ [ a ] ] } } }",
+        "sources: { edms: { media: { location: /srv, exclude: [ '!' ] } } }",
+        "sources: { edms: { media: { location: /srv, exclude: [ '+ /keep/' ] } } }",
+        "sources: { edms: { media: { location: /srv, exclude: [ '/tmp/', '- /cache/' ] } } }",
         "sources: { edms: { media: { location: /srv }, version: {} } }",
         "sources: { edms: { media: { location: [ /srv ] } } }",
         "sources: { edms: { media: { } } }",
@@ -299,6 +302,20 @@ class SettingsFileTest {
     assertThat(exception.mistakes()).isNotEmpty();
     assertThat(exception.mistakes())
         .allSatisfy(mistake -> assertThat(mistake.remedy()).isNotBlank());
+  }
+
+  @Test
+  void shouldTakePatternsThatOnlyLookLikeRules() throws Exception {
+    // when
+    Settings settings =
+        read(
+            MINIMAL
+                + "  sources: { edms: { media: { location: /srv, exclude: [.git/, ':x', '!x', '-rf'] } } }");
+
+    // then
+    assertThat(settings.sources().get(new SourceName("edms")))
+        .extracting(Settings.Source::media)
+        .isEqualTo(new Settings.Media(Path.of("/srv"), List.of(".git/", ":x", "!x", "-rf")));
   }
 
   @Test
