@@ -142,7 +142,8 @@ final class DatabasePartMaker implements PartMaker {
           "pg_restore cannot read what pg_dump has written for source "
               + task.source()
               + ": "
-              + e.getMessage(),
+              + e.getMessage()
+              + "; check the disk and the version of pg_dump, then ask again",
           e);
     }
   }

@@ -3,6 +3,7 @@ package io.hybridbackup.packager;
 import io.hybridbackup.common.event.Envelope;
 import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Fact.BackupAccepted;
+import io.hybridbackup.common.event.Fact.ComponentProgressed;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
@@ -70,7 +71,10 @@ final class Ending {
   }
 
   void hear(Envelope envelope) {
-    if (envelope.data() instanceof Fact fact && envelope.id() != null) {
+    // Progress is never published again, and there is much of it.
+    if (envelope.data() instanceof Fact fact
+        && !(fact instanceof ComponentProgressed)
+        && envelope.id() != null) {
       String id = envelope.id();
       heard.computeIfPresent(
           fact.run(),

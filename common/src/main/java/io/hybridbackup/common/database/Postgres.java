@@ -169,7 +169,14 @@ public final class Postgres {
           e);
     }
     return ComponentFailure.passing(
-        FailureCode.TOOL_FAILED, e.getMessage() + " (database " + this + ")", e);
+        FailureCode.TOOL_FAILED,
+        e.getMessage()
+            + " (database "
+            + this
+            + "); check the disk and the version of "
+            + e.program()
+            + ", then ask again",
+        e);
   }
 
   /**

@@ -15,6 +15,9 @@ import java.util.concurrent.ConcurrentHashMap;
  * unchanged for the lease time by the observer's own clock, so clocks need not agree.
  */
 public final class Leases {
+  /** Far beyond any pause between two looks at a lease that is still of interest. */
+  private static final Duration FORGOTTEN = Duration.ofDays(1);
+
   private final ObjectStore store;
   private final Duration duration;
   private final String holder = UUID.randomUUID().toString();
@@ -66,14 +69,22 @@ public final class Leases {
       return false;
     }
     Observation seen = observations.get(folder);
+    long now = System.nanoTime();
     if (seen == null || seen.epoch() != epoch || !seen.heartbeat().equals(heartbeat)) {
-      observations.put(folder, new Observation(epoch, heartbeat, System.nanoTime()));
-      return true;
+      seen = new Observation(epoch, heartbeat, now, now);
     }
+    observations.put(folder, new Observation(epoch, heartbeat, seen.since(), now));
+    forgetOld(now);
     return asked - seen.since() < duration.toNanos();
   }
 
-  private record Observation(int epoch, Lease.Heartbeat heartbeat, long since) {}
+  /** Of runs that others have ended: nobody here asks for them any more. */
+  private void forgetOld(long now) {
+    long limit = Math.max(FORGOTTEN.toNanos(), duration.multipliedBy(10).toNanos());
+    observations.values().removeIf(one -> now - one.lookedAt() > limit);
+  }
+
+  private record Observation(int epoch, Lease.Heartbeat heartbeat, long since, long lookedAt) {}
 
   private record Epoch(String holder, String nonce) {}
 }

@@ -67,6 +67,9 @@ public final class PartJobs implements Job.Source {
     private final BackupAccepted accepted;
     private final int attempt;
 
+    /** From the decision until it is told, so that this job does not end because of its own. */
+    private volatile boolean telling;
+
     PartJob(PartMaker.Task task, BackupAccepted accepted) {
       this.task = task;
       this.run = task.run();
@@ -93,14 +96,16 @@ public final class PartJobs implements Job.Source {
     public boolean isOver() {
       Decisions decisions = runs.decisions();
       return !clock.instant().isBefore(accepted.deadline())
-          || decisions.isMade(RunKeys.part(run, attempt, component()))
-          || decisions.isMade(RunKeys.verdict(run, attempt))
-          || decisions.isMade(RunKeys.outcome(run));
+          || (!telling
+              && (decisions.isMade(RunKeys.part(run, attempt, component()))
+                  || decisions.isMade(RunKeys.verdict(run, attempt))
+                  || decisions.isMade(RunKeys.outcome(run))));
     }
 
     @Override
     public void perform(Work work) throws InterruptedException {
       PartOutcome outcome = makePart(work);
+      telling = true;
       PartOutcome standing =
           work.insist(
               () -> runs.decisions().decide(RunKeys.part(run, attempt, component()), outcome));
@@ -112,6 +117,7 @@ public final class PartJobs implements Job.Source {
           .addKeyValue("outcome", standing.announcement().fact().getClass().getSimpleName())
           .log("the part is decided");
       work.insist(() -> publisher.publish(standing.announcement().envelope()));
+      telling = false;
     }
 
     private PartOutcome makePart(Work work) throws InterruptedException {

@@ -257,6 +257,34 @@ class PartJobsIT {
   }
 
   @Test
+  void shouldNotBeOverByItsOwnDecisionBeforeItHasToldOfIt() throws Exception {
+    // given
+    accept(EnumSet.of(Component.MEDIA));
+    open(1);
+    Job job = jobs((task, work) -> made()).find(run).orElseThrow();
+    String own = RunKeys.part(run, 1, Component.MEDIA).key().value();
+    AtomicInteger decided = new AtomicInteger();
+    List<Boolean> overMeanwhile = new CopyOnWriteArrayList<>();
+    store.trouble(key -> {
+      if (key.equals(own) && decided.getAndIncrement() == 0) {
+        runs.decisions()
+            .decide(
+                RunKeys.verdict(run, 1),
+                new Verdict.Voided(FailureCode.INTERNAL, "for a test", true));
+        overMeanwhile.add(job.isOver());
+      }
+    });
+
+    // when
+    job.perform(work(1));
+
+    // then
+    assertThat(overMeanwhile).containsExactly(false);
+    awaitTold(outcome(1).orElseThrow().announcement());
+    assertThat(job.isOver()).isTrue();
+  }
+
+  @Test
   void shouldRecordNothingWhenItIsStopped() throws Exception {
     // given
     accept(EnumSet.of(Component.MEDIA));
