@@ -152,6 +152,6 @@ public final class RunKeys {
 
   /** The number of an attempt's folder name; 0 if it is something else. */
   static int attemptNumber(String name) {
-    return name.matches("attempt-\\d{2,9}") ? Integer.parseInt(name.substring(8)) : 0;
+    return name.matches("attempt-(\\d{2}|[1-9]\\d{2,8})") ? Integer.parseInt(name.substring(8)) : 0;
   }
 }

@@ -5,6 +5,8 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.hybridbackup.common.archive.PartInventory;
+import io.hybridbackup.common.archive.PartReader;
+import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.event.Envelope;
 import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Fact.BackupAccepted;
@@ -26,6 +28,7 @@ import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.testing.KafkaTestServer;
+import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -110,6 +113,25 @@ class PartJobsIT {
   @AfterEach
   void closeStore() {
     store.close();
+  }
+
+  @Test
+  void shouldNotCommitWhatTheStoreDoesNotGiveBack() throws Exception {
+    // given
+    accept(EnumSet.of(Component.MEDIA));
+    open(1);
+    PartJobs jobs =
+        new PartJobs(
+            runs, publisher, new MediaMaker((task, work) -> made(), false), SETTINGS, CLOCK);
+
+    // when
+    jobs.find(run).orElseThrow().perform(work(1));
+
+    // then
+    PartOutcome.Failed failed = (PartOutcome.Failed) outcome(1).orElseThrow();
+    assertThat(failed.failure().code()).isEqualTo(FailureCode.STORE_CORRUPT);
+    assertThat(failed.failure().retryable()).isTrue();
+    assertThat(failed.failure().message()).contains("other bytes came back");
   }
 
   @Test
@@ -493,7 +515,7 @@ class PartJobsIT {
   }
 
   private PartJobs jobs(Making making, Clock clock) {
-    return new PartJobs(runs, publisher, new MediaMaker(making), SETTINGS, clock);
+    return new PartJobs(runs, publisher, new MediaMaker(making, true), SETTINGS, clock);
   }
 
   private interface Making {
@@ -501,7 +523,8 @@ class PartJobsIT {
         throws ComponentFailure, InterruptedException;
   }
 
-  private record MediaMaker(Making making) implements PartMaker {
+  /** Its parts are nowhere in the store; whether they can be read back is said beforehand. */
+  private record MediaMaker(Making making, boolean readable) implements PartMaker {
     @Override
     public Component component() {
       return Component.MEDIA;
@@ -510,6 +533,14 @@ class PartJobsIT {
     @Override
     public Made make(Task task, Work work) throws ComponentFailure, InterruptedException {
       return making.make(task, work);
+    }
+
+    @Override
+    public void readBack(PartReader part, Task task, Work work, ProgressListener progress)
+        throws IOException {
+      if (!readable) {
+        throw new IOException("other bytes came back");
+      }
     }
   }
 }

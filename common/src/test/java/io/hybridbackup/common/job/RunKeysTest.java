@@ -62,7 +62,14 @@ class RunKeysTest {
   }
 
   @ParameterizedTest
-  @CsvSource({"attempt-01, 1", "attempt-12, 12", "claim, 0", "attempt-1, 0", "attempt-001, 0"})
+  @CsvSource({
+    "attempt-01, 1",
+    "attempt-12, 12",
+    "attempt-123, 123",
+    "claim, 0",
+    "attempt-1, 0",
+    "attempt-001, 0"
+  })
   void shouldReadTheNumberOfAnAttempt(String name, int number) {
     assertThat(RunKeys.attemptNumber(name)).isEqualTo(number);
   }
