@@ -94,9 +94,8 @@ final class DatabaseTarget {
    * Makes sure that the restore can succeed and would overwrite nothing.
    *
    * @param dumpedBy version of the pg_dump that made the dump
-   * @return whether the database is there
    */
-  boolean requireEmpty(String dumpedBy) throws ComponentFailure, InterruptedException {
+  void requireEmpty(String dumpedBy) throws ComponentFailure, InterruptedException {
     String version = Postgres.toolVersion(tools, pgRestore);
     try (Connection connection = maintenance()) {
       String server = connection.getMetaData().getDatabaseProductVersion();
@@ -104,14 +103,13 @@ final class DatabaseTarget {
       postgres.requireAtLeast(pgRestore, version, server);
       requireRight(connection);
       if (comment(connection).isEmpty()) {
-        return false;
+        return;
       }
       requireOwnership(connection);
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
     requireNoObjects(postgres);
-    return true;
   }
 
   /** Whether the target is the database that this restore has put there. */

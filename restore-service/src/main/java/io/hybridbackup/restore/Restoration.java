@@ -69,8 +69,12 @@ final class Restoration {
     this.clock = clock;
   }
 
-  /** What the targets were before the restore; decided once, when both were seen to be empty. */
-  record Before(boolean databaseExisted, MediaTarget.@Nullable Folder media) {}
+  /**
+   * What the targets were before the restore; decided once, when both were seen to be empty.
+   *
+   * @param media null if the folder was not there, or is not restored
+   */
+  record Before(MediaTarget.@Nullable Folder media) {}
 
   /**
    * A step after which the target is no longer what it was: decided before it is taken.
@@ -319,18 +323,16 @@ final class Restoration {
     if (work.insist(() -> runs.decisions().find(decision)).isPresent()) {
       return;
     }
-    boolean databaseExisted = false;
     if (database.isPresent()) {
       DatabasePart part = manifest.databasePart();
-      databaseExisted = database.get().requireEmpty(part == null ? "0" : part.toolVersion());
+      database.get().requireEmpty(part == null ? "0" : part.toolVersion());
       requireRoomForDump(bytes(part));
     }
     if (media.isPresent()) {
       media.get().requireEmpty();
       media.get().requireRoom(bytes(manifest.storagePart()));
     }
-    Before mine =
-        new Before(databaseExisted, media.isPresent() ? media.get().look().orElse(null) : null);
+    Before mine = new Before(media.isPresent() ? media.get().look().orElse(null) : null);
     Before standing = work.insist(() -> runs.decisions().decide(decision, mine));
     LOG.atInfo()
         .addKeyValue("run", started.restoreId())
