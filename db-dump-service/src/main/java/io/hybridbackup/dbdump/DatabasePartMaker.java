@@ -6,7 +6,6 @@ import io.hybridbackup.common.archive.DatabasePart;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartObjects;
 import io.hybridbackup.common.archive.PartReader;
-import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.Fact.DatabaseDumpCompleted;
 import io.hybridbackup.common.event.Fact.DatabaseSnapshotTaken;
@@ -28,7 +27,7 @@ import io.hybridbackup.common.process.ToolException;
 import io.hybridbackup.common.process.ToolProcess;
 import io.hybridbackup.common.settings.Settings;
 import java.io.IOException;
-import java.io.OutputStream;
+import java.io.InputStream;
 import java.sql.Connection;
 import java.sql.SQLException;
 import java.time.Clock;
@@ -81,7 +80,8 @@ final class DatabasePartMaker implements PartMaker {
   }
 
   @Override
-  public Made make(Task task, Work work) throws ComponentFailure, InterruptedException {
+  public Made make(Task task, List<PartReader> earlier, Work work)
+      throws ComponentFailure, ArchiveCorruptException, InterruptedException {
     Postgres postgres = postgres(task.source());
     String pgDump = settings.tools().pgDump();
     String toolVersion = Postgres.toolVersion(tools, pgDump);
@@ -101,7 +101,7 @@ final class DatabasePartMaker implements PartMaker {
     try (connection) {
       Snapshot snapshot = Snapshot.take(connection, postgres);
       record(task, work, snapshot, fenced);
-      PartInventory inventory = dump(task, work, postgres, snapshot);
+      PartInventory inventory = dump(task, earlier, work, postgres, snapshot);
       return new Made(
           inventory,
           Map.of("pg_dump", toolVersion, "postgresql", serverVersion),
@@ -120,44 +120,6 @@ final class DatabasePartMaker implements PartMaker {
       throw postgres.failure(e);
     } finally {
       work.disown(connection);
-    }
-  }
-
-  /** The dump also has to be one that pg_restore reads to its end. */
-  @Override
-  public void readBack(PartReader part, Task task, Work work, ProgressListener progress)
-      throws ComponentFailure, IOException, InterruptedException {
-    try (ToolProcess check =
-        tools.startFed(ToolCommand.of(settings.tools().pgRestore(), "--file=/dev/null"))) {
-      work.own(check);
-      try {
-        feed(part, check, progress);
-        check.await();
-      } finally {
-        work.disown(check);
-      }
-    } catch (ToolException e) {
-      throw ComponentFailure.passing(
-          FailureCode.TOOL_FAILED,
-          "pg_restore cannot read what pg_dump has written for source "
-              + task.source()
-              + ": "
-              + e.getMessage()
-              + "; check the disk and the version of pg_dump, then ask again",
-          e);
-    }
-  }
-
-  private static void feed(PartReader part, ToolProcess check, ProgressListener progress)
-      throws ToolException, IOException, InterruptedException {
-    try (OutputStream dump = check.input()) {
-      part.verify(dump, progress);
-    } catch (ArchiveCorruptException e) {
-      throw e;
-    } catch (IOException e) {
-      // Whoever stops reading has found something, and says so by its exit code.
-      check.await();
-      throw e;
     }
   }
 
@@ -215,8 +177,9 @@ final class DatabasePartMaker implements PartMaker {
     work.insist(() -> publisher.publish(mine.announcement().envelope()));
   }
 
-  private PartInventory dump(Task task, Work work, Postgres postgres, Snapshot snapshot)
-      throws ComponentFailure, InterruptedException {
+  private PartInventory dump(
+      Task task, List<PartReader> earlier, Work work, Postgres postgres, Snapshot snapshot)
+      throws ComponentFailure, ArchiveCorruptException, InterruptedException {
     ToolCommand command =
         new ToolCommand(
             settings.tools().pgDump(),
@@ -232,18 +195,54 @@ final class DatabasePartMaker implements PartMaker {
                 RunKeys.work(task.run(), task.attempt(), component(), work.epoch()))) {
       work.own(process);
       try {
-        PartInventory inventory =
-            DatabasePart.write(process.output(), snapshot.takenAt(), objects, compressor, progress);
-        process.await();
-        return inventory;
+        Packing packing =
+            dump -> {
+              PartInventory inventory =
+                  DatabasePart.write(
+                      dump, snapshot.takenAt(), earlier, objects, compressor, progress);
+              process.await();
+              return inventory;
+            };
+        return settings.jobs().readBack()
+            ? checked(process.output(), packing, task, work)
+            : packing.pack(process.output());
       } finally {
         work.disown(process);
       }
     } catch (ToolException e) {
       throw postgres.failure(e);
+    } catch (ArchiveCorruptException e) {
+      throw e;
     } catch (IOException e) {
       throw ComponentFailure.passing(
           FailureCode.INTERNAL, "the dump could not be stored: " + e.getMessage(), e);
+    }
+  }
+
+  /** Packs a dump and waits for the end of what makes it. */
+  private interface Packing {
+    PartInventory pack(InputStream dump) throws ToolException, IOException, InterruptedException;
+  }
+
+  /** Only a dump that pg_restore has read to its end is worth keeping. */
+  private PartInventory checked(InputStream dump, Packing packing, Task task, Work work)
+      throws ComponentFailure, ToolException, IOException, InterruptedException {
+    try (ToolProcess restore =
+        tools.startFed(ToolCommand.of(settings.tools().pgRestore(), "--file=/dev/null"))) {
+      work.own(restore);
+      DumpCheck check = new DumpCheck(dump, restore);
+      try {
+        PartInventory inventory = packing.pack(check);
+        check.await(task.source());
+        return inventory;
+      } catch (IOException e) {
+        if (check.refused()) {
+          check.await(task.source());
+        }
+        throw e;
+      } finally {
+        work.disown(restore);
+      }
     }
   }
 }

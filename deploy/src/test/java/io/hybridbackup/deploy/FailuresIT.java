@@ -90,7 +90,9 @@ class FailuresIT {
                 Duration.ofSeconds(30),
                 4,
                 Settings.WhenBusy.WAIT,
-                Duration.ofHours(1)),
+                Duration.ofHours(1),
+                true,
+                5),
             sources(),
             targets());
   }
@@ -580,7 +582,7 @@ class FailuresIT {
   }
 
   private static Settings.Media media(String name) {
-    return new Settings.Media(folder.resolve(name), List.of());
+    return new Settings.Media(folder.resolve(name), List.of(), false);
   }
 
   private static RunId request(String source, String id) {

@@ -82,7 +82,9 @@ class LimitsIT {
                 Duration.ofSeconds(5),
                 4,
                 Settings.WhenBusy.REJECT,
-                Duration.ofHours(1)),
+                Duration.ofHours(1),
+                true,
+                5),
             Map.of(
                 new SourceName("edms"),
                 new Settings.Source(postgres.settings("edms"), storage, null),
@@ -283,7 +285,7 @@ class LimitsIT {
   }
 
   private static Settings.Media media(String name) {
-    return new Settings.Media(folder.resolve(name), List.of());
+    return new Settings.Media(folder.resolve(name), List.of(), false);
   }
 
   /** A new file that does not compress. */

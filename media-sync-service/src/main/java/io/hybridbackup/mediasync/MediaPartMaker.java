@@ -1,9 +1,11 @@
 package io.hybridbackup.mediasync;
 
+import io.hybridbackup.common.archive.ArchiveCorruptException;
 import io.hybridbackup.common.archive.Compressor;
 import io.hybridbackup.common.archive.MediaPart;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartObjects;
+import io.hybridbackup.common.archive.PartReader;
 import io.hybridbackup.common.event.Fact.MediaPrepared;
 import io.hybridbackup.common.event.Fact.MediaSyncCompleted;
 import io.hybridbackup.common.event.FailureCode;
@@ -27,6 +29,7 @@ import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
 import java.util.LinkedHashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
@@ -70,7 +73,8 @@ final class MediaPartMaker implements PartMaker {
   }
 
   @Override
-  public Made make(Task task, Work work) throws ComponentFailure, InterruptedException {
+  public Made make(Task task, List<PartReader> earlier, Work work)
+      throws ComponentFailure, ArchiveCorruptException, InterruptedException {
     Settings.Media media = media(task.source());
     Rsync rsync = new Rsync(tools, settings.tools().rsync(), media);
     String version = rsync.version();
@@ -92,7 +96,7 @@ final class MediaPartMaker implements PartMaker {
 
       begun = System.nanoTime();
       AtomicLong vanished = new AtomicLong();
-      PartInventory inventory = pack(task, work, staging, media, vanished);
+      PartInventory inventory = pack(task, earlier, work, staging, media, vanished);
       durations.put("media-pack", since(begun));
       return new Made(
           inventory,
@@ -108,6 +112,8 @@ final class MediaPartMaker implements PartMaker {
                   inventory.files(),
                   inventory.unpackedBytes(),
                   inventory.content().stream().mapToLong(slice -> slice.bytes()).sum()));
+    } catch (ArchiveCorruptException e) {
+      throw e;
     } catch (IOException e) {
       throw Staging.isFull(e)
           ? Staging.full(media.location(), String.valueOf(e.getMessage()), e)
@@ -212,7 +218,12 @@ final class MediaPartMaker implements PartMaker {
   }
 
   private PartInventory pack(
-      Task task, Work work, Staging staging, Settings.Media media, AtomicLong vanished)
+      Task task,
+      List<PartReader> earlier,
+      Work work,
+      Staging staging,
+      Settings.Media media,
+      AtomicLong vanished)
       throws IOException {
     try (PartObjects objects =
         new PartObjects(
@@ -221,6 +232,7 @@ final class MediaPartMaker implements PartMaker {
           MediaPart.write(
               staging.tree(),
               file -> hasVanished(media.location().resolve(file), vanished),
+              new MediaPart.Earlier(earlier, media.checksum()),
               objects,
               compressor,
               reporter(task, work, "pack"));

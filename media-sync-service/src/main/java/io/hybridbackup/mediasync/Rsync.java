@@ -68,6 +68,9 @@ final class Rsync {
     List<String> arguments = new ArrayList<>(List.of("-aHAX", "--numeric-ids"));
     arguments.add("--info=progress2");
     arguments.addAll(options);
+    if (media.checksum()) {
+      arguments.add("--checksum");
+    }
     media.exclude().forEach(pattern -> arguments.add("--exclude=" + pattern));
     arguments.addAll(List.of("--", media.location() + "/", tree + "/"));
     try (ToolProcess process = tools.start(ToolCommand.of(program).with(arguments))) {

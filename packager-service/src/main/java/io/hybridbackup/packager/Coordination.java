@@ -171,10 +171,37 @@ final class Coordination {
                 new BackupStarted(
                     run, accepted.source(), work.next(attempt), name, accepted.components()),
                 clock.instant()),
-            time.toOffsetDateTime());
+            time.toOffsetDateTime(),
+            work.insist(() -> base(accepted, attempt)).orElse(null));
     AttemptOpened standing =
         work.insist(() -> decisions.decide(RunKeys.opened(run, attempt), mine));
     work.insist(() -> publisher.publish(standing.announcement().envelope()));
+  }
+
+  /**
+   * What the attempt builds upon: the source's newest backup, unless it is damaged. Attempts of one
+   * run keep to the same, until one of them has failed by it.
+   */
+  private Optional<StoredObject> base(BackupAccepted accepted, int attempt) {
+    RunId run = accepted.backupId();
+    if (attempt > 1) {
+      boolean failedByIt =
+          decisions.find(RunKeys.verdict(run, attempt - 1)).orElse(null) instanceof Voided voided
+              && (voided.code() == FailureCode.BASE_CHANGED
+                  || voided.code() == FailureCode.STORE_CORRUPT);
+      return failedByIt
+          ? Optional.empty()
+          : decisions.find(RunKeys.opened(run, attempt - 1)).map(AttemptOpened::base);
+    }
+    SourceName source = new SourceName(accepted.source());
+    List<ArchiveName> archives = runs.archives(source);
+    if (archives.isEmpty()) {
+      return Optional.empty();
+    }
+    ObjectKey newest = RunKeys.archive(source, archives.getLast());
+    return runs.store().find(RunKeys.damaged(newest)).isPresent()
+        ? Optional.empty()
+        : runs.store().find(newest);
   }
 
   /** A name that an earlier epoch of this attempt has reserved is as good as a free one. */
@@ -214,6 +241,7 @@ final class Coordination {
       throws InterruptedException {
     RunId run = accepted.backupId();
     Plan plan = plan(accepted, attempt, parts, work);
+    StoredObject builtUpon = work.insist(() -> opened(run, attempt)).base();
     ObjectKey key = RunKeys.archive(plan.manifest().source(), plan.manifest().archiveName());
     try {
       StoredObject archive = work.insist(() -> composed(key, plan));
@@ -236,7 +264,10 @@ final class Coordination {
       voidAttempt(
           run,
           attempt,
-          new Voided(FailureCode.INTERRUPTED, "a part was changed: " + e.getMessage(), true),
+          new Voided(
+              builtUpon == null ? FailureCode.INTERRUPTED : FailureCode.BASE_CHANGED,
+              "what the archive is made of was changed: " + e.getMessage(),
+              true),
           work);
     } catch (StoreException.Corrupt e) {
       voidAttempt(
@@ -270,7 +301,7 @@ final class Coordination {
     if (planned.isPresent()) {
       return planned.get();
     }
-    List<String> warnings = new ArrayList<>();
+    List<String> warnings = new ArrayList<>(work.insist(() -> damages(run, attempt)));
     Optional<String> version = applicationVersion.find(accepted.source(), warnings);
     Map<Component, Committed> committed = new EnumMap<>(Component.class);
     parts.forEach((component, part) -> committed.put(component, (Committed) part));
@@ -278,13 +309,31 @@ final class Coordination {
         decisions.decide(
             RunKeys.plan(run, attempt),
             Planner.plan(
-                decisions.find(RunKeys.opened(run, attempt)).orElseThrow(),
+                opened(run, attempt),
                 committed,
                 decisions.find(RunKeys.prepared(run, attempt)),
                 decisions.find(RunKeys.snapshot(run, attempt)),
                 version.orElse(null),
                 createdBy,
                 warnings)));
+  }
+
+  private AttemptOpened opened(RunId run, int attempt) {
+    return decisions.find(RunKeys.opened(run, attempt)).orElseThrow();
+  }
+
+  /** What was found to be damaged on the way; people have to know, though this backup is good. */
+  private List<String> damages(RunId run, int attempt) {
+    StoredObject base = opened(run, 1).base();
+    if (attempt == 1 || base == null) {
+      return List.of();
+    }
+    return runs
+        .store()
+        .read(RunKeys.damaged(base.key()))
+        .map(finding -> base.key() + ": " + new String(finding, StandardCharsets.UTF_8))
+        .stream()
+        .toList();
   }
 
   private Outcome complete(BackupAccepted accepted, Work work, int attempt)

@@ -3,7 +3,9 @@ package io.hybridbackup.common.archive;
 import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonValue;
 import java.time.Instant;
+import java.util.Arrays;
 import java.util.Locale;
+import java.util.Objects;
 import java.util.SortedMap;
 import org.jspecify.annotations.Nullable;
 
@@ -100,6 +102,25 @@ public record ArchiveEntry(
         vanished,
         newHeader,
         newContent);
+  }
+
+  /** Whether the tar headers of both say the same. */
+  boolean isLike(ArchiveEntry other) {
+    return path.equals(other.path)
+        && type == other.type
+        && size == other.size
+        && mode == other.mode
+        && uid == other.uid
+        && gid == other.gid
+        && user.equals(other.user)
+        && group.equals(other.group)
+        && modified.equals(other.modified)
+        && Objects.equals(target, other.target)
+        && Objects.equals(device, other.device)
+        && Arrays.equals(attributes.keySet().toArray(), other.attributes.keySet().toArray())
+        && Arrays.deepEquals(attributes.values().toArray(), other.attributes.values().toArray())
+        && Objects.equals(accessAcl, other.accessAcl)
+        && Objects.equals(defaultAcl, other.defaultAcl);
   }
 
   /** The same file under another name. */

@@ -1,5 +1,7 @@
 package io.hybridbackup.common.archive;
 
+import io.hybridbackup.common.store.Crc64Nvme;
+import java.util.List;
 import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;
 import java.util.concurrent.BlockingQueue;
@@ -89,17 +91,30 @@ public final class Compressor implements AutoCloseable {
     return threads;
   }
 
-  /** Takes the array over; nobody may write to it any more. */
-  Future<Member> compress(byte[] plain, int plainBytes) {
+  /**
+   * Makes a member, unless an earlier part has it.
+   *
+   * @param plain is taken over; nobody may write to it any more
+   * @param known where to look for it
+   */
+  Future<Member> compress(byte[] plain, int plainBytes, List<KnownMembers> known) {
     return executor.submit(() -> {
-      Worker worker = workers.take();
-      try {
-        return new Member(
-            gzip(worker, plain, plainBytes), plainBytes, Sha256.of(plain, plainBytes));
-      } finally {
-        workers.add(worker);
-      }
+      String sha256 = Sha256.of(plain, plainBytes);
+      Member.Reused found = KnownMembers.find(known, sha256);
+      return found == null ? fresh(plain, plainBytes, sha256) : found;
     });
+  }
+
+  private Member.Fresh fresh(byte[] plain, int plainBytes, String sha256)
+      throws InterruptedException {
+    Worker worker = workers.take();
+    byte[] gzip;
+    try {
+      gzip = gzip(worker, plain, plainBytes);
+    } finally {
+      workers.add(worker);
+    }
+    return new Member.Fresh(gzip, plainBytes, sha256, Crc64Nvme.of(gzip));
   }
 
   private static byte[] gzip(Worker worker, byte[] plain, int plainBytes) {

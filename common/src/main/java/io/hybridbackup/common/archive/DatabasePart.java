@@ -1,6 +1,7 @@
 package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.store.Crc64Nvme;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Instant;
@@ -19,9 +20,14 @@ public final class DatabasePart {
 
   private DatabasePart() {}
 
-  private record Written(int length, int plainBytes, String sha256) {
+  /** What is left to tell of a member whose bytes are on their way. */
+  private record Written(int length, int plainBytes, String sha256, long crc64nvme) {
     static Written of(Member member) {
-      return new Written(member.gzip().length, member.plainBytes(), member.sha256());
+      return new Written(member.length(), member.plainBytes(), member.sha256(), member.crc64nvme());
+    }
+
+    void tell(IndexWriter index) throws IOException {
+      index.member(length, plainBytes, sha256, crc64nvme);
     }
   }
 
@@ -31,24 +37,34 @@ public final class DatabasePart {
    *
    * @param dump is read to its end and not closed
    * @param modified the entry's time
+   * @param earlier parts of the same database, whose members need not be made again
    * @param objects are completed; the caller closes them, also after an exception
    * @param progress hears of bytes as they are read, and of one file at the end
+   * @throws ArchiveCorruptException if an earlier part is damaged
    * @throws IOException if the dump cannot be read
    */
   public static PartInventory write(
       InputStream dump,
       Instant modified,
+      List<PartReader> earlier,
       PartObjects objects,
       Compressor compressor,
       ProgressListener progress)
       throws IOException {
-    List<Written> members = new ArrayList<>();
+    List<KnownMembers> known = new ArrayList<>();
+    for (PartReader part : earlier) {
+      KnownMembers members = part.members();
+      EarlierEntries.read(part, members, group -> {});
+      known.add(members);
+    }
+    List<Written> written = new ArrayList<>();
     MemberStream stream =
         new MemberStream(
             compressor,
+            known,
             member -> {
-              objects.content().write(member.gzip());
-              members.add(Written.of(member));
+              objects.content().append(member);
+              written.add(Written.of(member));
             });
     FileContent content = FileContent.write(dump, stream::add, progress);
     stream.flush();
@@ -56,14 +72,20 @@ public final class DatabasePart {
 
     ArchiveEntry entry = entry(content, modified);
     byte[] plainHeader = TarHeader.encode(entry);
-    byte[] header = GzipMember.stored(plainHeader, plainHeader.length);
-    objects.header().write(header);
+    byte[] gzip = GzipMember.stored(plainHeader, plainHeader.length);
+    Member.Fresh header =
+        new Member.Fresh(
+            gzip,
+            plainHeader.length,
+            Sha256.of(plainHeader, plainHeader.length),
+            Crc64Nvme.of(gzip));
+    objects.header().append(header);
     objects.header().complete();
 
     IndexWriter index = new IndexWriter(Component.DATABASE, objects.index(), compressor);
-    index.member(header.length, plainHeader.length, Sha256.of(plainHeader, plainHeader.length));
-    for (Written member : members) {
-      index.member(member.length, member.plainBytes, member.sha256);
+    Written.of(header).tell(index);
+    for (Written member : written) {
+      member.tell(index);
     }
     index.entry(entry);
     index.finish();
@@ -78,7 +100,7 @@ public final class DatabasePart {
         1,
         0,
         content.sha256(),
-        0,
+        objects.content().reusedBytes(),
         List.of());
   }
 

@@ -42,7 +42,7 @@ final class EntrySource {
         null);
   }
 
-  private static ArchiveEntry.Type type(FileStatus status) {
+  static ArchiveEntry.Type type(FileStatus status) {
     return switch (status.type()) {
       case FileStatus.FILE -> ArchiveEntry.Type.FILE;
       case FileStatus.FOLDER -> ArchiveEntry.Type.FOLDER;

@@ -49,8 +49,9 @@ record IndexLine(
    * @param length in the archive
    * @param plain length of its content
    * @param sha256 of its content
+   * @param crc64nvme of its bytes in the archive, 16 hex digits
    */
-  record Span(long offset, int length, int plain, String sha256) {}
+  record Span(long offset, int length, int plain, String sha256, String crc64nvme) {}
 
   /** An entry; what is false, empty or absent is left out. */
   @JsonNaming(PropertyNamingStrategies.SnakeCaseStrategy.class)

@@ -2,9 +2,11 @@ package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.json.Json;
+import io.hybridbackup.common.store.Crc64Nvme;
 import java.io.IOException;
 import java.security.MessageDigest;
 import java.util.Arrays;
+import java.util.List;
 
 /** Writes the lines of a part's index, in members of their own, as they come. */
 final class IndexWriter {
@@ -22,13 +24,20 @@ final class IndexWriter {
   IndexWriter(Component component, PartObjects.Series objects, Compressor compressor)
       throws IOException {
     this.objects = objects;
-    this.stream = new MemberStream(compressor, member -> objects.write(member.gzip()));
+    this.stream = new MemberStream(compressor, List.of(), objects::append);
     line(IndexLine.header(component));
   }
 
   /** The part's next member. */
-  void member(int length, int plainBytes, String sha256) throws IOException {
-    line(IndexLine.member(new IndexLine.Span(offset, length, plainBytes, sha256)));
+  void member(Member member) throws IOException {
+    member(member.length(), member.plainBytes(), member.sha256(), member.crc64nvme());
+  }
+
+  /** As {@link #member(Member)}, of a member that is no longer at hand. */
+  void member(int length, int plainBytes, String sha256, long crc64nvme) throws IOException {
+    line(
+        IndexLine.member(
+            new IndexLine.Span(offset, length, plainBytes, sha256, Crc64Nvme.hex(crc64nvme))));
     offset += length;
     members++;
   }

@@ -1,6 +1,5 @@
 package io.hybridbackup.common.archive;
 
-import io.hybridbackup.common.archive.ArchiveEntry.Place;
 import io.hybridbackup.common.identity.Component;
 import java.io.IOException;
 import java.io.InputStream;
@@ -11,9 +10,9 @@ import java.nio.file.LinkOption;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.Arrays;
 import java.util.Collections;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Predicate;
 
 /** The part of an archive that holds the files, below {@code storage/}. */
@@ -29,19 +28,17 @@ public final class MediaPart {
 
   private final Path root;
   private final Predicate<Path> vanished;
+  private final Earlier earlier;
   private final PartObjects objects;
   private final ProgressListener progress;
-  private final MemberStream members;
-  private final IndexWriter index;
+  private final List<KnownMembers> known;
+  private final PartWriter writer;
   private final EntrySource source = new EntrySource();
   private final HardLinks links = new HardLinks();
+  private final EarlierPaths paths;
 
-  /** Entries whose last member is still the shared one. */
-  private final List<ArchiveEntry> waiting = new ArrayList<>();
-
-  private final byte[] shared = new byte[MemberCutter.LONGEST];
-  private int sharedBytes;
-  private long nextMember;
+  /** The files that have been taken over from earlier parts. */
+  private final Inodes taken = new Inodes();
 
   private final List<Path> folders = new ArrayList<>();
   private final List<String> warnings = new ArrayList<>();
@@ -51,34 +48,52 @@ public final class MediaPart {
   private long files;
   private long bytes;
 
+  /**
+   * What was made before, and need not be made again.
+   *
+   * @param parts of the same files, the best first
+   * @param byContent whether a file's size and time are not enough to tell that it is unchanged:
+   *     then all files are read
+   */
+  public record Earlier(List<PartReader> parts, boolean byContent) {
+    /** Nothing was. */
+    public static final Earlier NONE = new Earlier(List.of(), false);
+  }
+
   private MediaPart(
       Path root,
       Predicate<Path> vanished,
+      Earlier earlier,
       PartObjects objects,
       Compressor compressor,
       ProgressListener progress)
       throws IOException {
     this.root = root;
     this.vanished = vanished;
+    this.earlier = earlier;
     this.objects = objects;
     this.progress = progress;
-    this.members = new MemberStream(compressor, this::written);
-    this.index = new IndexWriter(Component.MEDIA, objects.index(), compressor);
+    this.known = earlier.parts().stream().map(PartReader::members).toList();
+    this.writer = new PartWriter(Component.MEDIA, objects, compressor, known);
+    this.paths = new EarlierPaths(root);
   }
 
   /**
-   * Writes a folder with everything in it, in an order that follows from the names alone.
+   * Writes a folder with everything in it: what earlier parts have, in their order, then all else
+   * in an order that follows from the names alone.
    *
    * @param root a folder that nobody else writes to; symbolic links in it are not followed
    * @param vanished tells which paths, relative to {@code root}, are there only because they were
    *     kept
    * @param objects are completed; the caller closes them, also after an exception
-   * @param progress hears of bytes and files as they are read
+   * @param progress hears of bytes and files as they are read or taken over
+   * @throws ArchiveCorruptException if an earlier part is damaged
    * @throws IOException if something cannot be read, or changes while it is
    */
   public static PartInventory write(
       Path root,
       Predicate<Path> vanished,
+      Earlier earlier,
       PartObjects objects,
       Compressor compressor,
       ProgressListener progress)
@@ -86,21 +101,25 @@ public final class MediaPart {
     if (!Files.isDirectory(root, LinkOption.NOFOLLOW_LINKS)) {
       throw new NotDirectoryException(root.toString());
     }
-    return new MediaPart(root.toAbsolutePath(), vanished, objects, compressor, progress).write();
+    return new MediaPart(root.toAbsolutePath(), vanished, earlier, objects, compressor, progress)
+        .write();
   }
 
   private PartInventory write() throws IOException {
     writeLinksBelow(root);
+    writer.cut();
     progress.expected(expectedBytes, expectedFiles + files);
+    for (int i = 0; i < known.size(); i++) {
+      EarlierEntries.read(earlier.parts().get(i), known.get(i), this::takeOver);
+    }
+    writer.cut();
     writeBelow(root, ROOT);
+    writer.cut();
     // Folders come last, as putting files into them would change their times again.
     for (Path folder : folders) {
-      append(describe(folder, FileStatus.of(folder)));
+      writer.append(describe(folder, FileStatus.of(folder)), new byte[0]);
     }
-    cutShared();
-    members.flush();
-    objects.content().complete();
-    String indexSha256 = index.finish();
+    String indexSha256 = writer.finish();
     if (unnamedWarnings > 0) {
       warnings.add("and " + unnamedWarnings + " more of these");
     }
@@ -114,7 +133,7 @@ public final class MediaPart {
         files,
         folders.size(),
         indexSha256,
-        0,
+        objects.content().reusedBytes(),
         List.copyOf(warnings));
   }
 
@@ -144,6 +163,82 @@ public final class MediaPart {
     }
   }
 
+  /**
+   * Takes a group over whole if all of it is unchanged; otherwise at least the content of a large
+   * file that is. What is not taken over here is written with what is new, so that in time what
+   * changes often comes to lie together.
+   */
+  private void takeOver(EarlierEntries.Group group) throws IOException {
+    List<ArchiveEntry> same = new ArrayList<>();
+    List<FileStatus> itsFiles = new ArrayList<>();
+    for (ArchiveEntry entry : group.entries()) {
+      Optional<FileStatus> status = unchangedContent(entry);
+      if (status.isEmpty()) {
+        break;
+      }
+      ArchiveEntry now = describe(paths.path(entry), status.get());
+      if (!now.isLike(entry)) {
+        break;
+      }
+      same.add(now.placed(entry.header(), entry.content(), entry.sha256()));
+      itsFiles.add(status.get());
+    }
+    if (same.size() == group.entries().size()) {
+      writer.append(same, group);
+      for (int i = 0; i < same.size(); i++) {
+        tookOver(same.get(i), itsFiles.get(i));
+      }
+      return;
+    }
+    ArchiveEntry last = group.entries().getLast();
+    if (hasOwnMembers(last, group)) {
+      Optional<FileStatus> status = unchangedContent(last);
+      if (status.isPresent()) {
+        ArchiveEntry now = describe(paths.path(last), status.get());
+        writer.append(now, group, String.valueOf(last.sha256()));
+        tookOver(now, status.get());
+      }
+    }
+  }
+
+  private void tookOver(ArchiveEntry entry, FileStatus status) {
+    taken.add(status);
+    bytes += entry.size();
+    files++;
+    progress.advanced(entry.size(), 1);
+  }
+
+  /** All members of the group but the first are this file's content. */
+  private static boolean hasOwnMembers(ArchiveEntry last, EarlierEntries.Group group) {
+    ArchiveEntry.Place content = last.content();
+    return last.size() >= OWN_MEMBERS_BYTES
+        && content != null
+        && content.member() == group.first() + 1
+        && content.offset() == 0;
+  }
+
+  /** What the entry's file is now, if its content is what it was. */
+  private Optional<FileStatus> unchangedContent(ArchiveEntry entry) throws IOException {
+    Optional<FileStatus> found = paths.find(entry);
+    if (found.isEmpty()) {
+      return found;
+    }
+    FileStatus status = found.get();
+    boolean unchanged =
+        status.type() != FileStatus.SOCKET
+            && EntrySource.type(status) == entry.type()
+            && entry.type() != ArchiveEntry.Type.FOLDER
+            && entry.type() != ArchiveEntry.Type.SYMLINK
+            && status.modified().equals(entry.modified())
+            && (entry.type() != ArchiveEntry.Type.FILE || status.size() == entry.size())
+            && !links.isGrouped(status)
+            && !taken.contains(status)
+            && (!earlier.byContent()
+                || entry.type() != ArchiveEntry.Type.FILE
+                || Sha256.of(paths.path(entry)).equals(entry.sha256()));
+    return unchanged ? found : Optional.empty();
+  }
+
   private void writeBelow(Path folder, EntryPath archived) throws IOException {
     for (Path name : names(folder)) {
       Path path = folder.resolve(name);
@@ -155,7 +250,7 @@ public final class MediaPart {
         default -> {
           boolean unwritten =
               status.links() > 1 ? links.first(status) : status.type() != FileStatus.SYMLINK;
-          if (unwritten) {
+          if (unwritten && !taken.contains(status)) {
             writeGroup(path, status);
           }
         }
@@ -181,7 +276,7 @@ public final class MediaPart {
   private void writeGroup(Path path, FileStatus status) throws IOException {
     ArchiveEntry entry = describe(path, status);
     if (entry.type() != ArchiveEntry.Type.FILE) {
-      append(entry);
+      writer.append(entry, new byte[0]);
     } else if (status.size() < OWN_MEMBERS_BYTES) {
       entry = appendSmall(path);
     } else {
@@ -192,32 +287,11 @@ public final class MediaPart {
     if (status.links() > 1) {
       for (Path other : links.others(status)) {
         ArchiveEntry link = entry.linkedAs(archived(other), isVanished(other));
-        append(link);
+        writer.append(link, new byte[0]);
         files++;
         progress.advanced(0, 1);
       }
     }
-  }
-
-  /** An entry without content. */
-  private void append(ArchiveEntry entry) throws IOException {
-    append(entry, new byte[0]);
-  }
-
-  /** An entry whose content, if it has any, lies in the shared member. */
-  private void append(ArchiveEntry entry, byte[] content) throws IOException {
-    byte[] header = TarHeader.encode(entry);
-    int padding = TarHeader.padding(content.length);
-    Place place = share(header, content.length + padding);
-    System.arraycopy(content, 0, shared, sharedBytes, content.length);
-    Arrays.fill(
-        shared, sharedBytes + content.length, sharedBytes + content.length + padding, (byte) 0);
-    Place contentPlace = new Place(nextMember, sharedBytes);
-    sharedBytes += content.length + padding;
-    boolean file = entry.type() == ArchiveEntry.Type.FILE;
-    waiting.add(
-        entry.placed(
-            place, file ? contentPlace : null, file ? Sha256.of(content, content.length) : null));
   }
 
   /** Reads the file whole before anything is written, again if it changes meanwhile. */
@@ -230,7 +304,7 @@ public final class MediaPart {
         content = in.readNBytes(OWN_MEMBERS_BYTES);
       }
       if (content.length == before.size() && !FileStatus.of(path).changedSince(before)) {
-        append(entry, content);
+        writer.append(entry, content);
         bytes += content.length;
         progress.advanced(content.length, 0);
         return entry;
@@ -240,64 +314,20 @@ public final class MediaPart {
   }
 
   private void appendLarge(Path path, FileStatus status, ArchiveEntry entry) throws IOException {
-    Place header = share(TarHeader.encode(entry), 0);
-    cutShared();
-    Place content = new Place(nextMember, 0);
-    FileContent written;
+    long written;
     try (InputStream in = Files.newInputStream(path, LinkOption.NOFOLLOW_LINKS)) {
-      written = FileContent.write(in, this::member, progress);
+      written = writer.append(entry, in, progress);
     }
     // Its header has been written, so that nothing but giving up can keep the two together.
-    if (written.bytes() != status.size() || FileStatus.of(path).changedSince(status)) {
+    if (written != status.size() || FileStatus.of(path).changedSince(status)) {
       throw changed(path);
     }
-    bytes += written.bytes();
-    index(entry.placed(header, content, written.sha256()));
+    bytes += written;
   }
 
   private static IOException changed(Path path) {
     return new IOException(
         path + " changes while it is read. Let nothing write to this folder during a backup");
-  }
-
-  /** Puts a header into the shared member, where {@code following} bytes will have room too. */
-  private Place share(byte[] header, int following) throws IOException {
-    if (sharedBytes + header.length + following > shared.length) {
-      cutShared();
-    }
-    if (header.length + following > shared.length) {
-      throw new IOException("a header of " + header.length + " bytes: too many attributes");
-    }
-    Place place = new Place(nextMember, sharedBytes);
-    System.arraycopy(header, 0, shared, sharedBytes, header.length);
-    sharedBytes += header.length;
-    return place;
-  }
-
-  private void cutShared() throws IOException {
-    if (sharedBytes > 0) {
-      member(Arrays.copyOf(shared, sharedBytes), sharedBytes);
-      sharedBytes = 0;
-    }
-    for (ArchiveEntry entry : waiting) {
-      index(entry);
-    }
-    waiting.clear();
-  }
-
-  private void member(byte[] plain, int plainBytes) throws IOException {
-    nextMember++;
-    members.add(plain, plainBytes);
-  }
-
-  private void written(Member member) throws IOException {
-    objects.content().write(member.gzip());
-    index.member(member.gzip().length, member.plainBytes(), member.sha256());
-  }
-
-  /** Indexes an entry behind all members added so far. */
-  private void index(ArchiveEntry entry) throws IOException {
-    members.then(() -> index.entry(entry));
   }
 
   private ArchiveEntry describe(Path path, FileStatus status) throws IOException {

@@ -1,11 +1,43 @@
 package io.hybridbackup.common.archive;
 
-/**
- * A finished member.
- *
- * @param gzip its bytes in the archive
- * @param plainBytes length of its content
- * @param sha256 of its content, 64 hex digits
- */
-@SuppressWarnings("ArrayRecordComponent") // never compared
-record Member(byte[] gzip, int plainBytes, String sha256) {}
+import io.hybridbackup.common.store.Slice;
+
+/** A finished member of a part. */
+sealed interface Member {
+  /** Its length in the archive. */
+  int length();
+
+  /** Length of its content. */
+  int plainBytes();
+
+  /** Of its content, 64 hex digits. */
+  String sha256();
+
+  /** Of its bytes in the archive. */
+  long crc64nvme();
+
+  /**
+   * One that has just been made.
+   *
+   * @param gzip its bytes in the archive
+   */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  record Fresh(byte[] gzip, int plainBytes, String sha256, long crc64nvme) implements Member {
+    @Override
+    public int length() {
+      return gzip.length;
+    }
+  }
+
+  /**
+   * One that an earlier part has.
+   *
+   * @param slice where it lies
+   */
+  record Reused(Slice slice, int plainBytes, String sha256, long crc64nvme) implements Member {
+    @Override
+    public int length() {
+      return (int) slice.bytes();
+    }
+  }
+}

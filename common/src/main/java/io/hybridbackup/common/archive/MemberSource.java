@@ -1,22 +1,21 @@
 package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.store.ObjectStore;
-import io.hybridbackup.common.store.Slice;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
-import java.io.SequenceInputStream;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
-import java.util.Collections;
 import java.util.Deque;
 import java.util.List;
+import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.zip.DataFormatException;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Fetches members by ranges and decodes them, both in parallel and a bounded way ahead, and hands
@@ -28,30 +27,47 @@ final class MemberSource implements AutoCloseable {
   private static final int THREADS = Math.max(4, Runtime.getRuntime().availableProcessors());
 
   private final ObjectStore store;
-  private final List<Slice> content;
+  private final StoredBytes content;
   private final String name;
   private final ExecutorService executor =
       Executors.newFixedThreadPool(
           THREADS, Thread.ofPlatform().daemon().name("decode-", 0).factory());
 
-  private final Deque<IndexLine.Span> expected = new ArrayDeque<>();
-  private final Deque<Future<Deque<byte[]>>> underWay = new ArrayDeque<>();
-  private Deque<byte[]> ready = new ArrayDeque<>();
+  private final Deque<Expected> expected = new ArrayDeque<>();
+  private final Deque<Future<Deque<Plain>>> underWay = new ArrayDeque<>();
+  private Deque<Plain> ready = new ArrayDeque<>();
   private long expectedBytes;
+
+  private record Expected(IndexLine.Span span, boolean wanted) {}
+
+  /**
+   * A member's content.
+   *
+   * @param bytes its length
+   * @param content null if it was not wanted
+   */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  record Plain(int bytes, byte @Nullable [] content) {
+    static final Plain NONE = new Plain(0, null);
+  }
 
   /**
    * @param content where the part's content lies
    * @param name what the content is, for messages
    */
-  MemberSource(ObjectStore store, List<Slice> content, String name) {
+  MemberSource(ObjectStore store, StoredBytes content, String name) {
     this.store = store;
     this.content = content;
     this.name = name;
   }
 
-  /** The member that lies behind all that were expected before. */
-  void expect(IndexLine.Span member) {
-    expected.add(member);
+  /**
+   * The member that lies behind all that were expected before.
+   *
+   * @param wanted whether it is to be read
+   */
+  void expect(IndexLine.Span member, boolean wanted) {
+    expected.add(new Expected(member, wanted));
     expectedBytes += member.length();
     if (expectedBytes >= BATCH_BYTES) {
       fetchAhead();
@@ -60,21 +76,33 @@ final class MemberSource implements AutoCloseable {
 
   private void fetchAhead() {
     while (!expected.isEmpty() && underWay.size() < THREADS + 1) {
+      boolean wanted = expected.element().wanted();
       List<IndexLine.Span> batch = new ArrayList<>();
       long bytes = 0;
       long plain = 0;
       do {
-        IndexLine.Span member = expected.remove();
+        IndexLine.Span member = expected.remove().span();
         batch.add(member);
         bytes += member.length();
         plain += member.plain();
       } while (!expected.isEmpty()
-          && bytes + expected.element().length() <= BATCH_BYTES
-          && plain + expected.element().plain() <= BATCH_PLAIN_BYTES);
+          && expected.element().wanted() == wanted
+          && (!wanted
+              || (bytes + expected.element().span().length() <= BATCH_BYTES
+                  && plain + expected.element().span().plain() <= BATCH_PLAIN_BYTES)));
       expectedBytes -= bytes;
       long total = bytes;
-      underWay.add(executor.submit(() -> fetch(batch, total)));
+      underWay.add(
+          wanted
+              ? executor.submit(() -> fetch(batch, total))
+              : CompletableFuture.completedFuture(passedOver(batch)));
     }
+  }
+
+  private static Deque<Plain> passedOver(List<IndexLine.Span> batch) {
+    Deque<Plain> contents = new ArrayDeque<>();
+    batch.forEach(member -> contents.add(new Plain(member.plain(), null)));
+    return contents;
   }
 
   /**
@@ -83,7 +111,7 @@ final class MemberSource implements AutoCloseable {
    * @throws ArchiveCorruptException if it is not what the index says
    * @throws IOException if none is expected, or it cannot be read
    */
-  byte[] next() throws IOException {
+  Plain next() throws IOException {
     while (ready.isEmpty()) {
       fetchAhead();
       if (underWay.isEmpty()) {
@@ -91,7 +119,7 @@ final class MemberSource implements AutoCloseable {
       }
       ready = await(underWay.remove());
     }
-    byte[] next = ready.remove();
+    Plain next = ready.remove();
     fetchAhead();
     return next;
   }
@@ -100,7 +128,7 @@ final class MemberSource implements AutoCloseable {
     return !ready.isEmpty() || !underWay.isEmpty() || !expected.isEmpty();
   }
 
-  private static Deque<byte[]> await(Future<Deque<byte[]>> batch) throws IOException {
+  private static Deque<Plain> await(Future<Deque<Plain>> batch) throws IOException {
     try {
       return batch.get();
     } catch (InterruptedException e) {
@@ -115,15 +143,15 @@ final class MemberSource implements AutoCloseable {
     }
   }
 
-  private Deque<byte[]> fetch(List<IndexLine.Span> batch, long bytes) throws IOException {
-    Deque<byte[]> contents = new ArrayDeque<>();
-    try (InputStream in = open(store, content, batch.getFirst().offset(), bytes)) {
+  private Deque<Plain> fetch(List<IndexLine.Span> batch, long bytes) throws IOException {
+    Deque<Plain> contents = new ArrayDeque<>();
+    try (InputStream in = content.open(store, batch.getFirst().offset(), bytes)) {
       for (IndexLine.Span member : batch) {
         byte[] gzip = in.readNBytes(member.length());
         if (gzip.length < member.length()) {
           throw new EOFException("the store gave less than was asked for");
         }
-        contents.add(decode(member, gzip));
+        contents.add(new Plain(member.plain(), decode(member, gzip)));
       }
     }
     return contents;
@@ -142,25 +170,6 @@ final class MemberSource implements AutoCloseable {
           name, member.offset(), "a member's SHA-256 is not the index's");
     }
     return plain;
-  }
-
-  /** Opens a range of what these slices hold, one behind the other. */
-  static InputStream open(ObjectStore store, List<Slice> slices, long offset, long bytes) {
-    List<InputStream> streams = new ArrayList<>();
-    long from = offset;
-    long left = bytes;
-    for (Slice slice : slices) {
-      if (left > 0 && from < slice.bytes()) {
-        long taken = Math.min(left, slice.bytes() - from);
-        streams.add(
-            store.open(new Slice(slice.object(), slice.etag(), slice.offset() + from, taken)));
-        left -= taken;
-        from = 0;
-      } else if (left > 0) {
-        from -= slice.bytes();
-      }
-    }
-    return new SequenceInputStream(Collections.enumeration(streams));
   }
 
   /** Gives up what is under way. */

@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.io.InterruptedIOException;
 import java.util.ArrayDeque;
 import java.util.Deque;
+import java.util.List;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.Future;
 
@@ -24,21 +25,29 @@ final class MemberStream {
     void run() throws IOException;
   }
 
+  /** What waits behind members that are under way takes memory too. */
+  private static final int WAITING_STEPS = 16 * 1024;
+
   private final Compressor compressor;
+  private final List<KnownMembers> known;
   private final Sink sink;
   private final int limit;
   private final Deque<Step> steps = new ArrayDeque<>();
   private int underWay;
 
-  MemberStream(Compressor compressor, Sink sink) {
+  /**
+   * @param known where members are looked for before they are compressed
+   */
+  MemberStream(Compressor compressor, List<KnownMembers> known, Sink sink) {
     this.compressor = compressor;
+    this.known = known;
     this.sink = sink;
     this.limit = 2 * compressor.threads();
   }
 
   /** Adds a member, and waits while too many are under way. Takes the array over. */
   void add(byte[] plain, int plainBytes) throws IOException {
-    Future<Member> member = compressor.compress(plain, plainBytes);
+    Future<Member> member = compressor.compress(plain, plainBytes, known);
     underWay++;
     steps.add(() -> {
       sink.accept(await(member));
@@ -49,12 +58,20 @@ final class MemberStream {
     }
   }
 
+  /** Adds a member that an earlier part has. */
+  void reuse(Member.Reused member) throws IOException {
+    then(() -> sink.accept(member));
+  }
+
   /** Has {@code step} run after the members added so far. */
   void then(Step step) throws IOException {
     if (steps.isEmpty()) {
       step.run();
     } else {
       steps.add(step);
+    }
+    while (steps.size() > WAITING_STEPS) {
+      steps.remove().run();
     }
   }
 

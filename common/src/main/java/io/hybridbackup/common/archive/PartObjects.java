@@ -7,6 +7,7 @@ import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoredObject;
 import io.hybridbackup.common.store.Upload;
 import java.io.IOException;
+import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Locale;
@@ -22,6 +23,9 @@ import org.jspecify.annotations.Nullable;
  */
 public final class PartObjects implements AutoCloseable {
   public static final long DEFAULT_OBJECT_BYTES = 128L * 1024 * 1024;
+
+  /** A slice of an earlier part is at least so long. */
+  static final int SHORTEST_SLICE = 256 * 1024;
 
   private final Series header;
   private final Series content;
@@ -67,18 +71,18 @@ public final class PartObjects implements AutoCloseable {
     }
   }
 
-  /** Objects that follow each other. */
+  /** Objects that follow each other, and what lies in earlier parts between their bytes. */
   static final class Series implements AutoCloseable {
     private final ObjectStore store;
     private final ObjectKey folder;
     private final String name;
     private final long objectBytes;
-    private final List<Slice> slices = new ArrayList<>();
-    private final List<String> checksums = new ArrayList<>();
+    private final List<StoredObject> objects = new ArrayList<>();
+    private final List<Stretch> stretches = new ArrayList<>();
+    private @Nullable Stretch reused;
     private @Nullable Upload upload;
-    private Crc64Nvme crc = new Crc64Nvme();
     private long uploaded;
-    private long bytes;
+    private long reusedBytes;
 
     private Series(ObjectStore store, ObjectKey folder, String name, long objectBytes) {
       this.store = store;
@@ -87,46 +91,107 @@ public final class PartObjects implements AutoCloseable {
       this.objectBytes = objectBytes;
     }
 
-    /** Bytes written so far, to all objects. */
-    long bytes() {
-      return bytes;
+    /**
+     * Adds a member behind all others.
+     *
+     * @throws ArchiveCorruptException if an earlier part is not what its index says
+     */
+    void append(Member member) throws IOException {
+      switch (member) {
+        case Member.Fresh fresh -> {
+          endReuse();
+          write(fresh.gzip(), fresh.gzip().length, fresh.crc64nvme());
+        }
+        case Member.Reused found -> reuse(found);
+      }
     }
 
-    void write(byte[] member) throws IOException {
+    private void reuse(Member.Reused member) throws IOException {
+      Stretch stretch = Stretch.of(member);
+      Stretch joined = reused == null ? null : reused.join(stretch);
+      if (joined == null) {
+        endReuse();
+        joined = stretch;
+      }
+      reused = joined;
+    }
+
+    /** What is short is copied, lest an archive come to consist of crumbs. */
+    private void endReuse() throws IOException {
+      Stretch ended = reused;
+      if (ended == null) {
+        return;
+      }
+      reused = null;
+      Slice slice = ended.slice(List.of());
+      if (slice.bytes() >= SHORTEST_SLICE) {
+        stretches.add(ended);
+        reusedBytes += slice.bytes();
+        return;
+      }
+      byte[] copied;
+      try (InputStream in = store.open(slice)) {
+        copied = in.readNBytes((int) slice.bytes());
+      }
+      if (copied.length < slice.bytes() || Crc64Nvme.of(copied) != ended.crc64nvme()) {
+        throw new ArchiveCorruptException(
+            slice.object().toString(), slice.offset(), "its CRC64NVME is not the one of the index");
+      }
+      write(copied, copied.length, ended.crc64nvme());
+    }
+
+    private void write(byte[] bytes, int length, long crc64nvme) throws IOException {
       if (upload == null) {
-        String number = String.format(Locale.ROOT, "%s-%05d", name, slices.size() + 1);
+        String number = String.format(Locale.ROOT, "%s-%05d", name, objects.size() + 1);
         upload = store.upload(folder.resolve(number));
-        crc = new Crc64Nvme();
         uploaded = 0;
       }
-      upload.write(member, 0, member.length);
-      crc.update(member, 0, member.length);
-      uploaded += member.length;
-      bytes += member.length;
+      upload.write(bytes, 0, length);
+      Stretch stretch = new Stretch(null, objects.size(), uploaded, length, crc64nvme);
+      Stretch joined = stretches.isEmpty() ? null : stretches.getLast().join(stretch);
+      if (joined == null) {
+        stretches.add(stretch);
+      } else {
+        stretches.set(stretches.size() - 1, joined);
+      }
+      uploaded += length;
       if (uploaded >= objectBytes) {
-        complete();
+        completeObject();
       }
     }
 
     /** Makes the last object visible. */
     void complete() throws IOException {
-      if (upload == null) {
-        return;
-      }
-      StoredObject object = upload.complete();
-      upload.close();
-      upload = null;
-      slices.add(new Slice(object.key(), object.etag(), 0, uploaded));
-      checksums.add(Crc64Nvme.hex(crc.value()));
+      endReuse();
+      completeObject();
     }
 
+    private void completeObject() throws IOException {
+      if (upload != null) {
+        objects.add(upload.complete());
+        upload.close();
+        upload = null;
+      }
+    }
+
+    /** How many objects have been completed. */
+    int objects() {
+      return objects.size();
+    }
+
+    /** How many bytes lie in earlier parts. */
+    long reusedBytes() {
+      return reusedBytes;
+    }
+
+    /** Where everything that was added lies; once it has been completed. */
     List<Slice> slices() {
-      return List.copyOf(slices);
+      return stretches.stream().map(stretch -> stretch.slice(objects)).toList();
     }
 
     /** CRC64NVME of each slice. */
     List<String> checksums() {
-      return List.copyOf(checksums);
+      return stretches.stream().map(stretch -> Crc64Nvme.hex(stretch.crc64nvme())).toList();
     }
 
     @Override
@@ -135,6 +200,49 @@ public final class PartObjects implements AutoCloseable {
         upload.close();
         upload = null;
       }
+    }
+  }
+
+  /**
+   * Bytes that follow each other in one object.
+   *
+   * @param lies of an object of an earlier part: any slice of it; null in one of this part's own
+   * @param object the number of an own object, whose ETag is not known before it is complete
+   */
+  private record Stretch(
+      @Nullable Slice lies, int object, long offset, long bytes, long crc64nvme) {
+    static Stretch of(Member.Reused member) {
+      Slice slice = member.slice();
+      return new Stretch(slice, 0, slice.offset(), slice.bytes(), member.crc64nvme());
+    }
+
+    /** Both as one, if {@code next} lies directly behind this; null if it does not. */
+    @Nullable Stretch join(Stretch next) {
+      boolean sameObject;
+      if (lies == null) {
+        sameObject = next.lies == null && object == next.object;
+      } else {
+        sameObject =
+            next.lies != null
+                && lies.object().equals(next.lies.object())
+                && lies.etag().equals(next.lies.etag());
+      }
+      return sameObject && offset + bytes == next.offset
+          ? new Stretch(
+              lies,
+              object,
+              offset,
+              bytes + next.bytes,
+              Crc64Nvme.combine(crc64nvme, next.crc64nvme, next.bytes))
+          : null;
+    }
+
+    Slice slice(List<StoredObject> objects) {
+      if (lies != null) {
+        return new Slice(lies.object(), lies.etag(), offset, bytes);
+      }
+      StoredObject own = objects.get(object);
+      return new Slice(own.key(), own.etag(), offset, bytes);
     }
   }
 }

@@ -17,6 +17,7 @@ import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.regex.Pattern;
 import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -27,12 +28,14 @@ import tools.jackson.core.JacksonException;
  */
 public final class PartReader {
   private static final int LONGEST_MEMBER = 16 * 1024 * 1024;
+  private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
+  private static final Pattern CHECKSUM = Pattern.compile("[0-9a-f]{16}");
   private static final ArchiveEntry.Place BEGINNING = new ArchiveEntry.Place(0, 0);
 
   private final ObjectStore store;
   private final Component component;
-  private final List<Slice> content;
-  private final List<Slice> index;
+  private final StoredBytes content;
+  private final StoredBytes index;
   private final String sha256;
 
   private PartReader(
@@ -43,8 +46,8 @@ public final class PartReader {
       String sha256) {
     this.store = store;
     this.component = component;
-    this.content = content;
-    this.index = index;
+    this.content = new StoredBytes(content);
+    this.index = new StoredBytes(index);
     this.sha256 = sha256;
   }
 
@@ -104,22 +107,30 @@ public final class PartReader {
         });
   }
 
-  /**
-   * Reads and decodes every byte, and compares every SHA-256.
-   *
-   * @throws ArchiveCorruptException at the first thing that differs
-   */
-  public void verify(ProgressListener progress) throws IOException {
-    verify(OutputStream.nullOutputStream(), progress);
+  /** Chooses members by where they lie and what they are. */
+  @FunctionalInterface
+  public interface MemberChoice {
+    /**
+     * @param slice where the member lies
+     * @param sha256 of its content
+     */
+    boolean chooses(Slice slice, String sha256);
   }
 
   /**
-   * As {@link #verify(ProgressListener)}, and copies the content of all files, one after the other.
+   * Reads and decodes the chosen members and compares every SHA-256: theirs, and those of the files
+   * all of whose members were chosen.
    *
-   * @param plain is not closed; some of what differs may have been written to it
+   * @param progress hears of the other members and files as well
+   * @throws ArchiveCorruptException at the first thing that differs
    */
-  public void verify(OutputStream plain, ProgressListener progress) throws IOException {
-    read((entry, content) -> content.copyTo(plain), progress);
+  public void verify(MemberChoice choice, ProgressListener progress) throws IOException {
+    read((entry, content) -> content.copyTo(OutputStream.nullOutputStream()), choice, progress);
+  }
+
+  /** As {@link #verify(MemberChoice, ProgressListener)}, all of it. */
+  public void verify(ProgressListener progress) throws IOException {
+    verify((slice, sha256) -> true, progress);
   }
 
   /**
@@ -128,23 +139,39 @@ public final class PartReader {
    * @throws ArchiveCorruptException at the first thing that differs from the index
    */
   void read(Handler handler, ProgressListener progress) throws IOException {
-    try (Reading reading = new Reading(handler, progress)) {
+    read(handler, (slice, sha256) -> true, progress);
+  }
+
+  /** Of a file that has a member which is not chosen, only what comes before that is handed out. */
+  private void read(Handler handler, MemberChoice choice, ProgressListener progress)
+      throws IOException {
+    try (Reading reading = new Reading(handler, choice, progress)) {
       index(reading);
       reading.finish();
     }
   }
 
-  private interface IndexListener {
+  /** Hears of what an index tells, in its order. */
+  interface IndexListener {
     void member(IndexLine.Span member) throws IOException;
 
     void entry(ArchiveEntry entry) throws IOException;
   }
 
-  private void index(IndexListener listener) throws IOException {
-    long bytes = index.stream().mapToLong(Slice::bytes).sum();
+  /** To be filled with what the index tells. */
+  KnownMembers members() {
+    return new KnownMembers(content);
+  }
+
+  /**
+   * Reads the index.
+   *
+   * @throws ArchiveCorruptException if it is damaged; what came before that has been told
+   */
+  void index(IndexListener listener) throws IOException {
     MessageDigest digest = Sha256.digest();
     IndexCheck check = new IndexCheck(listener);
-    try (InputStream stored = MemberSource.open(store, index, 0, bytes);
+    try (InputStream stored = index.open(store, 0, index.bytes());
         InputStream plain =
             GzipCompressorInputStream.builder()
                 .setInputStream(stored)
@@ -180,7 +207,7 @@ public final class PartReader {
   private ArchiveCorruptException damagedIndex(String finding, @Nullable Throwable cause) {
     return new ArchiveCorruptException(
         "the index of the " + component.label() + " part",
-        index.getFirst().offset(),
+        index.range(0, 1).getFirst().offset(),
         finding,
         cause);
   }
@@ -188,7 +215,6 @@ public final class PartReader {
   /** Lets through only what an index may say. */
   private final class IndexCheck {
     private final IndexListener listener;
-    private final long contentBytes = content.stream().mapToLong(Slice::bytes).sum();
     private boolean begun;
     private boolean ended;
     private long members;
@@ -236,7 +262,9 @@ public final class PartReader {
           || member.plain() < 1
           || member.plain() > LONGEST_MEMBER
           || member.length() > 2 * LONGEST_MEMBER
-          || offset + member.length() > contentBytes) {
+          || !HASH.matcher(String.valueOf(member.sha256())).matches()
+          || !CHECKSUM.matcher(String.valueOf(member.crc64nvme())).matches()
+          || offset + member.length() > content.bytes()) {
         throw damagedIndex("member " + members + " lies where it cannot", null);
       }
       offset += member.length();
@@ -245,7 +273,7 @@ public final class PartReader {
     }
 
     void finish() throws ArchiveCorruptException {
-      if (!ended || offset != contentBytes) {
+      if (!ended || offset != content.bytes()) {
         throw damagedIndex("it does not cover the content", null);
       }
     }
@@ -254,21 +282,24 @@ public final class PartReader {
   /** One pass over content and index together. */
   private final class Reading implements IndexListener, AutoCloseable {
     private final Handler handler;
+    private final MemberChoice choice;
     private final ProgressListener progress;
     private final MemberSource members =
         new MemberSource(store, content, "the " + component.label() + " part");
-    private byte[] member = new byte[0];
+    private MemberSource.Plain member = MemberSource.Plain.NONE;
     private long number = -1;
     private ArchiveEntry.Place position = BEGINNING;
 
-    Reading(Handler handler, ProgressListener progress) {
+    Reading(Handler handler, MemberChoice choice, ProgressListener progress) {
       this.handler = handler;
+      this.choice = choice;
       this.progress = progress;
     }
 
     @Override
-    public void member(IndexLine.Span span) {
-      members.expect(span);
+    public void member(IndexLine.Span span) throws IOException {
+      Slice slice = content.range(span.offset(), span.length()).getFirst();
+      members.expect(span, choice.chooses(slice, span.sha256()));
     }
 
     @Override
@@ -286,24 +317,30 @@ public final class PartReader {
           throw damagedIndex("its entries are out of order", null);
         }
         MessageDigest digest = Sha256.digest();
+        boolean whole = true;
         long left = entry.size();
         int from = place.offset();
         long wanted = place.member();
         while (left > 0) {
           advanceTo(wanted);
-          int bytes = (int) Math.min(left, member.length - from);
+          int bytes = (int) Math.min(left, member.bytes() - from);
           if (bytes <= 0) {
             throw damagedIndex("its content lies outside of its member", null);
           }
-          digest.update(member, from, bytes);
-          out.write(member, from, bytes);
+          byte[] content = member.content();
+          if (content == null) {
+            whole = false;
+          } else if (whole) {
+            digest.update(content, from, bytes);
+            out.write(content, from, bytes);
+          }
           progress.advanced(bytes, 0);
           left -= bytes;
           position = new ArchiveEntry.Place(wanted, from + bytes);
           from = 0;
           wanted++;
         }
-        if (!Sha256.hex(digest).equals(entry.sha256())) {
+        if (whole && !Sha256.hex(digest).equals(entry.sha256())) {
           throw damagedIndex("its content's SHA-256 is not the one of the index", null);
         }
       } catch (ArchiveCorruptException e) {
@@ -323,7 +360,7 @@ public final class PartReader {
 
     void finish() throws IOException {
       while (members.hasNext()) {
-        members.next();
+        MemberSource.Plain _ = members.next();
       }
     }
 

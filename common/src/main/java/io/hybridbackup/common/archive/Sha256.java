@@ -1,5 +1,10 @@
 package io.hybridbackup.common.archive;
 
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
@@ -19,6 +24,18 @@ final class Sha256 {
   static String of(byte[] bytes, int length) {
     MessageDigest digest = digest();
     digest.update(bytes, 0, length);
+    return hex(digest);
+  }
+
+  /** Of a file's content; symbolic links are not followed. */
+  static String of(Path file) throws IOException {
+    MessageDigest digest = digest();
+    byte[] buffer = new byte[256 * 1024];
+    try (InputStream in = Files.newInputStream(file, LinkOption.NOFOLLOW_LINKS)) {
+      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+        digest.update(buffer, 0, read);
+      }
+    }
     return hex(digest);
   }
 

@@ -3,9 +3,11 @@
  * together and read again. The format is in {@code docs/archive-format.md}.
  *
  * <p>{@link DatabasePart} and {@link MediaPart} write a part through a {@link Compressor} into
- * {@link PartObjects} and give its {@link PartInventory}. {@link ArchiveLayout} makes of
- * inventories the pieces of an archive, which the store composes. {@link ArchiveReader} finds its
- * way from the footer, and a {@link PartReader} reads one part by its index.
+ * {@link PartObjects} and give its {@link PartInventory}. They take over what {@link KnownMembers}
+ * of earlier parts hold, whole entries that are unchanged ({@link EarlierEntries}) and single
+ * members of what is not. {@link ArchiveLayout} makes of inventories the pieces of an archive,
+ * which the store composes. {@link ArchiveReader} finds its way from the footer, and a {@link
+ * PartReader} reads one part by its index.
  */
 @NullMarked
 package io.hybridbackup.common.archive;

@@ -26,6 +26,8 @@ public enum FailureCode {
   STORE_REFUSED,
   /** What the store gives back is not what was written. */
   STORE_CORRUPT,
+  /** The archive that the backup builds upon has gone, has changed or is damaged. */
+  BASE_CHANGED,
   ARCHIVE_MISSING,
   ARCHIVE_CORRUPT,
   TARGET_NOT_EMPTY,

@@ -1,5 +1,7 @@
 package io.hybridbackup.common.job;
 
+import io.hybridbackup.common.archive.ArchiveCorruptException;
+import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartReader;
 import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Fact.BackupAccepted;
@@ -29,6 +31,7 @@ public final class PartJobs implements Job.Source {
   private final Runs runs;
   private final EventPublisher publisher;
   private final PartMaker maker;
+  private final EarlierParts earlier;
   private final Settings.Jobs settings;
   private final Clock clock;
 
@@ -37,6 +40,7 @@ public final class PartJobs implements Job.Source {
     this.runs = runs;
     this.publisher = publisher;
     this.maker = maker;
+    this.earlier = new EarlierParts(runs, settings.scrubPercent());
     this.settings = settings;
     this.clock = clock;
   }
@@ -122,9 +126,9 @@ public final class PartJobs implements Job.Source {
 
     private PartOutcome makePart(Work work) throws InterruptedException {
       try {
-        PartMaker.Made made = maker.make(task, work);
+        PartMaker.Made made = make(work);
         work.checkpoint();
-        Duration readBack = readBack(made, work);
+        Duration readBack = readBack(made.inventory(), work);
         work.checkpoint();
         return new PartOutcome.Committed(
             announce(made.fact().apply(work.next(attempt))),
@@ -153,21 +157,40 @@ public final class PartJobs implements Job.Source {
       }
     }
 
+    private PartMaker.Made make(Work work) throws ComponentFailure, InterruptedException {
+      try {
+        return maker.make(task, earlier.find(task, component()), work);
+      } catch (ArchiveCorruptException e) {
+        throw earlier.damaged(task, e);
+      } catch (StoreException.Missing | StoreException.Changed e) {
+        throw ComponentFailure.passing(
+            FailureCode.BASE_CHANGED,
+            "what the backup builds upon is not there any more: " + e.getMessage(),
+            e);
+      }
+    }
+
     /** What cannot be read back from the store as it was written is no backup. */
-    private Duration readBack(PartMaker.Made made, Work work)
+    private Duration readBack(PartInventory part, Work work)
         throws ComponentFailure, InterruptedException {
       long begun = System.nanoTime();
+      if (!settings.readBack()) {
+        return Duration.ZERO;
+      }
+      PartReader reader = PartReader.of(runs.store(), part);
       ProgressReporter progress = new ProgressReporter(publisher, clock, work, task, "read-back");
-      progress.expected(made.inventory().unpackedBytes(), made.inventory().files());
+      progress.expected(part.unpackedBytes(), part.files());
       try {
-        maker.readBack(PartReader.of(runs.store(), made.inventory()), task, work, progress);
-      } catch (IOException e) {
+        String mine = RunKeys.work(run, attempt, component()).value() + "/";
+        reader.verify((slice, sha256) -> slice.object().value().startsWith(mine), progress);
+      } catch (IOException | StoreException.Missing | StoreException.Changed e) {
         throw ComponentFailure.passing(
             FailureCode.STORE_CORRUPT,
             "the part could not be read back from the object store as it was written: "
                 + e.getMessage(),
             e);
       }
+      earlier.scrub(reader, part, task, work);
       return Duration.ofNanos(System.nanoTime() - begun);
     }
 

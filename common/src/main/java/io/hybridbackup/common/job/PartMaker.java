@@ -1,14 +1,14 @@
 package io.hybridbackup.common.job;
 
+import io.hybridbackup.common.archive.ArchiveCorruptException;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartReader;
-import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Origin;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
-import java.io.IOException;
 import java.time.Duration;
+import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
 
@@ -26,23 +26,16 @@ public interface PartMaker {
   }
 
   /**
-   * Makes the part for an attempt and leaves it in the store, below {@link RunKeys#work}.
+   * Makes the part for an attempt and leaves it in the store, below {@link RunKeys#work}, but for
+   * what earlier parts have.
    *
+   * @param earlier parts of the same component and source, the best first
+   * @throws ArchiveCorruptException if an earlier part is damaged
    * @throws ComponentFailure if it cannot be made; nothing else is thrown on purpose but what
    *     {@link Work} throws
    */
-  Made make(Task task, Work work) throws ComponentFailure, StoppedException, InterruptedException;
-
-  /**
-   * Makes sure that the part can be had back from the store as it was written, and is worth it.
-   *
-   * @throws IOException if what comes back is not what was written
-   * @throws ComponentFailure if what was written is no good
-   */
-  default void readBack(PartReader part, Task task, Work work, ProgressListener progress)
-      throws ComponentFailure, StoppedException, IOException, InterruptedException {
-    part.verify(progress);
-  }
+  Made make(Task task, List<PartReader> earlier, Work work)
+      throws ComponentFailure, ArchiveCorruptException, StoppedException, InterruptedException;
 
   /**
    * What is to be made.

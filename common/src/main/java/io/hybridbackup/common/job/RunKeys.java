@@ -15,6 +15,7 @@ import java.util.Locale;
  * backups/SOURCE/ARCHIVE.tar.gz             an archive
  * backups/SOURCE/ARCHIVE.manifest.json      makes it count
  * backups/SOURCE/ARCHIVE.expired            makes it count no more
+ * backups/SOURCE/ARCHIVE.damaged            what was found; no backup builds upon it any more
  * names/SOURCE/ARCHIVE                      reserves the name, for ever
  * slots/backup/SOURCE/000001                which run of the source is under way: the newest slot's
  * slots/restore/TARGET/000001               which run to the target is under way
@@ -35,6 +36,8 @@ import java.util.Locale;
  */
 public final class RunKeys {
   public static final ObjectKey OPEN = new ObjectKey("open");
+
+  private static final String ARCHIVE_ENDING = ".tar.gz";
 
   static final String MANIFEST_ENDING = ".manifest.json";
   static final String EXPIRED_ENDING = ".expired";
@@ -105,10 +108,14 @@ public final class RunKeys {
     return ObjectKey.of("work", run.value());
   }
 
+  /** Where the epochs of a component put their bulk. */
+  public static ObjectKey work(RunId run, int attempt, Component component) {
+    return work(run).resolve(attemptName(attempt)).resolve(component.label());
+  }
+
   /** Where one epoch of a component puts its bulk. */
   public static ObjectKey work(RunId run, int attempt, Component component, int epoch) {
-    return ObjectKey.of(
-        "work", run.value(), attemptName(attempt), component.label(), epochName(epoch));
+    return work(run, attempt, component).resolve(epochName(epoch));
   }
 
   /** Whose turn it is to be backed up from this source. */
@@ -126,7 +133,7 @@ public final class RunKeys {
   }
 
   public static ObjectKey archive(SourceName source, ArchiveName name) {
-    return backups(source).resolve(name + ".tar.gz");
+    return backups(source).resolve(name + ARCHIVE_ENDING);
   }
 
   public static ObjectKey manifest(SourceName source, ArchiveName name) {
@@ -136,6 +143,12 @@ public final class RunKeys {
   /** Written by retention before it deletes an archive's manifest: the archive no longer counts. */
   public static ObjectKey expired(SourceName source, ArchiveName name) {
     return backups(source).resolve(name + EXPIRED_ENDING);
+  }
+
+  /** Written by whoever finds that an archive is not what it was; it holds what was found. */
+  public static ObjectKey damaged(ObjectKey archive) {
+    String key = archive.value();
+    return new ObjectKey(key.substring(0, key.length() - ARCHIVE_ENDING.length()) + ".damaged");
   }
 
   public static ObjectKey reservedName(SourceName source, ArchiveName name) {

@@ -64,6 +64,9 @@ public record Settings(
    * @param parallelRuns how many runs one replica of a service works on at a time
    * @param whenBusy what happens to a request while another run of its source is under way
    * @param staleRestore a restore request older than this is refused
+   * @param readBack whether what is new in a part is read back before the part counts
+   * @param scrubPercent how much of what a part takes over from an earlier archive is read back,
+   *     from 0 to 100; another share each day, until all of it has been
    */
   public record Jobs(
       Duration lease,
@@ -73,7 +76,9 @@ public record Settings(
       Duration prepareWait,
       int parallelRuns,
       WhenBusy whenBusy,
-      Duration staleRestore) {}
+      Duration staleRestore,
+      boolean readBack,
+      int scrubPercent) {}
 
   public enum WhenBusy {
     WAIT,
@@ -100,8 +105,10 @@ public record Settings(
   /**
    * @param location an absolute folder
    * @param exclude rsync's filter patterns, relative to the location
+   * @param checksum whether files are compared by their content, where their sizes and times are
+   *     not to be trusted
    */
-  public record Media(Path location, List<String> exclude) {}
+  public record Media(Path location, List<String> exclude, boolean checksum) {}
 
   /** The application's version: its git commit, or a text. */
   public sealed interface Version {}

@@ -236,7 +236,9 @@ public final class SettingsFile {
             jobs.value("parallel-runs", "write a number from 1 to 100", number(1, 100)).orElse(2),
             jobs.value("when-busy", "write wait or reject", SettingsFile::whenBusy)
                 .orElse(Settings.WhenBusy.WAIT),
-            duration(jobs, "stale-restore", Duration.ofHours(1)));
+            duration(jobs, "stale-restore", Duration.ofHours(1)),
+            jobs.value("read-back", "write true or false", SettingsFile::bool).orElse(true),
+            jobs.value("scrub-percent", "write a number from 0 to 100", number(0, 100)).orElse(5));
     jobs.finish();
     return settings;
   }
@@ -319,7 +321,7 @@ public final class SettingsFile {
     return settings;
   }
 
-  private static Settings.Media media(Section media, boolean excludes) {
+  private static Settings.Media media(Section media, boolean source) {
     String location = media.requiredText("location", "write the folder that holds the files");
     if (!location.isEmpty() && !location.startsWith("/")) {
       media.note(
@@ -328,7 +330,7 @@ public final class SettingsFile {
           "write the whole path, such as /app/" + location);
     }
     List<String> exclude =
-        excludes
+        source
             ? media.texts("exclude", "write a list of rsync patterns, such as [\"/cache/\"]")
             : List.of();
     for (String pattern : exclude) {
@@ -340,8 +342,10 @@ public final class SettingsFile {
             "write only the pattern of what to leave out, such as /cache/");
       }
     }
+    boolean checksum =
+        source && media.value("checksum", "write true or false", SettingsFile::bool).orElse(false);
     media.finish();
-    return new Settings.Media(Path.of(location), exclude);
+    return new Settings.Media(Path.of(location), exclude, checksum);
   }
 
   private Settings.@Nullable Version version(Section version) {

@@ -40,10 +40,18 @@ final class ArchiveFixture implements AutoCloseable {
           DatabasePart.write(
               new ByteArrayInputStream(dump),
               TIME,
+              List.of(),
               databaseObjects,
               compressor,
               ProgressListener.NONE);
-      this.media = MediaPart.write(tree, vanished, mediaObjects, compressor, ProgressListener.NONE);
+      this.media =
+          MediaPart.write(
+              tree,
+              vanished,
+              MediaPart.Earlier.NONE,
+              mediaObjects,
+              compressor,
+              ProgressListener.NONE);
     }
     this.composition = ArchiveLayout.compose(MANIFEST, TIME, List.of(media, database));
     this.archive = store.compose(KEY, composition.pieces());

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
+import java.util.List;
 import java.util.Random;
 import java.util.function.IntFunction;
 import java.util.stream.Stream;
@@ -30,7 +31,8 @@ class CompressorTest {
     byte[] plain = rows(BYTES - 17);
     try (Compressor compressor = new Compressor(2, 6, way)) {
       // when
-      Member member = compressor.compress(plain.clone(), plain.length).get();
+      Member.Fresh member =
+          (Member.Fresh) compressor.compress(plain.clone(), plain.length, List.of()).get();
 
       // then
       assertThat(GzipMember.decode(member.gzip(), plain.length)).isEqualTo(plain);
@@ -46,7 +48,8 @@ class CompressorTest {
     new Random(7).nextBytes(plain);
     try (Compressor compressor = new Compressor(1, 6, way)) {
       // when
-      Member member = compressor.compress(plain.clone(), plain.length).get();
+      Member.Fresh member =
+          (Member.Fresh) compressor.compress(plain.clone(), plain.length, List.of()).get();
 
       // then
       assertThat(GzipMember.decode(member.gzip(), plain.length)).isEqualTo(plain);

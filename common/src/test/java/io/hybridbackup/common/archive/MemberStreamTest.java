@@ -17,7 +17,7 @@ class MemberStreamTest {
     List<Integer> expected = new ArrayList<>();
     try (Compressor compressor = Compressor.open(4)) {
       MemberStream stream =
-          new MemberStream(compressor, member -> lengths.add(member.plainBytes()));
+          new MemberStream(compressor, List.of(), member -> lengths.add(member.plainBytes()));
       Random random = new Random(1);
       for (int i = 0; i < 100; i++) {
         int bytes = 1 + random.nextInt(300_000);
@@ -34,7 +34,7 @@ class MemberStreamTest {
   void shouldNotRunFarAheadOfWhatHasBeenGivenOn() throws Exception {
     int[] given = new int[1];
     try (Compressor compressor = Compressor.open(2)) {
-      MemberStream stream = new MemberStream(compressor, member -> given[0]++);
+      MemberStream stream = new MemberStream(compressor, List.of(), member -> given[0]++);
       for (int i = 1; i <= 50; i++) {
         stream.add(new byte[100], 100);
 
@@ -47,7 +47,7 @@ class MemberStreamTest {
   void shouldRunAStepBehindTheMembersBeforeIt() throws Exception {
     List<String> order = new ArrayList<>();
     try (Compressor compressor = Compressor.open(2)) {
-      MemberStream stream = new MemberStream(compressor, member -> order.add("member"));
+      MemberStream stream = new MemberStream(compressor, List.of(), member -> order.add("member"));
       stream.add(new byte[10], 10);
       stream.then(() -> order.add("step"));
       stream.add(new byte[10], 10);
@@ -91,7 +91,9 @@ class MemberStreamTest {
   private static byte[] compress(byte[] plain) throws IOException {
     List<byte[]> members = new ArrayList<>();
     try (Compressor compressor = Compressor.open(1)) {
-      MemberStream stream = new MemberStream(compressor, member -> members.add(member.gzip()));
+      MemberStream stream =
+          new MemberStream(
+              compressor, List.of(), member -> members.add(((Member.Fresh) member).gzip()));
       stream.add(plain, plain.length);
       stream.flush();
     }

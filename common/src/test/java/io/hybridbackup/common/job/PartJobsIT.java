@@ -6,7 +6,6 @@ import static org.awaitility.Awaitility.await;
 
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartReader;
-import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.event.Envelope;
 import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Fact.BackupAccepted;
@@ -28,7 +27,6 @@ import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.testing.KafkaTestServer;
-import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
@@ -60,7 +58,8 @@ class PartJobsIT {
   private static final int ATTEMPTS = 2;
   private static final Origin PACKAGER = new Origin(Component.PACKAGER, 0, 0, 1);
   private static final Settings.Jobs SETTINGS =
-      new Settings.Jobs(LONG, LONG, LONG, ATTEMPTS, LONG, 1, Settings.WhenBusy.WAIT, LONG);
+      new Settings.Jobs(
+          LONG, LONG, LONG, ATTEMPTS, LONG, 1, Settings.WhenBusy.WAIT, LONG, false, 0);
   private static final ArchiveName ARCHIVE = new ArchiveName("backup_20260111_020000");
   private static final Slice SLICE = new Slice(new ObjectKey("work/abc/part-00001"), "etag", 0, 10);
   private static final PartInventory INVENTORY =
@@ -120,9 +119,11 @@ class PartJobsIT {
     // given
     accept(EnumSet.of(Component.MEDIA));
     open(1);
+    Settings.Jobs readingBack =
+        new Settings.Jobs(
+            LONG, LONG, LONG, ATTEMPTS, LONG, 1, Settings.WhenBusy.WAIT, LONG, true, 0);
     PartJobs jobs =
-        new PartJobs(
-            runs, publisher, new MediaMaker((task, work) -> made(), false), SETTINGS, CLOCK);
+        new PartJobs(runs, publisher, new MediaMaker((task, work) -> made()), readingBack, CLOCK);
 
     // when
     jobs.find(run).orElseThrow().perform(work(1));
@@ -131,7 +132,7 @@ class PartJobsIT {
     PartOutcome.Failed failed = (PartOutcome.Failed) outcome(1).orElseThrow();
     assertThat(failed.failure().code()).isEqualTo(FailureCode.STORE_CORRUPT);
     assertThat(failed.failure().retryable()).isTrue();
-    assertThat(failed.failure().message()).contains("other bytes came back");
+    assertThat(failed.failure().message()).contains("could not be read back");
   }
 
   @Test
@@ -485,7 +486,8 @@ class PartJobsIT {
             new AttemptOpened(
                 announce(
                     new BackupStarted(run, "edms", PACKAGER, ARCHIVE, EnumSet.of(Component.MEDIA))),
-                OffsetDateTime.parse("2026-01-11T02:00:00Z")));
+                OffsetDateTime.parse("2026-01-11T02:00:00Z"),
+                null));
   }
 
   private Optional<PartOutcome> outcome(int attempt) {
@@ -515,7 +517,7 @@ class PartJobsIT {
   }
 
   private PartJobs jobs(Making making, Clock clock) {
-    return new PartJobs(runs, publisher, new MediaMaker(making, true), SETTINGS, clock);
+    return new PartJobs(runs, publisher, new MediaMaker(making), SETTINGS, clock);
   }
 
   private interface Making {
@@ -523,24 +525,17 @@ class PartJobsIT {
         throws ComponentFailure, InterruptedException;
   }
 
-  /** Its parts are nowhere in the store; whether they can be read back is said beforehand. */
-  private record MediaMaker(Making making, boolean readable) implements PartMaker {
+  /** Its parts are nowhere in the store. */
+  private record MediaMaker(Making making) implements PartMaker {
     @Override
     public Component component() {
       return Component.MEDIA;
     }
 
     @Override
-    public Made make(Task task, Work work) throws ComponentFailure, InterruptedException {
+    public Made make(Task task, List<PartReader> earlier, Work work)
+        throws ComponentFailure, InterruptedException {
       return making.make(task, work);
-    }
-
-    @Override
-    public void readBack(PartReader part, Task task, Work work, ProgressListener progress)
-        throws IOException {
-      if (!readable) {
-        throw new IOException("other bytes came back");
-      }
     }
   }
 }

@@ -24,6 +24,7 @@ import io.hybridbackup.common.manifest.Manifest;
 import io.hybridbackup.common.store.Literal;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.Slice;
+import io.hybridbackup.common.store.StoredObject;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
@@ -78,7 +79,15 @@ class RecordsTest {
         new Claim(announce(Fact.RestoreStarted.class), TIME),
         new Claim(announce(Fact.RestoreFailed.class), TIME),
         new AttemptOpened(
-            announce(BackupStarted.class), OffsetDateTime.parse("2026-01-11T05:00:00+03:00")),
+            announce(BackupStarted.class), OffsetDateTime.parse("2026-01-11T05:00:00+03:00"), null),
+        new AttemptOpened(
+            announce(BackupStarted.class),
+            OffsetDateTime.parse("2026-01-11T05:00:00+03:00"),
+            new StoredObject(
+                ObjectKey.of("backups", "edms", "backup_20260110_020000.tar.gz"),
+                5_000_000_000L,
+                "etag",
+                TIME)),
         new Told(announce(Fact.MediaPrepared.class)),
         new Told(announce(DatabaseSnapshotTaken.class)),
         new Outcome(announce(Fact.BackupCompleted.class), 2),

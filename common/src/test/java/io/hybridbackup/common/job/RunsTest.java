@@ -186,7 +186,8 @@ class RunsTest {
   private static AttemptOpened opened() {
     return new AttemptOpened(
         announce(new BackupStarted(RUN, "edms", ORIGIN, ARCHIVE, Component.parts())),
-        OffsetDateTime.parse("2026-01-11T02:00:00+03:00"));
+        OffsetDateTime.parse("2026-01-11T02:00:00+03:00"),
+        null);
   }
 
   private static Claim accepted(String by) {

@@ -434,7 +434,8 @@ class WorkerTest {
 
   private Worker start(Duration sweep, int capacity, Duration lease) {
     Settings.Jobs settings =
-        new Settings.Jobs(lease, sweep, NEVER, 3, NEVER, capacity, Settings.WhenBusy.WAIT, NEVER);
+        new Settings.Jobs(
+            lease, sweep, NEVER, 3, NEVER, capacity, Settings.WhenBusy.WAIT, NEVER, true, 5);
     Worker worker = new Worker("test", runs, new Leases(store, lease), settings, capacity, source);
     workers.add(worker);
     return worker;

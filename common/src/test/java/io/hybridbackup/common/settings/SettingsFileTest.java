@@ -67,7 +67,7 @@ class SettingsFileTest {
                 new Settings.Source(
                     new Settings.Database(
                         "127.0.0.1", 5432, "edms", "backup", Path.of("/run/secrets/edms")),
-                    new Settings.Media(Path.of("/app/storage"), List.of("/cache/")),
+                    new Settings.Media(Path.of("/app/storage"), List.of("/cache/"), false),
                     new Settings.GitVersion(Path.of("/app")))));
     assertThat(settings.targets())
         .containsExactly(
@@ -75,7 +75,7 @@ class SettingsFileTest {
                 new TargetName("edms-standby"),
                 new Settings.Target(
                     new Settings.Database("127.0.0.1", 5432, "edms_standby", "edms_owner", null),
-                    new Settings.Media(Path.of("/srv/standby/storage"), List.of()))));
+                    new Settings.Media(Path.of("/srv/standby/storage"), List.of(), false))));
   }
 
   @Test
@@ -99,7 +99,9 @@ class SettingsFileTest {
                     Duration.ofHours(1),
                     2,
                     Settings.WhenBusy.WAIT,
-                    Duration.ofHours(1)),
+                    Duration.ofHours(1),
+                    true,
+                    5),
                 new Settings.Tools("pg_dump", "pg_restore", "rsync"),
                 Map.of(),
                 Map.of()));
@@ -163,14 +165,16 @@ class SettingsFileTest {
                 Duration.ofMinutes(10),
                 4,
                 Settings.WhenBusy.REJECT,
-                Duration.ofHours(2)));
+                Duration.ofHours(2),
+                true,
+                5));
     assertThat(settings.tools())
         .isEqualTo(new Settings.Tools("/opt/pg/bin/pg_dump", "pg_restore17", "/usr/bin/rsync"));
     assertThat(settings.sources().get(new SourceName("files")))
         .isEqualTo(
             new Settings.Source(
                 null,
-                new Settings.Media(Path.of("/srv"), List.of()),
+                new Settings.Media(Path.of("/srv"), List.of(), false),
                 new Settings.LiteralVersion("1.10")));
   }
 
@@ -315,7 +319,7 @@ class SettingsFileTest {
     // then
     assertThat(settings.sources().get(new SourceName("edms")))
         .extracting(Settings.Source::media)
-        .isEqualTo(new Settings.Media(Path.of("/srv"), List.of(".git/", ":x", "!x", "-rf")));
+        .isEqualTo(new Settings.Media(Path.of("/srv"), List.of(".git/", ":x", "!x", "-rf"), false));
   }
 
   @Test

@@ -1,0 +1,172 @@
+package io.hybridbackup.common.archive;
+
+import io.hybridbackup.common.archive.ArchiveEntry.Place;
+import io.hybridbackup.common.identity.Component;
+import java.io.IOException;
+import java.io.InputStream;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.List;
+
+/**
+ * Writes the entries of a part in their order: small ones together into shared members, large
+ * content into members of its own, and the index of all of it. For one thread.
+ */
+final class PartWriter {
+  /** A shared member's content is no longer. */
+  private static final int SHARED_BYTES = 1024 * 1024;
+
+  private final PartObjects objects;
+  private final MemberStream members;
+  private final IndexWriter index;
+
+  /** Entries whose last member is still the shared one. */
+  private final List<ArchiveEntry> waiting = new ArrayList<>();
+
+  private final byte[] shared = new byte[SHARED_BYTES];
+  private int sharedBytes;
+  private long nextMember;
+
+  /**
+   * @param objects are completed by {@link #finish}; the caller closes them
+   * @param known where members are looked for before they are compressed
+   */
+  PartWriter(
+      Component component, PartObjects objects, Compressor compressor, List<KnownMembers> known)
+      throws IOException {
+    this.objects = objects;
+    this.members = new MemberStream(compressor, known, this::written);
+    this.index = new IndexWriter(component, objects.index(), compressor);
+  }
+
+  /**
+   * An entry with its content, if it has any, in the shared member.
+   *
+   * @param content shorter than {@link MediaPart#OWN_MEMBERS_BYTES}
+   */
+  void append(ArchiveEntry entry, byte[] content) throws IOException {
+    byte[] header = TarHeader.encode(entry);
+    int padding = TarHeader.padding(content.length);
+    Place place = share(header, content.length + padding);
+    System.arraycopy(content, 0, shared, sharedBytes, content.length);
+    Arrays.fill(
+        shared, sharedBytes + content.length, sharedBytes + content.length + padding, (byte) 0);
+    Place contentPlace = new Place(nextMember, sharedBytes);
+    sharedBytes += content.length + padding;
+    boolean file = entry.type() == ArchiveEntry.Type.FILE;
+    waiting.add(
+        entry.placed(
+            place, file ? contentPlace : null, file ? Sha256.of(content, content.length) : null));
+  }
+
+  /**
+   * A file with members of its own.
+   *
+   * @param content is read to its end and not closed
+   * @return how many bytes there were: if they are not the entry's, the part is worth nothing
+   */
+  long append(ArchiveEntry entry, InputStream content, ProgressListener progress)
+      throws IOException {
+    Place header = share(TarHeader.encode(entry), 0);
+    cut();
+    Place place = new Place(nextMember, 0);
+    FileContent written = FileContent.write(content, this::member, progress);
+    index(entry.placed(header, place, written.sha256()));
+    return written.bytes();
+  }
+
+  /**
+   * A file whose content an earlier part has in members of its own, those behind the first of a
+   * group.
+   */
+  void append(ArchiveEntry entry, EarlierEntries.Group group, String sha256) throws IOException {
+    Place header = share(TarHeader.encode(entry), 0);
+    cut();
+    Place place = new Place(nextMember, 0);
+    reuse(group.members(), group.first() + 1, group.end());
+    index(entry.placed(header, place, sha256));
+  }
+
+  /**
+   * The whole of a group.
+   *
+   * @param entries those of the group, with their places there, as they are to be indexed
+   */
+  void append(List<ArchiveEntry> entries, EarlierEntries.Group group) throws IOException {
+    cut();
+    long shift = nextMember - group.first();
+    reuse(group.members(), group.first(), group.end());
+    for (ArchiveEntry entry : entries) {
+      Place content = entry.content();
+      index(
+          entry.placed(
+              shifted(entry.header(), shift),
+              content == null ? null : shifted(content, shift),
+              entry.sha256()));
+    }
+  }
+
+  private static Place shifted(Place place, long shift) {
+    return new Place(place.member() + shift, place.offset());
+  }
+
+  private void reuse(KnownMembers known, long first, long end) throws IOException {
+    for (long number = first; number < end; number++) {
+      nextMember++;
+      members.reuse(known.get((int) number));
+    }
+  }
+
+  /** Puts a header into the shared member, where {@code following} bytes will have room too. */
+  private Place share(byte[] header, int following) throws IOException {
+    if (sharedBytes + header.length + following > shared.length) {
+      cut();
+    }
+    if (header.length + following > shared.length) {
+      throw new IOException("a header of " + header.length + " bytes: too many attributes");
+    }
+    Place place = new Place(nextMember, sharedBytes);
+    System.arraycopy(header, 0, shared, sharedBytes, header.length);
+    sharedBytes += header.length;
+    return place;
+  }
+
+  /** Ends the shared member: what follows has nothing in common with what came before. */
+  void cut() throws IOException {
+    if (sharedBytes > 0) {
+      member(Arrays.copyOf(shared, sharedBytes), sharedBytes);
+      sharedBytes = 0;
+    }
+    for (ArchiveEntry entry : waiting) {
+      index(entry);
+    }
+    waiting.clear();
+  }
+
+  private void member(byte[] plain, int plainBytes) throws IOException {
+    nextMember++;
+    members.add(plain, plainBytes);
+  }
+
+  private void written(Member member) throws IOException {
+    objects.content().append(member);
+    index.member(member);
+  }
+
+  /** Indexes an entry behind all members added so far. */
+  private void index(ArchiveEntry entry) throws IOException {
+    members.then(() -> index.entry(entry));
+  }
+
+  /**
+   * Completes everything.
+   *
+   * @return SHA-256 of the plain bytes of the index
+   */
+  String finish() throws IOException {
+    cut();
+    members.flush();
+    objects.content().complete();
+    return index.finish();
+  }
+}

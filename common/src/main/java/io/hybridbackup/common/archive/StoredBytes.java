@@ -1,0 +1,71 @@
+package io.hybridbackup.common.archive;
+
+import io.hybridbackup.common.store.ObjectStore;
+import io.hybridbackup.common.store.Slice;
+import java.io.InputStream;
+import java.io.SequenceInputStream;
+import java.util.ArrayList;
+import java.util.Arrays;
+import java.util.Collections;
+import java.util.List;
+
+/** Bytes that lie in the store as slices, one behind the other. */
+final class StoredBytes {
+  private final List<Slice> slices;
+  private final long[] offsets;
+  private final long bytes;
+
+  /**
+   * @param slices at least one
+   */
+  StoredBytes(List<Slice> slices) {
+    this.slices = List.copyOf(slices);
+    this.offsets = new long[slices.size()];
+    long offset = 0;
+    for (int i = 0; i < offsets.length; i++) {
+      offsets[i] = offset;
+      offset += slices.get(i).bytes();
+    }
+    this.bytes = offset;
+  }
+
+  long bytes() {
+    return bytes;
+  }
+
+  /**
+   * Where a range lies.
+   *
+   * @throws IndexOutOfBoundsException if it does not lie within
+   */
+  List<Slice> range(long offset, long length) {
+    if (offset < 0 || length < 0 || offset > bytes - length) {
+      throw new IndexOutOfBoundsException(offset + " + " + length + " of " + bytes);
+    }
+    List<Slice> found = new ArrayList<>(1);
+    int at = Arrays.binarySearch(offsets, offset);
+    at = at < 0 ? -at - 2 : at;
+    long from = offset;
+    long left = length;
+    for (; left > 0; at++) {
+      Slice slice = slices.get(at);
+      long skipped = from - offsets[at];
+      long taken = Math.min(left, slice.bytes() - skipped);
+      found.add(new Slice(slice.object(), slice.etag(), slice.offset() + skipped, taken));
+      from += taken;
+      left -= taken;
+    }
+    return found;
+  }
+
+  /** Opens a range; errors are those of {@link ObjectStore#open}, now or while it is read. */
+  InputStream open(ObjectStore store, long offset, long length) {
+    List<InputStream> streams = new ArrayList<>();
+    for (Slice slice : range(offset, length)) {
+      streams.add(store.open(slice));
+    }
+    return streams.size() == 1
+        ? streams.getFirst()
+        : new SequenceInputStream(Collections.enumeration(streams));
+  }
+}

@@ -1,0 +1,120 @@
+package io.hybridbackup.common.job;
+
+import io.hybridbackup.common.archive.ArchiveCorruptException;
+import io.hybridbackup.common.archive.ArchiveReader;
+import io.hybridbackup.common.archive.PartInventory;
+import io.hybridbackup.common.archive.PartReader;
+import io.hybridbackup.common.archive.ProgressListener;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.store.StoreException;
+import io.hybridbackup.common.store.StoredObject;
+import java.io.IOException;
+import java.nio.charset.StandardCharsets;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Objects;
+import java.util.Optional;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What an attempt builds upon: parts that earlier attempts of its run committed, and its base. */
+final class EarlierParts {
+  private static final Logger LOG = LoggerFactory.getLogger(EarlierParts.class);
+
+  private final Runs runs;
+  private final int scrubPercent;
+
+  /**
+   * @param scrubPercent how much of what is taken over from a base is read on one day
+   */
+  EarlierParts(Runs runs, int scrubPercent) {
+    this.runs = runs;
+    this.scrubPercent = scrubPercent;
+  }
+
+  /**
+   * The earlier parts of a component, the best first.
+   *
+   * @throws ComponentFailure if the base cannot be read
+   * @throws StoreException.Missing if the base has gone
+   * @throws StoreException.Changed if it is another archive now
+   */
+  List<PartReader> find(PartMaker.Task task, Component component) throws ComponentFailure {
+    List<PartReader> found = new ArrayList<>();
+    for (int attempt = task.attempt() - 1; attempt > 0; attempt--) {
+      Optional<AttemptOpened> opened = runs.decisions().find(RunKeys.opened(task.run(), attempt));
+      Optional<PartOutcome> outcome =
+          runs.decisions().find(RunKeys.part(task.run(), attempt, component));
+      // An attempt that gave a base up was followed by one that has none.
+      if (opened.isPresent()
+          && Objects.equals(opened.get().base(), task.opened().base())
+          && outcome.orElse(null) instanceof PartOutcome.Committed committed) {
+        found.add(PartReader.of(runs.store(), committed.inventory()));
+      }
+    }
+    StoredObject base = task.opened().base();
+    if (base != null) {
+      ArchiveReader archive = open(task, base);
+      if (archive.parts().contains(component)) {
+        found.add(archive.part(component));
+      }
+    }
+    return found;
+  }
+
+  private ArchiveReader open(PartMaker.Task task, StoredObject base) throws ComponentFailure {
+    try {
+      return ArchiveReader.open(runs.store(), base);
+    } catch (ArchiveCorruptException e) {
+      throw damaged(task, e);
+    } catch (IOException e) {
+      throw ComponentFailure.passing(
+          FailureCode.INTERNAL, base.key() + " could not be read: " + e.getMessage(), e);
+    }
+  }
+
+  /** Reads the day's share of what a part has taken over from the base. */
+  void scrub(PartReader reader, PartInventory part, PartMaker.Task task, Work work)
+      throws ComponentFailure {
+    StoredObject base = task.opened().base();
+    if (base == null || part.reusedBytes() == 0 || scrubPercent == 0) {
+      return;
+    }
+    int shares = Math.ceilDiv(100, scrubPercent);
+    long today = Math.floorMod(task.opened().timestamp().toLocalDate().toEpochDay(), shares);
+    ProgressListener progress = (bytes, files) -> work.checkpoint();
+    try {
+      reader.verify(
+          (slice, sha256) -> slice.object().equals(base.key()) && share(sha256, shares) == today,
+          progress);
+    } catch (ArchiveCorruptException e) {
+      throw damaged(task, e);
+    } catch (IOException e) {
+      throw ComponentFailure.passing(
+          FailureCode.INTERNAL, base.key() + " could not be read: " + e.getMessage(), e);
+    }
+  }
+
+  private static long share(String sha256, int shares) {
+    return Long.parseLong(sha256, 0, 15, 16) % shares;
+  }
+
+  /** Sees to it that nothing builds upon the base any more. */
+  ComponentFailure damaged(PartMaker.Task task, ArchiveCorruptException e) {
+    StoredObject base = task.opened().base();
+    String finding = String.valueOf(e.getMessage());
+    if (base != null) {
+      LOG.atError()
+          .addKeyValue("run", task.run())
+          .addKeyValue("archive", base.key())
+          .addKeyValue("finding", finding)
+          .log("the archive is damaged; no backup will build upon it");
+      boolean _ =
+          runs.store()
+              .create(RunKeys.damaged(base.key()), finding.getBytes(StandardCharsets.UTF_8));
+    }
+    return ComponentFailure.passing(
+        FailureCode.BASE_CHANGED, "what the backup builds upon is damaged: " + finding, e);
+  }
+}

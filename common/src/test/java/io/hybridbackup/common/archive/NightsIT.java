@@ -1,0 +1,235 @@
+package io.hybridbackup.common.archive;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.store.Crc64Nvme;
+import io.hybridbackup.common.store.FilesystemObjectStore;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoredObject;
+import io.hybridbackup.common.testing.RestlessTree;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** Archives that are built upon one another, of a tree that changes from night to night. */
+class NightsIT {
+  private static final int NIGHTS = 12;
+
+  @TempDir private Path folder;
+  private FilesystemObjectStore store;
+  private Compressor compressor;
+
+  @BeforeEach
+  void open() throws IOException {
+    store = new FilesystemObjectStore(folder.resolve("store"));
+    compressor = Compressor.open(2);
+  }
+
+  @AfterEach
+  void close() {
+    compressor.close();
+    store.close();
+  }
+
+  private record Night(StoredObject archive, PartInventory database, PartInventory media) {}
+
+  private Night make(String name, byte[] dump, Path tree, List<ArchiveReader> bases)
+      throws IOException {
+    return make(name, dump, tree, bases, false);
+  }
+
+  private Night make(
+      String name, byte[] dump, Path tree, List<ArchiveReader> bases, boolean byContent)
+      throws IOException {
+    PartInventory database;
+    PartInventory media;
+    try (PartObjects databaseObjects =
+            new PartObjects(store, ObjectKey.of("work", name, "database"), 3_000_000);
+        PartObjects mediaObjects =
+            new PartObjects(store, ObjectKey.of("work", name, "media"), 3_000_000)) {
+      database =
+          DatabasePart.write(
+              new ByteArrayInputStream(dump),
+              ArchiveFixture.TIME,
+              bases.stream().map(base -> base.part(Component.DATABASE)).toList(),
+              databaseObjects,
+              compressor,
+              ProgressListener.NONE);
+      media =
+          MediaPart.write(
+              tree,
+              path -> false,
+              new MediaPart.Earlier(
+                  bases.stream().map(base -> base.part(Component.MEDIA)).toList(), byContent),
+              mediaObjects,
+              compressor,
+              ProgressListener.NONE);
+    }
+    ArchiveLayout.Composition composition =
+        ArchiveLayout.compose(
+            ArchiveFixture.MANIFEST, ArchiveFixture.TIME, List.of(media, database));
+    ObjectKey key = ObjectKey.of("backups", name + ".tar.gz");
+    StoredObject archive = store.compose(key, composition.pieces());
+    assertThat(archive.bytes()).isEqualTo(composition.bytes());
+    assertThat(Crc64Nvme.hex(Crc64Nvme.of(Files.readAllBytes(file(key)))))
+        .isEqualTo(composition.crc64nvme());
+    return new Night(archive, database, media);
+  }
+
+  private Path file(ObjectKey key) {
+    return folder.resolve("store").resolve(key.value());
+  }
+
+  /** Everything in the archive is what it was, to our own reader and to GNU tar. */
+  private void check(Night night, byte[] dump, Path tree, String name) throws IOException {
+    Path restored = Files.createDirectories(folder.resolve(name));
+    Path extracted = restored.resolve("media");
+    ArchiveReader reader = ArchiveReader.open(store, night.archive());
+    reader.extractDatabase(restored.resolve("own.dump"), ProgressListener.NONE);
+    List<String> warnings =
+        reader.extractMedia(
+            extracted, new ExtractOptions(Tool.root(), false), ProgressListener.NONE);
+    assertThat(warnings).isEmpty();
+    assertThat(differences(tree, extracted)).isEmpty();
+    assertThat(Files.readAllBytes(restored.resolve("own.dump"))).isEqualTo(dump);
+
+    Path byTar = Files.createDirectories(restored.resolve("tar"));
+    String[] tar = {"tar", "--numeric-owner", "-xpzf", file(night.archive().key()).toString()};
+    assertThat(Tool.run(byTar, tar)).isEmpty();
+    assertThat(differences(tree, byTar.resolve("storage"))).isEmpty();
+    assertThat(Files.readAllBytes(byTar.resolve("database.dump"))).isEqualTo(dump);
+    Tool.run(folder, "rm", "-rf", restored.toString());
+  }
+
+  private String differences(Path tree, Path restored) {
+    return Tool.run(
+        folder,
+        "rsync",
+        Tool.root() ? "-aHAXnc" : "-aHnc",
+        "--delete",
+        "--itemize-changes",
+        tree + "/",
+        restored + "/");
+  }
+
+  /** Rows appended, rows changed in place, rows put in between. */
+  private static byte[] changed(byte[] dump, Random random) {
+    byte[] more = new byte[random.nextInt(5000)];
+    random.nextBytes(more);
+    int at = random.nextInt(dump.length);
+    byte[] longer = Arrays.copyOf(dump, dump.length + more.length);
+    System.arraycopy(more, 0, longer, at, more.length);
+    System.arraycopy(dump, at, longer, at + more.length, dump.length - at);
+    longer[random.nextInt(longer.length)]++;
+    return longer;
+  }
+
+  @ParameterizedTest
+  @ValueSource(longs = {1, 2, 3})
+  void shouldHoldEachNightWholeAndNeedNoOther(long seed) throws IOException {
+    // given
+    Random random = new Random(seed);
+    Path tree = folder.resolve("tree");
+    RestlessTree restless = new RestlessTree(tree, seed);
+    byte[] dump = ArchiveFixture.dump(9_000_000);
+    Night last = make("night-0", dump, tree, List.of());
+    check(last, dump, tree, "check-0");
+    long reused = 0;
+
+    for (int number = 1; number <= NIGHTS; number++) {
+      // when
+      restless.change();
+      dump = changed(dump, random);
+      Night night = make("night-" + number, dump, tree, List.of(reader(last)));
+      reused += night.media().reusedBytes() + night.database().reusedBytes();
+      store.delete(last.archive().key());
+
+      // then
+      check(night, dump, tree, "check-" + number);
+      last = night;
+    }
+    assertThat(reused).isGreaterThan(NIGHTS * 10_000_000L);
+  }
+
+  private ArchiveReader reader(Night night) throws IOException {
+    return ArchiveReader.open(store, night.archive());
+  }
+
+  @Test
+  void shouldMakeNextToNothingWhereNothingHasChanged() throws IOException {
+    // given
+    Path tree = folder.resolve("tree");
+    RestlessTree _ = new RestlessTree(tree, 4);
+    byte[] dump = ArchiveFixture.dump(9_000_000);
+    Night first = make("first", dump, tree, List.of());
+
+    // when
+    Night second = make("second", dump, tree, List.of(reader(first)));
+
+    // then
+    long fresh =
+        second.archive().bytes() - second.media().reusedBytes() - second.database().reusedBytes();
+    assertThat(fresh).isLessThan(400_000);
+    check(second, dump, tree, "check");
+  }
+
+  @Test
+  void shouldNoticeAnEditThatKeepsSizeAndTimeWhereContentIsCompared() throws IOException {
+    // given
+    Path tree = folder.resolve("tree");
+    RestlessTree _ = new RestlessTree(tree, 5);
+    Path file = Files.write(tree.resolve("sly"), new byte[300_000]);
+    byte[] dump = ArchiveFixture.dump(1_000_000);
+    Night first = make("first", dump, tree, List.of());
+    var time = Files.getLastModifiedTime(file);
+    byte[] edited = new byte[300_000];
+    edited[1234] = 1;
+    Files.write(file, edited);
+    Files.setLastModifiedTime(file, time);
+
+    // when
+    Night trusting = make("trusting", dump, tree, List.of(reader(first)), false);
+    Night comparing = make("comparing", dump, tree, List.of(reader(first)), true);
+
+    // then
+    Path restored = folder.resolve("restored");
+    List<String> _ =
+        reader(trusting)
+            .extractMedia(restored, new ExtractOptions(false, false), ProgressListener.NONE);
+    assertThat(restored.resolve("sly")).hasBinaryContent(new byte[300_000]);
+    check(comparing, dump, tree, "check");
+  }
+
+  @Test
+  void shouldReuseTheContentOfWhatWasRenamedOrHasOtherPermissions() throws IOException {
+    // given
+    Path tree = Files.createDirectories(folder.resolve("tree/a"));
+    byte[] large = new byte[5_000_000];
+    new Random(6).nextBytes(large);
+    Files.write(tree.resolve("moves"), large);
+    new Random(7).nextBytes(large);
+    Files.write(tree.resolve("stays"), large);
+    byte[] dump = ArchiveFixture.dump(1000);
+    Night first = make("first", dump, tree, List.of());
+    Files.move(tree.resolve("moves"), tree.resolve("moved"));
+    Tool.run(tree, "chmod", "600", "stays");
+
+    // when
+    Night second = make("second", dump, tree, List.of(reader(first)));
+
+    // then
+    assertThat(second.media().reusedBytes()).isGreaterThan(10_000_000);
+    check(second, dump, tree, "check");
+  }
+}
