@@ -69,6 +69,13 @@ final class IndexWriter {
     }
   }
 
+  /** Completes the objects that hold all lines so far. */
+  void flush() throws IOException {
+    cut();
+    stream.flush();
+    objects.complete();
+  }
+
   /**
    * Writes the last line and completes the objects.
    *
@@ -76,9 +83,7 @@ final class IndexWriter {
    */
   String finish() throws IOException {
     line(IndexLine.end(members, entries));
-    cut();
-    stream.flush();
-    objects.complete();
+    flush();
     return Sha256.hex(digest);
   }
 }

@@ -1,5 +1,7 @@
 package io.hybridbackup.common.archive;
 
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.json.Json;
 import io.hybridbackup.common.store.Crc64Nvme;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
@@ -9,14 +11,19 @@ import io.hybridbackup.common.store.Upload;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /**
  * Where a part's bytes go: objects {@code part-00001}, {@code part-00002}, … below one folder, each
  * of whole members, the part's index as {@code index-00001}, …, and a late header as {@code
  * header-00001}. Nothing else in the store is touched. For one part and one thread.
+ *
+ * <p>Whenever an object of a media part is complete, {@code checkpoint-00001}, … says what there is,
+ * so that whoever follows a killed writer need not make that again.
  *
  * <p>Whoever makes it closes it. Closing gives up the objects that have not been completed; those
  * that have stay in the folder.
@@ -27,6 +34,10 @@ public final class PartObjects implements AutoCloseable {
   /** A slice of an earlier part is at least so long. */
   static final int SHORTEST_SLICE = 256 * 1024;
 
+  private static final String CHECKPOINT = "checkpoint-";
+
+  private final ObjectStore store;
+  private final ObjectKey folder;
   private final Series header;
   private final Series content;
   private final Series index;
@@ -39,6 +50,8 @@ public final class PartObjects implements AutoCloseable {
     if (objectBytes < 1) {
       throw new IllegalArgumentException("an object cannot have " + objectBytes + " bytes");
     }
+    this.store = store;
+    this.folder = folder;
     this.header = new Series(store, folder, "header", objectBytes);
     this.content = new Series(store, folder, "part", objectBytes);
     this.index = new Series(store, folder, "index", objectBytes);
@@ -60,6 +73,38 @@ public final class PartObjects implements AutoCloseable {
 
   Series index() {
     return index;
+  }
+
+  /** Says what is complete: whole objects, and their index without its end. */
+  void checkpoint(Component component, int number) {
+    PartInventory soFar =
+        new PartInventory(
+            component,
+            content.slices(),
+            content.checksums(),
+            index.slices(),
+            index.checksums(),
+            0,
+            0,
+            0,
+            "",
+            content.reusedBytes(),
+            List.of());
+    String name = String.format(Locale.ROOT, CHECKPOINT + "%05d", number);
+    boolean _ = store.create(folder.resolve(name), Json.write(soFar));
+  }
+
+  /**
+   * Finds the last checkpoint below a folder in which writers followed each other, each in a folder
+   * of its own.
+   */
+  public static Optional<PartReader> lastCheckpoint(ObjectStore store, ObjectKey folder) {
+    return store.list(folder.value()).stream()
+        .map(StoredObject::key)
+        .filter(key -> key.name().startsWith(CHECKPOINT))
+        .max(Comparator.comparing(ObjectKey::value))
+        .flatMap(store::read)
+        .map(json -> PartReader.ofCheckpoint(store, Json.read(json, PartInventory.class)));
   }
 
   @Override

@@ -36,14 +36,17 @@ public final class PartReader {
   private final Component component;
   private final StoredBytes content;
   private final StoredBytes index;
-  private final String sha256;
+
+
+  /** Null where the index has no end. */
+  private final @Nullable String sha256;
 
   private PartReader(
       ObjectStore store,
       Component component,
       List<Slice> content,
       List<Slice> index,
-      String sha256) {
+      @Nullable String sha256) {
     this.store = store;
     this.component = component;
     this.content = new StoredBytes(content);
@@ -54,6 +57,11 @@ public final class PartReader {
   /** Reads a part that has just been written. */
   public static PartReader of(ObjectStore store, PartInventory part) {
     return new PartReader(store, part.component(), part.content(), part.index(), part.sha256());
+  }
+
+  /** Reads what is there of a part whose writer was killed; its index has no end. */
+  static PartReader ofCheckpoint(ObjectStore store, PartInventory part) {
+    return new PartReader(store, part.component(), part.content(), part.index(), null);
   }
 
   /** Reads a part of an archive. */
@@ -186,7 +194,9 @@ public final class PartReader {
       }
     }
     check.finish();
-    if (component == Component.MEDIA && !Sha256.hex(digest).equals(sha256)) {
+    if (component == Component.MEDIA
+        && sha256 != null
+        && !Sha256.hex(digest).equals(sha256)) {
       throw damagedIndex("its SHA-256 is not the root index's", null);
     }
   }
@@ -273,7 +283,7 @@ public final class PartReader {
     }
 
     void finish() throws ArchiveCorruptException {
-      if (!ended || offset != content.bytes()) {
+      if (ended == (sha256 == null) || offset != content.bytes()) {
         throw damagedIndex("it does not cover the content", null);
       }
     }

@@ -16,6 +16,7 @@ final class PartWriter {
   /** A shared member's content is no longer. */
   private static final int SHARED_BYTES = 1024 * 1024;
 
+  private final Component component;
   private final PartObjects objects;
   private final MemberStream members;
   private final IndexWriter index;
@@ -26,6 +27,7 @@ final class PartWriter {
   private final byte[] shared = new byte[SHARED_BYTES];
   private int sharedBytes;
   private long nextMember;
+  private int checkpoints;
 
   /**
    * @param objects are completed by {@link #finish}; the caller closes them
@@ -34,6 +36,7 @@ final class PartWriter {
   PartWriter(
       Component component, PartObjects objects, Compressor compressor, List<KnownMembers> known)
       throws IOException {
+    this.component = component;
     this.objects = objects;
     this.members = new MemberStream(compressor, known, this::written);
     this.index = new IndexWriter(component, objects.index(), compressor);
@@ -151,6 +154,11 @@ final class PartWriter {
   private void written(Member member) throws IOException {
     objects.content().append(member);
     index.member(member);
+    if (objects.content().objects() > checkpoints) {
+      checkpoints = objects.content().objects();
+      index.flush();
+      objects.checkpoint(component, checkpoints);
+    }
   }
 
   /** Indexes an entry behind all members added so far. */

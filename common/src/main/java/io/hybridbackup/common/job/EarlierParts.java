@@ -3,6 +3,7 @@ package io.hybridbackup.common.job;
 import io.hybridbackup.common.archive.ArchiveCorruptException;
 import io.hybridbackup.common.archive.ArchiveReader;
 import io.hybridbackup.common.archive.PartInventory;
+import io.hybridbackup.common.archive.PartObjects;
 import io.hybridbackup.common.archive.PartReader;
 import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.event.FailureCode;
@@ -18,7 +19,10 @@ import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
-/** What an attempt builds upon: parts that earlier attempts of its run committed, and its base. */
+/**
+ * What an attempt builds upon: what it and earlier attempts of its run have made of a part, and its
+ * base.
+ */
 final class EarlierParts {
   private static final Logger LOG = LoggerFactory.getLogger(EarlierParts.class);
 
@@ -42,15 +46,19 @@ final class EarlierParts {
    */
   List<PartReader> find(PartMaker.Task task, Component component) throws ComponentFailure {
     List<PartReader> found = new ArrayList<>();
-    for (int attempt = task.attempt() - 1; attempt > 0; attempt--) {
+    for (int attempt = task.attempt(); attempt > 0; attempt--) {
       Optional<AttemptOpened> opened = runs.decisions().find(RunKeys.opened(task.run(), attempt));
       Optional<PartOutcome> outcome =
           runs.decisions().find(RunKeys.part(task.run(), attempt, component));
       // An attempt that gave a base up was followed by one that has none.
-      if (opened.isPresent()
-          && Objects.equals(opened.get().base(), task.opened().base())
-          && outcome.orElse(null) instanceof PartOutcome.Committed committed) {
-        found.add(PartReader.of(runs.store(), committed.inventory()));
+      if (opened.isPresent() && Objects.equals(opened.get().base(), task.opened().base())) {
+        if (outcome.orElse(null) instanceof PartOutcome.Committed committed) {
+          found.add(PartReader.of(runs.store(), committed.inventory()));
+        } else {
+          PartObjects.lastCheckpoint(
+                  runs.store(), RunKeys.work(task.run(), attempt, component))
+              .ifPresent(found::add);
+        }
       }
     }
     StoredObject base = task.opened().base();

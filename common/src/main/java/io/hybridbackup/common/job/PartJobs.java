@@ -181,8 +181,8 @@ public final class PartJobs implements Job.Source {
       ProgressReporter progress = new ProgressReporter(publisher, clock, work, task, "read-back");
       progress.expected(part.unpackedBytes(), part.files());
       try {
-        String mine = RunKeys.work(run, attempt, component()).value() + "/";
-        reader.verify((slice, sha256) -> slice.object().value().startsWith(mine), progress);
+        String ours = RunKeys.work(run).value() + "/";
+        reader.verify((slice, sha256) -> slice.object().value().startsWith(ours), progress);
       } catch (IOException | StoreException.Missing | StoreException.Changed e) {
         throw ComponentFailure.passing(
             FailureCode.STORE_CORRUPT,

@@ -1,6 +1,7 @@
 package io.hybridbackup.common.archive;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.store.Crc64Nvme;
@@ -231,5 +232,60 @@ class NightsIT {
     // then
     assertThat(second.media().reusedBytes()).isGreaterThan(10_000_000);
     check(second, dump, tree, "check");
+  }
+
+  @Test
+  void shouldGoOnFromTheLastWholeObjectOfAWriterThatWasKilled() throws IOException {
+    // given
+    Path tree = folder.resolve("tree");
+    RestlessTree _ = new RestlessTree(tree, 8);
+    ObjectKey killed = ObjectKey.of("work", "media", "epoch-00001");
+    PartObjects first = new PartObjects(store, killed, 3_000_000);
+    ProgressListener dying =
+        new ProgressListener() {
+          private long bytes;
+
+          @Override
+          public void advanced(long moreBytes, long moreFiles) {
+            bytes += moreBytes;
+            if (bytes > 20_000_000) {
+              throw new IllegalStateException("killed");
+            }
+          }
+        };
+    try (first) {
+      assertThatThrownBy(() ->
+              MediaPart.write(
+                  tree, path -> false, MediaPart.Earlier.NONE, first, compressor, dying))
+          .hasMessage("killed");
+    }
+
+    // when
+    PartReader found =
+        PartObjects.lastCheckpoint(store, ObjectKey.of("work", "media")).orElseThrow();
+    PartInventory second;
+    try (PartObjects objects =
+        new PartObjects(store, ObjectKey.of("work", "media", "epoch-00002"), 3_000_000)) {
+      second =
+          MediaPart.write(
+              tree,
+              path -> false,
+              new MediaPart.Earlier(List.of(found), false),
+              objects,
+              compressor,
+              ProgressListener.NONE);
+    }
+
+    // then
+    assertThat(second.reusedBytes()).isGreaterThan(9_000_000);
+    PartReader.of(store, second).verify(ProgressListener.NONE);
+    Path restored = folder.resolve("restored");
+    ArchiveLayout.Composition composition =
+        ArchiveLayout.compose(ArchiveFixture.MANIFEST, ArchiveFixture.TIME, List.of(second));
+    StoredObject archive = store.compose(ObjectKey.of("backups", "a.tar.gz"), composition.pieces());
+    List<String> _ =
+        ArchiveReader.open(store, archive)
+            .extractMedia(restored, new ExtractOptions(Tool.root(), false), ProgressListener.NONE);
+    assertThat(differences(tree, restored)).isEmpty();
   }
 }
