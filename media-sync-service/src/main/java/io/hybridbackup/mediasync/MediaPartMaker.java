@@ -28,6 +28,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -71,7 +72,8 @@ final class MediaPartMaker implements PartMaker {
 
   @Override
   public Made make(Task task, Work work) throws ComponentFailure, InterruptedException {
-    Settings.Media media = media(task.source());
+    Settings.Source source = source(task.source());
+    Settings.Media media = Objects.requireNonNull(source.media());
     Rsync rsync = new Rsync(tools, settings.tools().rsync(), media);
     String version = rsync.version();
     Path folder = settings.dataDirectory().resolve("staging").resolve(task.source());
@@ -92,7 +94,8 @@ final class MediaPartMaker implements PartMaker {
 
       begun = System.nanoTime();
       AtomicLong vanished = new AtomicLong();
-      PartInventory inventory = pack(task, work, staging, media, vanished);
+      PartInventory inventory =
+          pack(task, work, staging, media, source.compression().media(), vanished);
       durations.put("media-pack", since(begun));
       return new Made(
           inventory,
@@ -116,14 +119,15 @@ final class MediaPartMaker implements PartMaker {
     }
   }
 
-  private Settings.Media media(String source) throws ComponentFailure {
-    Settings.Source configured = settings.sources().get(new SourceName(source));
-    Settings.@Nullable Media media = configured == null ? null : configured.media();
-    if (media == null) {
+  /** It has media. */
+  private Settings.Source source(String name) throws ComponentFailure {
+    Settings.Source source = settings.sources().get(new SourceName(name));
+    Settings.@Nullable Media media = source == null ? null : source.media();
+    if (source == null || media == null) {
       throw ComponentFailure.permanent(
           FailureCode.UNKNOWN_SOURCE,
           "the configuration of the media-sync service has no media for source "
-              + source
+              + name
               + "; give all services the same configuration",
           null);
     }
@@ -133,11 +137,11 @@ final class MediaPartMaker implements PartMaker {
           "the media folder "
               + media.location()
               + " of source "
-              + source
+              + name
               + " is not there; mount it or correct its location",
           null);
     }
-    return media;
+    return source;
   }
 
   /** An earlier run that has not noticed its end yet may still have the folder. */
@@ -212,7 +216,7 @@ final class MediaPartMaker implements PartMaker {
   }
 
   private PartInventory pack(
-      Task task, Work work, Staging staging, Settings.Media media, AtomicLong vanished)
+      Task task, Work work, Staging staging, Settings.Media media, int level, AtomicLong vanished)
       throws IOException {
     try (PartObjects objects =
         new PartObjects(
@@ -222,7 +226,7 @@ final class MediaPartMaker implements PartMaker {
               staging.tree(),
               file -> hasVanished(media.location().resolve(file), vanished),
               objects,
-              compressor,
+              compressor.at(level),
               reporter(task, work, "pack"));
       return NativeTools.isRoot()
           ? inventory
