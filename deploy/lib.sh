@@ -64,6 +64,9 @@ can_install() {
     { [ "$(id -u)" -eq 0 ] || { command -v sudo >/dev/null && sudo -n true 2>/dev/null; }; }
 }
 
+# Whether the system's package sources, as far as they are known here, have package $1.
+has_package() { command -v apt-cache >/dev/null && apt-cache show "$1" >/dev/null 2>&1; }
+
 # install_missing "package:command" …: installs the packages whose command is missing.
 # The command initdb stands for PostgreSQL's server programs; lib….so… is a library.
 install_missing() {

@@ -34,7 +34,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
-import org.jspecify.annotations.Nullable;
+import java.util.Objects;
 
 /**
  * Dumps a source's database: the real pg_dump, from an exported snapshot that is taken after media
@@ -82,7 +82,8 @@ final class DatabasePartMaker implements PartMaker {
   @Override
   public Made make(Task task, List<PartReader> earlier, Work work)
       throws ComponentFailure, ArchiveCorruptException, InterruptedException {
-    Postgres postgres = postgres(task.source());
+    Settings.Source source = source(task.source());
+    Postgres postgres = new Postgres(Objects.requireNonNull(source.database()));
     String pgDump = settings.tools().pgDump();
     String toolVersion = Postgres.toolVersion(tools, pgDump);
     String serverVersion;
@@ -101,7 +102,8 @@ final class DatabasePartMaker implements PartMaker {
     try (connection) {
       Snapshot snapshot = Snapshot.take(connection, postgres);
       record(task, work, snapshot, fenced);
-      PartInventory inventory = dump(task, earlier, work, postgres, snapshot);
+      PartInventory inventory =
+          dump(task, earlier, work, postgres, snapshot, source.compression());
       return new Made(
           inventory,
           Map.of("pg_dump", toolVersion, "postgresql", serverVersion),
@@ -123,18 +125,18 @@ final class DatabasePartMaker implements PartMaker {
     }
   }
 
-  private Postgres postgres(String source) throws ComponentFailure {
-    Settings.Source configured = settings.sources().get(new SourceName(source));
-    Settings.@Nullable Database database = configured == null ? null : configured.database();
-    if (database == null) {
+  /** It has a database. */
+  private Settings.Source source(String name) throws ComponentFailure {
+    Settings.Source source = settings.sources().get(new SourceName(name));
+    if (source == null || source.database() == null) {
       throw ComponentFailure.permanent(
           FailureCode.UNKNOWN_SOURCE,
           "the configuration of the db-dump service has no database for source "
-              + source
+              + name
               + "; give all services the same configuration",
           null);
     }
-    return new Postgres(database);
+    return source;
   }
 
   private static String version(Connection connection, Postgres postgres) throws ComponentFailure {
@@ -178,13 +180,22 @@ final class DatabasePartMaker implements PartMaker {
   }
 
   private PartInventory dump(
-      Task task, List<PartReader> earlier, Work work, Postgres postgres, Snapshot snapshot)
+      Task task,
+      List<PartReader> earlier,
+      Work work,
+      Postgres postgres,
+      Snapshot snapshot,
+      Settings.Compression compression)
       throws ComponentFailure, ArchiveCorruptException, InterruptedException {
     ToolCommand command =
         new ToolCommand(
             settings.tools().pgDump(),
             List.of(
-                "--format=custom", "--compress=0", "--no-password", "--snapshot=" + snapshot.id()),
+                "--format=custom",
+                // What pg_dump has compressed hardly shrinks, and is mostly stored.
+                compression.byPgDump() ? "--compress=9" : "--compress=0",
+                "--no-password",
+                "--snapshot=" + snapshot.id()),
             postgres.toolEnvironment());
     ProgressReporter progress = new ProgressReporter(publisher, clock, work, task, "dump");
     progress.expected(snapshot.tableBytes(), 1);
@@ -199,7 +210,12 @@ final class DatabasePartMaker implements PartMaker {
             dump -> {
               PartInventory inventory =
                   DatabasePart.write(
-                      dump, snapshot.takenAt(), earlier, objects, compressor, progress);
+                      dump,
+                      snapshot.takenAt(),
+                      earlier,
+                      objects,
+                      compressor.at(compression.database()),
+                      progress);
               process.await();
               return inventory;
             };

@@ -485,6 +485,34 @@ class FailuresIT {
   }
 
   @Test
+  void shouldKeepWhatPgDumpHasCompressedWhenToldTo() throws IOException {
+    // when
+    RunId backup = installation.console.backup("by-pg-dump");
+    BackupCompleted completed = installation.console.awaitEnd(backup, BackupCompleted.class);
+
+    // then
+    Path unpacked = Files.createDirectory(folder.resolve("unpacked"));
+    Path archive = installation.store().resolve(completed.archiveKey());
+    Commands.run("tar", "-xzf", archive.toString(), "-C", unpacked.toString());
+    Path dump = unpacked.resolve("database.dump");
+    Path byHand = folder.resolve("compressed-by-hand.dump");
+    Commands.run(
+        postgres.program("pg_dump"),
+        "--format=custom",
+        "--compress=9",
+        "--file=" + byHand,
+        postgres.url("edms"));
+    assertThat(contentsOfDump(dump)).containsPattern("Compression: (9|gzip)");
+    assertThat(contentsOfDump(dump)).isEqualTo(contentsOfDump(byHand));
+    assertThat(dump).hasSize(Files.size(byHand));
+
+    RunId restore =
+        installation.console.restore("by-pg-dump", completed.archive().value(), "by-pg-dump");
+    installation.console.awaitEnd(restore, RestoreCompleted.class);
+    Sample.assertSameDatabase(postgres, "edms", "by_pg_dump");
+  }
+
+  @Test
   void shouldTakeAtMostASecondMoreThanItsTools() {
     // given
     Path staged = folder.resolve("staged-by-hand");
@@ -526,6 +554,9 @@ class FailuresIT {
     sources.put(new SourceName("edms"), source(edms, storage));
     sources.put(new SourceName("spare"), source(edms, storage));
     sources.put(new SourceName("database-only"), source(edms, null));
+    sources.put(
+        new SourceName("by-pg-dump"),
+        new Settings.Source(edms, null, null, new Settings.Compression(true, 7, 6)));
     sources.put(new SourceName("tiny"), source(postgres.settings("tiny"), media("note")));
     sources.put(new SourceName("no-archives"), source(edms, null));
     sources.put(
@@ -563,6 +594,8 @@ class FailuresIT {
     targets.put(
         new TargetName("empty"), new Settings.Target(postgres.settings("empty"), media("empty")));
     targets.put(
+        new TargetName("by-pg-dump"), new Settings.Target(postgres.settings("by_pg_dump"), null));
+    targets.put(
         new TargetName("occupied-database"),
         new Settings.Target(postgres.settings("occupied"), media("free")));
     targets.put(
@@ -593,6 +626,12 @@ class FailuresIT {
   private static String archive(String source) {
     RunId run = installation.console.backup(source);
     return installation.console.awaitEnd(run, BackupCompleted.class).archive().value();
+  }
+
+  /** What pg_restore says of a dump, but for when it was made. */
+  private static String contentsOfDump(Path dump) {
+    return Commands.run(postgres.program("pg_restore"), "--list", dump.toString())
+        .replaceFirst("Archive created at .*", "");
   }
 
   /** The names in a finished backup's archive, sorted. */

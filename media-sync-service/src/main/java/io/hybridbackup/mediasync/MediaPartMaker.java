@@ -31,6 +31,7 @@ import java.time.Duration;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
@@ -75,7 +76,8 @@ final class MediaPartMaker implements PartMaker {
   @Override
   public Made make(Task task, List<PartReader> earlier, Work work)
       throws ComponentFailure, ArchiveCorruptException, InterruptedException {
-    Settings.Media media = media(task.source());
+    Settings.Source source = source(task.source());
+    Settings.Media media = Objects.requireNonNull(source.media());
     Rsync rsync = new Rsync(tools, settings.tools().rsync(), media);
     String version = rsync.version();
     Path folder = settings.dataDirectory().resolve("staging").resolve(task.source());
@@ -96,7 +98,7 @@ final class MediaPartMaker implements PartMaker {
 
       begun = System.nanoTime();
       AtomicLong vanished = new AtomicLong();
-      PartInventory inventory = pack(task, earlier, work, staging, media, vanished);
+      PartInventory inventory = pack(task, earlier, work, staging, source, vanished);
       durations.put("media-pack", since(begun));
       return new Made(
           inventory,
@@ -122,14 +124,15 @@ final class MediaPartMaker implements PartMaker {
     }
   }
 
-  private Settings.Media media(String source) throws ComponentFailure {
-    Settings.Source configured = settings.sources().get(new SourceName(source));
-    Settings.@Nullable Media media = configured == null ? null : configured.media();
-    if (media == null) {
+  /** It has media. */
+  private Settings.Source source(String name) throws ComponentFailure {
+    Settings.Source source = settings.sources().get(new SourceName(name));
+    Settings.@Nullable Media media = source == null ? null : source.media();
+    if (source == null || media == null) {
       throw ComponentFailure.permanent(
           FailureCode.UNKNOWN_SOURCE,
           "the configuration of the media-sync service has no media for source "
-              + source
+              + name
               + "; give all services the same configuration",
           null);
     }
@@ -139,11 +142,11 @@ final class MediaPartMaker implements PartMaker {
           "the media folder "
               + media.location()
               + " of source "
-              + source
+              + name
               + " is not there; mount it or correct its location",
           null);
     }
-    return media;
+    return source;
   }
 
   /** An earlier run that has not noticed its end yet may still have the folder. */
@@ -222,9 +225,10 @@ final class MediaPartMaker implements PartMaker {
       List<PartReader> earlier,
       Work work,
       Staging staging,
-      Settings.Media media,
+      Settings.Source source,
       AtomicLong vanished)
       throws IOException {
+    Settings.Media media = Objects.requireNonNull(source.media());
     try (PartObjects objects =
         new PartObjects(
             runs.store(), RunKeys.work(task.run(), task.attempt(), component(), work.epoch()))) {
@@ -234,7 +238,7 @@ final class MediaPartMaker implements PartMaker {
               file -> hasVanished(media.location().resolve(file), vanished),
               new MediaPart.Earlier(earlier, media.checksum()),
               objects,
-              compressor,
+              compressor.at(source.compression().media()),
               reporter(task, work, "pack"));
       return NativeTools.isRoot()
           ? inventory

@@ -1,36 +1,48 @@
 package io.hybridbackup.common.archive;
 
+import java.lang.foreign.MemorySegment;
+import java.nio.ByteBuffer;
 import java.util.zip.Deflater;
 
 /** One way to deflate; used by one thread at a time. */
 interface Deflate extends AutoCloseable {
+  /** Behind the space given for a stream there must be so many bytes more of the same memory. */
+  int SLACK_BYTES = 4096;
+
   /**
-   * Deflates {@code plainBytes} bytes from {@code offset} into one raw deflate stream (RFC 1951).
+   * Deflates all of {@code plain} into one raw deflate stream (RFC 1951).
    *
-   * @return its length, or -1 if it does not fit into {@code deflated}
+   * @param plain native memory
+   * @param deflated native memory
+   * @return the stream's length, or -1 if it does not fit into {@code deflated}
    */
-  int deflate(byte[] plain, int offset, int plainBytes, byte[] deflated);
+  int deflate(MemorySegment plain, MemorySegment deflated);
 
   @Override
   void close();
 
-  /** The platform's own zlib. */
+  /**
+   * The JDK's own zlib.
+   *
+   * @param level 1 (fast) to 9 (small). From 7 on it is zlib's best: the scale is libdeflate's,
+   *     whose 7 zlib does not quite reach
+   */
   static Deflate platform(int level) {
-    Deflater deflater = new Deflater(level, true);
+    Deflater deflater = new Deflater(level >= 7 ? Deflater.BEST_COMPRESSION : level, true);
     return new Deflate() {
       @Override
-      public int deflate(byte[] plain, int offset, int plainBytes, byte[] deflated) {
+      public int deflate(MemorySegment plain, MemorySegment deflated) {
         deflater.reset();
-        deflater.setInput(plain, offset, plainBytes);
+        deflater.setInput(plain.asByteBuffer());
         deflater.finish();
-        int bytes = 0;
+        ByteBuffer out = deflated.asByteBuffer();
         while (!deflater.finished()) {
-          if (bytes == deflated.length) {
+          if (!out.hasRemaining()) {
             return -1;
           }
-          bytes += deflater.deflate(deflated, bytes, deflated.length - bytes);
+          deflater.deflate(out);
         }
-        return bytes;
+        return out.position();
       }
 
       @Override

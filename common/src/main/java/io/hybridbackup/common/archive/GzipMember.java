@@ -1,11 +1,12 @@
 package io.hybridbackup.common.archive;
 
+import java.lang.foreign.MemorySegment;
+import java.lang.foreign.ValueLayout;
 import java.nio.ByteBuffer;
 import java.nio.ByteOrder;
 import java.util.Arrays;
 import java.util.zip.CRC32;
 import java.util.zip.DataFormatException;
-import java.util.zip.Inflater;
 
 /**
  * The bytes of one gzip member (RFC 1952): no name, no time, operating system unknown, so that
@@ -16,13 +17,17 @@ final class GzipMember {
   static final int TRAILER_BYTES = 8;
   private static final int STORED_BLOCK_BYTES = 65535;
   private static final byte[] HEADER = {0x1f, (byte) 0x8b, 8, 0, 0, 0, 0, 0, 0, (byte) 0xff};
+  private static final Inflate INFLATE = Inflate.fastest();
 
   private GzipMember() {}
 
   /** A whole member around bytes that have been deflated already. */
-  static byte[] around(byte[] deflated, int deflatedBytes, byte[] plain, int plainBytes) {
-    byte[] member = new byte[HEADER_BYTES + deflatedBytes + TRAILER_BYTES];
-    finish(begin(member).put(deflated, 0, deflatedBytes), plain, plainBytes);
+  static byte[] around(MemorySegment deflated, byte[] plain, int plainBytes) {
+    int bytes = (int) deflated.byteSize();
+    byte[] member = new byte[HEADER_BYTES + bytes + TRAILER_BYTES];
+    ByteBuffer buffer = begin(member);
+    MemorySegment.copy(deflated, ValueLayout.JAVA_BYTE, 0, member, HEADER_BYTES, bytes);
+    finish(buffer.position(HEADER_BYTES + bytes), plain, plainBytes);
     return member;
   }
 
@@ -67,22 +72,7 @@ final class GzipMember {
       throw new DataFormatException("no gzip member begins here");
     }
     byte[] plain = new byte[plainBytes];
-    try (Inflater inflater = new Inflater(true)) {
-      inflater.setInput(member, HEADER_BYTES, deflated);
-      int done = 0;
-      while (done < plainBytes) {
-        int inflated = inflater.inflate(plain, done, plainBytes - done);
-        if (inflated == 0) {
-          throw new DataFormatException("it holds " + done + " bytes instead of " + plainBytes);
-        }
-        done += inflated;
-      }
-      if (inflater.inflate(new byte[1]) != 0
-          || !inflater.finished()
-          || inflater.getRemaining() != 0) {
-        throw new DataFormatException("it does not end where it should");
-      }
-    }
+    INFLATE.inflate(member, HEADER_BYTES, deflated, plain);
     ByteBuffer trailer =
         ByteBuffer.wrap(member, member.length - TRAILER_BYTES, TRAILER_BYTES)
             .order(ByteOrder.LITTLE_ENDIAN);

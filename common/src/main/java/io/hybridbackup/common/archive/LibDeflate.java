@@ -1,5 +1,6 @@
 package io.hybridbackup.common.archive;
 
+import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;
 import java.lang.foreign.Linker;
@@ -8,6 +9,7 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.Optional;
+import java.util.zip.DataFormatException;
 
 /**
  * libdeflate, where the system has it: several times as fast as zlib, and its level 7 makes a dump
@@ -18,36 +20,59 @@ final class LibDeflate {
   /** The name that the library has had since its interface became stable. */
   private static final String LIBRARY = "libdeflate.so.0";
 
-  private final MethodHandle allocate;
+  private static final Optional<LibDeflate> LOADED = find();
+
+  /** What {@code libdeflate_deflate_decompress_ex} returns, see libdeflate.h. */
+  private static final int SUCCESS = 0;
+
+  private static final int SHORT_OUTPUT = 2;
+  private static final int INSUFFICIENT_SPACE = 3;
+
+  private final MethodHandle allocateCompressor;
   private final MethodHandle compress;
-  private final MethodHandle free;
+  private final MethodHandle freeCompressor;
+  private final MethodHandle allocateDecompressor;
+  private final MethodHandle decompress;
+  private final MethodHandle freeDecompressor;
 
   private LibDeflate(SymbolLookup library) {
+    AddressLayout pointer = ValueLayout.ADDRESS;
+    ValueLayout.OfLong size = ValueLayout.JAVA_LONG;
+    ValueLayout.OfInt number = ValueLayout.JAVA_INT;
     Linker linker = Linker.nativeLinker();
-    allocate =
+    allocateCompressor =
         linker.downcallHandle(
             library.findOrThrow("libdeflate_alloc_compressor"),
-            FunctionDescriptor.of(ValueLayout.ADDRESS, ValueLayout.JAVA_INT));
-    // Critical: it reads and writes the arrays where they are. A member takes milliseconds.
+            FunctionDescriptor.of(pointer, number));
     compress =
         linker.downcallHandle(
             library.findOrThrow("libdeflate_deflate_compress"),
-            FunctionDescriptor.of(
-                ValueLayout.JAVA_LONG,
-                ValueLayout.ADDRESS,
-                ValueLayout.ADDRESS,
-                ValueLayout.JAVA_LONG,
-                ValueLayout.ADDRESS,
-                ValueLayout.JAVA_LONG),
-            Linker.Option.critical(true));
-    free =
+            FunctionDescriptor.of(size, pointer, pointer, size, pointer, size));
+    freeCompressor =
         linker.downcallHandle(
-            library.findOrThrow("libdeflate_free_compressor"),
-            FunctionDescriptor.ofVoid(ValueLayout.ADDRESS));
+            library.findOrThrow("libdeflate_free_compressor"), FunctionDescriptor.ofVoid(pointer));
+    allocateDecompressor =
+        linker.downcallHandle(
+            library.findOrThrow("libdeflate_alloc_decompressor"), FunctionDescriptor.of(pointer));
+    // Critical: it reads and writes the arrays where they are, and the garbage collector waits. A
+    // member is inflated in about a millisecond; to deflate one takes ten times as long and more.
+    decompress =
+        linker.downcallHandle(
+            library.findOrThrow("libdeflate_deflate_decompress_ex"),
+            FunctionDescriptor.of(number, pointer, pointer, size, pointer, size, pointer, pointer),
+            Linker.Option.critical(true));
+    freeDecompressor =
+        linker.downcallHandle(
+            library.findOrThrow("libdeflate_free_decompressor"),
+            FunctionDescriptor.ofVoid(pointer));
   }
 
-  /** Loads the library; empty if the system does not have it. */
+  /** The library; empty if the system does not have it. */
   static Optional<LibDeflate> load() {
+    return LOADED;
+  }
+
+  private static Optional<LibDeflate> find() {
     try {
       return Optional.of(new LibDeflate(SymbolLookup.libraryLookup(LIBRARY, Arena.global())));
     } catch (IllegalArgumentException e) {
@@ -61,22 +86,18 @@ final class LibDeflate {
    * @param level 1 to 12
    */
   Deflate open(int level) {
-    MemorySegment compressor = call(() -> (MemorySegment) allocate.invokeExact(level));
-    if (compressor.equals(MemorySegment.NULL)) {
-      throw new IllegalStateException("libdeflate has no compressor of level " + level);
-    }
+    MemorySegment compressor =
+        allocated(NativeCall.of(() -> (MemorySegment) allocateCompressor.invokeExact(level)));
     return new Deflate() {
       private boolean closed;
 
       @Override
-      public int deflate(byte[] plain, int offset, int plainBytes, byte[] deflated) {
-        MemorySegment in = MemorySegment.ofArray(plain).asSlice(offset, plainBytes);
-        MemorySegment out = MemorySegment.ofArray(deflated);
+      public int deflate(MemorySegment plain, MemorySegment deflated) {
         long bytes =
-            call(() ->
+            NativeCall.of(() ->
                 (long)
                     compress.invokeExact(
-                        compressor, in, (long) plainBytes, out, (long) deflated.length));
+                        compressor, plain, plain.byteSize(), deflated, deflated.byteSize()));
         return bytes == 0 ? -1 : (int) bytes;
       }
 
@@ -84,27 +105,62 @@ final class LibDeflate {
       public void close() {
         if (!closed) {
           closed = true;
-          MemorySegment _ =
-              call(() -> {
-                free.invokeExact(compressor);
-                return compressor;
-              });
+          free(freeCompressor, compressor);
         }
       }
     };
   }
 
-  private interface Call<T> {
-    T make() throws Throwable;
+  /** Does what {@link Inflate#inflate} says. */
+  void inflate(byte[] deflated, int offset, int bytes, byte[] plain) throws DataFormatException {
+    MemorySegment in = MemorySegment.ofArray(deflated).asSlice(offset, bytes);
+    MemorySegment out = MemorySegment.ofArray(plain);
+    MemorySegment taken = MemorySegment.ofArray(new long[1]);
+    MemorySegment decompressor =
+        allocated(NativeCall.of(() -> (MemorySegment) allocateDecompressor.invokeExact()));
+    int result;
+    try {
+      result =
+          NativeCall.of(() ->
+              // Without a place for the length of the output, only a full one is a success.
+              (int)
+                  decompress.invokeExact(
+                      decompressor,
+                      in,
+                      in.byteSize(),
+                      out,
+                      out.byteSize(),
+                      taken,
+                      MemorySegment.NULL));
+    } finally {
+      free(freeDecompressor, decompressor);
+    }
+    switch (result) {
+      case SUCCESS -> {
+        if (taken.get(ValueLayout.JAVA_LONG, 0) != bytes) {
+          throw new DataFormatException("it does not end where it should");
+        }
+      }
+      case SHORT_OUTPUT ->
+          throw new DataFormatException("it holds fewer bytes than " + plain.length);
+      case INSUFFICIENT_SPACE ->
+          throw new DataFormatException("it holds more bytes than " + plain.length);
+      default -> throw new DataFormatException("its compressed data is damaged");
+    }
   }
 
-  private static <T> T call(Call<T> call) {
-    try {
-      return call.make();
-    } catch (RuntimeException | Error e) {
-      throw e;
-    } catch (Throwable e) {
-      throw new IllegalStateException("a native function cannot throw", e);
+  private static MemorySegment allocated(MemorySegment memory) {
+    if (memory.equals(MemorySegment.NULL)) {
+      throw new OutOfMemoryError("libdeflate could not allocate memory");
     }
+    return memory;
+  }
+
+  private static void free(MethodHandle handle, MemorySegment memory) {
+    MemorySegment _ =
+        NativeCall.of(() -> {
+          handle.invokeExact(memory);
+          return memory;
+        });
   }
 }

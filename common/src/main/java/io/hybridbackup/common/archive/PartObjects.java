@@ -219,6 +219,11 @@ public final class PartObjects implements AutoCloseable {
       }
     }
 
+    /** Whether all that was added lies in whole objects. */
+    boolean isWhole() {
+      return upload == null && reused == null;
+    }
+
     /** How many objects have been completed. */
     int objects() {
       return objects.size();

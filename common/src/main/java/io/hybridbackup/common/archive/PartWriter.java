@@ -154,7 +154,7 @@ final class PartWriter {
   private void written(Member member) throws IOException {
     objects.content().append(member);
     index.member(member);
-    if (objects.content().objects() > checkpoints) {
+    if (objects.content().isWhole() && objects.content().objects() > checkpoints) {
       checkpoints = objects.content().objects();
       index.flush();
       objects.checkpoint(component, checkpoints);

@@ -49,7 +49,9 @@ final class EarlierParts {
     for (int attempt = task.attempt(); attempt > 0; attempt--) {
       Optional<AttemptOpened> opened = runs.decisions().find(RunKeys.opened(task.run(), attempt));
       Optional<PartOutcome> outcome =
-          runs.decisions().find(RunKeys.part(task.run(), attempt, component));
+          attempt == task.attempt()
+              ? Optional.empty()
+              : runs.decisions().find(RunKeys.part(task.run(), attempt, component));
       // An attempt that gave a base up was followed by one that has none.
       if (opened.isPresent() && Objects.equals(opened.get().base(), task.opened().base())) {
         if (outcome.orElse(null) instanceof PartOutcome.Committed committed) {

@@ -90,7 +90,27 @@ public record Settings(
 
   /** At least one of database and media is there. */
   public record Source(
-      @Nullable Database database, @Nullable Media media, @Nullable Version version) {}
+      @Nullable Database database,
+      @Nullable Media media,
+      @Nullable Version version,
+      Compression compression) {
+    /** With the default compression. */
+    public Source(@Nullable Database database, @Nullable Media media, @Nullable Version version) {
+      this(database, media, version, Compression.DEFAULT);
+    }
+  }
+
+  /**
+   * How a source's parts are compressed. Levels are from 1 (fast) to 9 (small).
+   *
+   * @param byPgDump whether pg_dump compresses the database itself, as {@code --compress=9} does
+   * @param database the level of the database part
+   * @param media the level of the media part
+   */
+  public record Compression(boolean byPgDump, int database, int media) {
+    /** The dump no larger than by {@code --compress=9}, files about as gzip makes them. */
+    public static final Compression DEFAULT = new Compression(false, 7, 6);
+  }
 
   /** At least one of database and media is there; nothing is excluded from a target's media. */
   public record Target(@Nullable Database database, @Nullable Media media) {}

@@ -291,8 +291,18 @@ public final class SettingsFile {
     if (database == null && media == null) {
       source.note("has neither a database nor media", "add a database or a media section to it");
     }
+    Settings.Compression compression =
+        source
+            .value(
+                "compression",
+                "write a level from 1 (fast) to 9 (small), or pg_dump",
+                SettingsFile::compression)
+            .orElse(Settings.Compression.DEFAULT);
+    if (compression.byPgDump() && database == null) {
+      source.note("compression", "is left to pg_dump without a database", "write a level, 1 to 9");
+    }
     source.finish();
-    return new Settings.Source(database, media, version);
+    return new Settings.Source(database, media, version, compression);
   }
 
   private Settings.Target target(Section target) {
@@ -401,6 +411,15 @@ public final class SettingsFile {
       }
       return number;
     };
+  }
+
+  private static Settings.Compression compression(String text) {
+    if (text.equals("pg_dump")) {
+      return new Settings.Compression(
+          true, Settings.Compression.DEFAULT.database(), Settings.Compression.DEFAULT.media());
+    }
+    int level = number(1, 9).apply(text);
+    return new Settings.Compression(false, level, level);
   }
 
   private static Integer notZero(Integer number) {

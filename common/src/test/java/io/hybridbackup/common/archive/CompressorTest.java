@@ -1,12 +1,17 @@
 package io.hybridbackup.common.archive;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import java.lang.foreign.Arena;
+import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Optional;
 import java.util.Random;
 import java.util.function.IntFunction;
+import java.util.function.Supplier;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
@@ -15,8 +20,28 @@ import org.junit.jupiter.params.provider.MethodSource;
 class CompressorTest {
   private static final int BYTES = 1 << 20;
 
-  static Stream<IntFunction<Deflate>> ways() {
-    return Stream.of(Deflate::platform, libdeflate()::open);
+  /** What a system may have. */
+  record Libraries(String name, IntFunction<Deflate> chosen, Optional<Supplier<Deflate>> fast) {
+    Compressor compressor(int threads, int level) {
+      return new Compressor(threads, level, chosen, fast);
+    }
+
+    @Override
+    public String toString() {
+      return name;
+    }
+  }
+
+  static Stream<Libraries> libraries() {
+    return Stream.of(
+        new Libraries("none", Deflate::platform, Optional.empty()),
+        new Libraries("libdeflate", libdeflate()::open, Optional.empty()),
+        new Libraries("ISA-L", Deflate::platform, Optional.of(isaL()::open)),
+        new Libraries("both", libdeflate()::open, Optional.of(isaL()::open)));
+  }
+
+  static Stream<Deflate> ways() {
+    return Stream.of(Deflate.platform(6), libdeflate().open(6), isaL().open());
   }
 
   private static LibDeflate libdeflate() {
@@ -25,11 +50,16 @@ class CompressorTest {
             () -> new AssertionError("libdeflate is missing; install the package libdeflate0"));
   }
 
+  private static IsaL isaL() {
+    return IsaL.load()
+        .orElseThrow(() -> new AssertionError("ISA-L is missing; install the package libisal2"));
+  }
+
   @ParameterizedTest
-  @MethodSource("ways")
-  void shouldGiveTextBackWhole(IntFunction<Deflate> way) throws Exception {
+  @MethodSource("libraries")
+  void shouldGiveTextBackWhole(Libraries libraries) throws Exception {
     byte[] plain = rows(BYTES - 17);
-    try (Compressor compressor = new Compressor(2, 6, way)) {
+    try (Compressor compressor = libraries.compressor(2, 6)) {
       // when
       Member.Fresh member =
           (Member.Fresh) compressor.compress(plain.clone(), plain.length, List.of()).get();
@@ -42,44 +72,116 @@ class CompressorTest {
   }
 
   @ParameterizedTest
-  @MethodSource("ways")
-  void shouldStoreWhatDoesNotShrink(IntFunction<Deflate> way) throws Exception {
-    byte[] plain = new byte[BYTES];
-    new Random(7).nextBytes(plain);
-    try (Compressor compressor = new Compressor(1, 6, way)) {
+  @MethodSource("libraries")
+  void shouldStoreWhatDoesNotShrink(Libraries libraries) throws Exception {
+    byte[] plain = noise(BYTES);
+    try (Compressor compressor = libraries.compressor(1, 6)) {
       // when
       Member.Fresh member =
           (Member.Fresh) compressor.compress(plain.clone(), plain.length, List.of()).get();
 
       // then
       assertThat(GzipMember.decode(member.gzip(), plain.length)).isEqualTo(plain);
-      assertThat(member.gzip().length).isLessThan(plain.length + plain.length / 1000);
+      assertThat(member.gzip()).isEqualTo(GzipMember.stored(plain, plain.length));
+    }
+  }
+
+  @ParameterizedTest
+  @MethodSource("libraries")
+  void shouldCompressMembersOfAnyLengthOneAfterTheOther(Libraries libraries) throws Exception {
+    try (Compressor compressor = libraries.compressor(1, 6)) {
+      for (int bytes : new int[] {0, 1, 100, 5 * BYTES, 65_536, 65_537, 3 * BYTES}) {
+        byte[] plain = rows(bytes);
+
+        // when
+        Member.Fresh member = (Member.Fresh) compressor.compress(plain.clone(), bytes, List.of()).get();
+
+        // then
+        assertThat(GzipMember.decode(member.gzip(), bytes)).isEqualTo(plain);
+      }
+    }
+  }
+
+  @Test
+  void shouldMakeWhatHardlyShrinksSmallerTheFastWay() throws Exception {
+    byte[] plain = noise(BYTES);
+    // Between the places that are sampled.
+    Arrays.fill(plain, 100_000, 200_000, (byte) 0);
+    try (Compressor compressor =
+        new Compressor(
+            1,
+            6,
+            _ -> {
+              throw new AssertionError("the slow way was taken");
+            },
+            Optional.of(isaL()::open))) {
+      // when
+      Member.Fresh member = (Member.Fresh) compressor.compress(plain.clone(), plain.length, List.of()).get();
+
+      // then
+      assertThat(GzipMember.decode(member.gzip(), plain.length)).isEqualTo(plain);
+      assertThat(member.gzip().length).isLessThan(plain.length - 95_000);
+    }
+  }
+
+  @Test
+  void shouldTakeTheChosenWayWhereTheSamplesHaveMissedWhatShrinks() throws Exception {
+    byte[] plain = noise(BYTES);
+    Arrays.fill(plain, 20_000, 340_000, (byte) 0);
+    try (Compressor compressor =
+        new Compressor(1, 6, libdeflate()::open, Optional.of(isaL()::open))) {
+      // when
+      Member.Fresh member = (Member.Fresh) compressor.compress(plain.clone(), plain.length, List.of()).get();
+
+      // then
+      assertThat(member.gzip()).isEqualTo(deflatedByLibdeflate(plain, 6));
+    }
+  }
+
+  @Test
+  void shouldCompressAtTheLevelThatIsAskedFor() throws Exception {
+    byte[] plain = rows(BYTES);
+    try (Compressor compressor =
+        new Compressor(2, 6, libdeflate()::open, Optional.of(isaL()::open))) {
+      for (int level = 1; level <= 9; level++) {
+        // when
+        Member.Fresh member = (Member.Fresh) compressor.at(level).compress(plain.clone(), plain.length, List.of()).get();
+
+        // then
+        assertThat(member.gzip()).isEqualTo(deflatedByLibdeflate(plain, level));
+      }
+      assertThatThrownBy(() -> compressor.at(10)).isInstanceOf(IllegalArgumentException.class);
     }
   }
 
   @ParameterizedTest
   @MethodSource("ways")
-  void shouldSayThatWhatDoesNotShrinkDoesNotFit(IntFunction<Deflate> way) {
-    byte[] plain = new byte[BYTES];
-    new Random(7).nextBytes(plain);
-    try (Deflate deflate = way.apply(6)) {
+  void shouldSayThatWhatDoesNotShrinkDoesNotFit(Deflate way) {
+    try (way;
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment plain = arena.allocate(BYTES);
+      plain.copyFrom(MemorySegment.ofArray(noise(BYTES)));
+      MemorySegment deflated = arena.allocate(BYTES + Deflate.SLACK_BYTES).asSlice(0, BYTES);
+
       // then
-      assertThat(deflate.deflate(plain, 0, plain.length, new byte[plain.length])).isEqualTo(-1);
+      assertThat(way.deflate(plain, deflated)).isEqualTo(-1);
     }
   }
 
-  @Test
-  void shouldMakeTextSmallerWithLibdeflateThanTheJdkMakesItAtItsBest() throws Exception {
-    byte[] plain = rows(BYTES);
-    try (Deflate jdk = Deflate.platform(9);
-        Deflate libdeflate = libdeflate().open(7)) {
-      // when
-      int jdkBytes = jdk.deflate(plain, 0, plain.length, new byte[plain.length]);
-      int bytes = libdeflate.deflate(plain, 0, plain.length, new byte[plain.length]);
-
-      // then
-      assertThat(bytes).isPositive().isLessThanOrEqualTo(jdkBytes + jdkBytes / 100);
+  private static byte[] deflatedByLibdeflate(byte[] plain, int level) {
+    try (Deflate way = libdeflate().open(level);
+        Arena arena = Arena.ofConfined()) {
+      MemorySegment in = arena.allocate(plain.length);
+      in.copyFrom(MemorySegment.ofArray(plain));
+      MemorySegment out = arena.allocate(plain.length);
+      return GzipMember.around(out.asSlice(0, way.deflate(in, out)), plain, plain.length);
     }
+  }
+
+  private static byte[] noise(int bytes) {
+    byte[] noise = new byte[bytes];
+    new Random(7).nextBytes(noise);
+    return noise;
   }
 
   /** Lines as a table of an application has them. */

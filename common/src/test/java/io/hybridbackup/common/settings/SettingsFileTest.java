@@ -178,6 +178,32 @@ class SettingsFileTest {
                 new Settings.LiteralVersion("1.10")));
   }
 
+  @ParameterizedTest
+  @CsvSource({
+    "pg_dump, true, 7, 6",
+    "1, false, 1, 1",
+    "9, false, 9, 9",
+  })
+  void shouldReadHowASourceIsCompressed(String text, boolean byPgDump, int database, int media)
+      throws Exception {
+    // when
+    Settings settings =
+        read(
+            MINIMAL
+                + """
+                  sources:
+                    edms:
+                      compression: %s
+                      database: { host: db, name: edms, user: backup }
+                """
+                    .formatted(text));
+
+    // then
+    assertThat(settings.sources().get(new SourceName("edms")))
+        .extracting(Settings.Source::compression)
+        .isEqualTo(new Settings.Compression(byPgDump, database, media));
+  }
+
   @Test
   void shouldLetTheEnvironmentOverrideSingleValues() throws Exception {
     // given
@@ -291,6 +317,10 @@ class SettingsFileTest {
         "sources: { edms: { media: { location: /srv }, version: {} } }",
         "sources: { edms: { media: { location: [ /srv ] } } }",
         "sources: { edms: { media: { } } }",
+        "sources: { edms: { media: { location: /srv }, compression: 0 } }",
+        "sources: { edms: { media: { location: /srv }, compression: 10 } }",
+        "sources: { edms: { media: { location: /srv }, compression: best } }",
+        "sources: { edms: { media: { location: /srv }, compression: pg_dump } }",
         "zone: Berlin, zone: Berlin",
         "souces: {}",
       })
