@@ -49,7 +49,7 @@ final class MemberSource implements AutoCloseable {
     this.name = name;
   }
 
-  /** The member that lies behind all that were expected before. */
+  /** A member that lies behind all that were expected before; there may be others between. */
   void expect(IndexLine.Span member) {
     expected.add(member);
     expectedBytes += member.length();
@@ -69,6 +69,7 @@ final class MemberSource implements AutoCloseable {
         bytes += member.length();
         plain += member.plain();
       } while (!expected.isEmpty()
+          && expected.element().offset() == batch.getFirst().offset() + bytes
           && bytes + expected.element().length() <= BATCH_BYTES
           && plain + expected.element().plain() <= BATCH_PLAIN_BYTES);
       expectedBytes -= bytes;

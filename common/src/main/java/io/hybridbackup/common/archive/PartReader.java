@@ -17,6 +17,7 @@ import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
@@ -134,13 +135,38 @@ public final class PartReader {
     }
   }
 
-  private interface IndexListener {
+  /**
+   * Reads chosen entries, and no other members than theirs; see {@link SelectiveReading}.
+   *
+   * @throws ArchiveCorruptException if the index is damaged, or what is chosen is not what it says
+   */
+  void read(Predicate<ArchiveEntry> chosen, Handler handler, ProgressListener progress)
+      throws IOException {
+    try (SelectiveReading reading = new SelectiveReading(members(), chosen, handler, progress)) {
+      index(reading);
+      reading.finish();
+    }
+  }
+
+  private MemberSource members() {
+    return new MemberSource(store, content, "the " + component.label() + " part");
+  }
+
+  /** Hears of a part's index, line by line. */
+  interface IndexListener {
+    /** The next member. */
     void member(IndexLine.Span member) throws IOException;
 
+    /** The next entry; its members have been told before. */
     void entry(ArchiveEntry entry) throws IOException;
   }
 
-  private void index(IndexListener listener) throws IOException {
+  /**
+   * Tells of the index.
+   *
+   * @throws ArchiveCorruptException if it is damaged; what comes before that has been told
+   */
+  void index(IndexListener listener) throws IOException {
     long bytes = index.stream().mapToLong(Slice::bytes).sum();
     MessageDigest digest = Sha256.digest();
     IndexCheck check = new IndexCheck(listener);
@@ -255,8 +281,7 @@ public final class PartReader {
   private final class Reading implements IndexListener, AutoCloseable {
     private final Handler handler;
     private final ProgressListener progress;
-    private final MemberSource members =
-        new MemberSource(store, content, "the " + component.label() + " part");
+    private final MemberSource members = members();
     private byte[] member = new byte[0];
     private long number = -1;
     private ArchiveEntry.Place position = BEGINNING;

@@ -5,7 +5,8 @@
  * <p>{@link DatabasePart} and {@link MediaPart} write a part through a {@link Compressor} into
  * {@link PartObjects} and give its {@link PartInventory}. {@link ArchiveLayout} makes of
  * inventories the pieces of an archive, which the store composes. {@link ArchiveReader} finds its
- * way from the footer, and a {@link PartReader} reads one part by its index.
+ * way from the footer, and a {@link PartReader} reads one part by its index. {@link ArchiveFiles}
+ * reads what a {@link Selection} asks for and little else, by a {@link SelectiveReading}.
  */
 @NullMarked
 package io.hybridbackup.common.archive;
