@@ -5,8 +5,12 @@ import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.deploy.broker.BrokerException;
 import io.hybridbackup.deploy.cli.BackupCommand;
 import io.hybridbackup.deploy.cli.CancelCommand;
+import io.hybridbackup.deploy.cli.CatCommand;
 import io.hybridbackup.deploy.cli.CommandException;
+import io.hybridbackup.deploy.cli.DownloadCommand;
 import io.hybridbackup.deploy.cli.ExitCode;
+import io.hybridbackup.deploy.cli.ExtractCommand;
+import io.hybridbackup.deploy.cli.FilesCommand;
 import io.hybridbackup.deploy.cli.ListCommand;
 import io.hybridbackup.deploy.cli.RestoreCommand;
 import io.hybridbackup.deploy.cli.ShowCommand;
@@ -27,6 +31,10 @@ import picocli.CommandLine.Command;
       RestoreCommand.class,
       ListCommand.class,
       ShowCommand.class,
+      FilesCommand.class,
+      CatCommand.class,
+      ExtractCommand.class,
+      DownloadCommand.class,
       WatchCommand.class,
       CancelCommand.class,
       CommandLine.HelpCommand.class
@@ -41,7 +49,8 @@ import picocli.CommandLine.Command;
       "  4:the broker or the object store cannot be reached or used",
       "  5:the request was rejected",
       "  6:nothing was found",
-      "130:interrupted; a run goes on"
+      "130:interrupted; a run goes on",
+      "141:nobody reads the output any more"
     })
 public final class HybridBackup {
   private HybridBackup() {}
@@ -65,8 +74,11 @@ public final class HybridBackup {
       if (List.of(arguments).contains("--debug")) {
         exception.printStackTrace(command.getErr());
       }
-      command.getErr().println(message(exception));
-      return exitCode(exception).code();
+      ExitCode exitCode = exitCode(exception);
+      if (exitCode != ExitCode.OUTPUT_CLOSED) {
+        command.getErr().println(message(exception));
+      }
+      return exitCode.code();
     });
     return program.execute(arguments);
   }
@@ -97,6 +109,12 @@ public final class HybridBackup {
       case CommandException command -> "hybrid-backup: " + command.getMessage();
       case SettingsException settings -> String.valueOf(settings.getMessage());
       case BrokerException broker -> "hybrid-backup: " + broker.getMessage();
+      case StoreException.Missing gone ->
+          "hybrid-backup: "
+              + gone.getMessage()
+              + " any more; hybrid-backup list shows what there is";
+      case StoreException.Changed changed ->
+          "hybrid-backup: " + changed.getMessage() + "; try again";
       case StoreException store ->
           "hybrid-backup: the object store cannot be used: "
               + store.getMessage()

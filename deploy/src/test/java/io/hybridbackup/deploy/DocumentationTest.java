@@ -62,9 +62,11 @@ class DocumentationTest {
   private static final Map<String, Object> S3 =
       Map.of("object-store.type", "s3", "object-store.s3.bucket", "backups");
   private static final Map<String, Object> REQUIRED =
-      Stream.of("sources.NAME.database", "targets.NAME.database")
-          .flatMap(owner -> Stream.of("host", "name", "user").map(key -> owner + "." + key))
-          .collect(Collectors.toMap(key -> key, key -> "edms"));
+      Stream.of("sources.NAME", "targets.NAME")
+          .flatMap(owner ->
+              Stream.of("database.host", "database.name", "database.user", "media.location")
+                  .map(key -> owner + "." + key))
+          .collect(Collectors.toMap(key -> key, key -> "/edms"));
 
   @TempDir Path folder;
 

@@ -22,9 +22,14 @@ import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Duration;
 import java.time.ZoneId;
+import java.nio.file.FileVisitResult;
+import java.nio.file.NoSuchFileException;
+import java.nio.file.SimpleFileVisitor;
+import java.nio.file.attribute.BasicFileAttributes;
+import java.util.ArrayList;
+import java.util.Collections;
 import java.util.List;
 import java.util.Map;
-import java.util.stream.Stream;
 import org.springframework.context.ConfigurableApplicationContext;
 
 /** All services in this process, with a broker, a store in a folder and tools that can fail. */
@@ -175,14 +180,31 @@ final class Installation implements AutoCloseable {
   }
 
   private static List<Path> files(Path tree) {
-    if (!Files.isDirectory(tree)) {
-      return List.of();
-    }
-    try (Stream<Path> files = Files.walk(tree)) {
-      return files.filter(Files::isRegularFile).sorted().toList();
+    List<Path> files = new ArrayList<>();
+    try {
+      Files.walkFileTree(
+          tree,
+          new SimpleFileVisitor<>() {
+            @Override
+            public FileVisitResult visitFile(Path file, BasicFileAttributes attributes) {
+              files.add(file);
+              return FileVisitResult.CONTINUE;
+            }
+
+            /** Services tidy up meanwhile. */
+            @Override
+            public FileVisitResult visitFileFailed(Path file, IOException e) throws IOException {
+              if (e instanceof NoSuchFileException) {
+                return FileVisitResult.CONTINUE;
+              }
+              throw e;
+            }
+          });
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }
+    Collections.sort(files);
+    return files;
   }
 
   @Override

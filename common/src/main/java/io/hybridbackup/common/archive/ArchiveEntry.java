@@ -123,6 +123,29 @@ public record ArchiveEntry(
         && Objects.equals(defaultAcl, other.defaultAcl);
   }
 
+  /** The same under another path. */
+  ArchiveEntry named(EntryPath other) {
+    return new ArchiveEntry(
+        other,
+        type,
+        size,
+        mode,
+        uid,
+        gid,
+        user,
+        group,
+        modified,
+        sha256,
+        target,
+        device,
+        attributes,
+        accessAcl,
+        defaultAcl,
+        vanished,
+        header,
+        content);
+  }
+
   /** The same file under another name. */
   ArchiveEntry linkedAs(EntryPath other, boolean otherVanished) {
     return new ArchiveEntry(

@@ -49,7 +49,7 @@ public final class ArchiveLayout {
         parts.stream().sorted(Comparator.comparing(PartInventory::component)).toList();
     Assembly assembly = new Assembly();
 
-    RootIndex.Range manifestRange = assembly.add(gzip(manifestEntry(manifest, manifestTime)));
+    RootIndex.Range manifestRange = assembly.add(gzip(manifestTar(manifest, manifestTime)));
     List<RootIndex.Range> contents = new ArrayList<>();
     for (PartInventory part : ordered) {
       contents.add(assembly.add(part.content(), part.contentCrc()));
@@ -96,32 +96,35 @@ public final class ArchiveLayout {
     }
   }
 
-  private static byte[] manifestEntry(byte[] manifest, Instant time) {
-    ArchiveEntry entry =
-        new ArchiveEntry(
-            MANIFEST,
-            ArchiveEntry.Type.FILE,
-            manifest.length,
-            0644,
-            0,
-            0,
-            "",
-            "",
-            time,
-            null,
-            null,
-            null,
-            new TreeMap<>(),
-            null,
-            null,
-            false,
-            NOWHERE,
-            null);
+  private static byte[] manifestTar(byte[] manifest, Instant time) {
     ByteArrayOutputStream blocks = new ByteArrayOutputStream();
-    blocks.writeBytes(TarHeader.encode(entry));
+    blocks.writeBytes(TarHeader.encode(manifestEntry(manifest, time)));
     blocks.writeBytes(manifest);
     blocks.writeBytes(new byte[TarHeader.padding(manifest.length)]);
     return blocks.toByteArray();
+  }
+
+  /** The manifest as an entry, though it is in no part. */
+  static ArchiveEntry manifestEntry(byte[] manifest, Instant time) {
+    return new ArchiveEntry(
+        MANIFEST,
+        ArchiveEntry.Type.FILE,
+        manifest.length,
+        0644,
+        0,
+        0,
+        "",
+        "",
+        time,
+        Sha256.of(manifest, manifest.length),
+        null,
+        null,
+        new TreeMap<>(),
+        null,
+        null,
+        false,
+        NOWHERE,
+        null);
   }
 
   /** Stored, as what a deflater makes of it may change with its version. */

@@ -140,13 +140,24 @@ public final class ArchiveReader {
    * @throws ArchiveCorruptException if they cannot be decoded
    */
   public byte[] manifest() throws IOException {
+    return manifestFile().content();
+  }
+
+  /** The manifest as a file of the archive. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  record ManifestFile(ArchiveEntry entry, byte[] content) {}
+
+  ManifestFile manifestFile() throws IOException {
     RootIndex.Range range = root.manifest();
     if (range.length() > LONGEST_MANIFEST) {
       throw new ArchiveCorruptException("manifest.json", range.offset(), "it is too long");
     }
     byte[] gzip = read(store, archive, range.offset(), (int) range.length());
     try {
-      return TarHeader.soleFile(gunzip(gzip, LONGEST_MANIFEST), ArchiveLayout.MANIFEST);
+      TarHeader.SoleFile file =
+          TarHeader.soleFile(gunzip(gzip, LONGEST_MANIFEST), ArchiveLayout.MANIFEST);
+      return new ManifestFile(
+          ArchiveLayout.manifestEntry(file.content(), file.modified()), file.content());
     } catch (IOException e) {
       throw new ArchiveCorruptException(
           "manifest.json", range.offset(), "it cannot be decoded: " + e.getMessage(), e);

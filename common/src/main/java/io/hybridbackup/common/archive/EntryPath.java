@@ -88,7 +88,7 @@ public record EntryPath(String octets) implements Comparable<EntryPath> {
   }
 
   /** The path in characters, or null if it is not UTF-8. */
-  @Nullable String utf8() {
+  public @Nullable String utf8() {
     if (ascii()) {
       return octets;
     }

@@ -61,6 +61,11 @@ final class MediaExtraction implements PartReader.Handler {
     }
   }
 
+  /** Whether there is a folder where the archive has this one. */
+  boolean made(ArchiveEntry folder) throws ArchiveCorruptException {
+    return Files.isDirectory(inside(folder, folder.path()).toPath(), LinkOption.NOFOLLOW_LINKS);
+  }
+
   private void put(ArchiveEntry entry, PartReader.Content content) throws IOException {
     EntryPath path = inside(entry, entry.path());
     if (entry.type() != ArchiveEntry.Type.FOLDER) {

@@ -62,7 +62,7 @@ final class MemberSource implements AutoCloseable {
   }
 
   /**
-   * The member that lies behind all that were expected before.
+   * A member that lies behind all that were expected before; there may be others between.
    *
    * @param wanted whether it is to be read
    */
@@ -88,7 +88,8 @@ final class MemberSource implements AutoCloseable {
       } while (!expected.isEmpty()
           && expected.element().wanted() == wanted
           && (!wanted
-              || (bytes + expected.element().span().length() <= BATCH_BYTES
+              || (expected.element().span().offset() == batch.getFirst().offset() + bytes
+                  && bytes + expected.element().span().length() <= BATCH_BYTES
                   && plain + expected.element().span().plain() <= BATCH_PLAIN_BYTES)));
       expectedBytes -= bytes;
       long total = bytes;

@@ -17,6 +17,7 @@ import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.util.List;
 import java.util.function.Consumer;
+import java.util.function.Predicate;
 import java.util.regex.Pattern;
 import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 import org.jspecify.annotations.Nullable;
@@ -159,10 +160,29 @@ public final class PartReader {
     }
   }
 
-  /** Hears of what an index tells, in its order. */
+  /**
+   * Reads chosen entries, and no other members than theirs; see {@link SelectiveReading}.
+   *
+   * @throws ArchiveCorruptException if the index is damaged, or what is chosen is not what it says
+   */
+  void read(Predicate<ArchiveEntry> chosen, Handler handler, ProgressListener progress)
+      throws IOException {
+    try (SelectiveReading reading = new SelectiveReading(source(), chosen, handler, progress)) {
+      index(reading);
+      reading.finish();
+    }
+  }
+
+  private MemberSource source() {
+    return new MemberSource(store, content, "the " + component.label() + " part");
+  }
+
+  /** Hears of a part's index, line by line. */
   interface IndexListener {
+    /** The next member. */
     void member(IndexLine.Span member) throws IOException;
 
+    /** The next entry; its members have been told before. */
     void entry(ArchiveEntry entry) throws IOException;
   }
 
@@ -172,9 +192,9 @@ public final class PartReader {
   }
 
   /**
-   * Reads the index.
+   * Tells of the index.
    *
-   * @throws ArchiveCorruptException if it is damaged; what came before that has been told
+   * @throws ArchiveCorruptException if it is damaged; what comes before that has been told
    */
   void index(IndexListener listener) throws IOException {
     MessageDigest digest = Sha256.digest();
@@ -294,8 +314,7 @@ public final class PartReader {
     private final Handler handler;
     private final MemberChoice choice;
     private final ProgressListener progress;
-    private final MemberSource members =
-        new MemberSource(store, content, "the " + component.label() + " part");
+    private final MemberSource members = source();
     private MemberSource.Plain member = MemberSource.Plain.NONE;
     private long number = -1;
     private ArchiveEntry.Place position = BEGINNING;

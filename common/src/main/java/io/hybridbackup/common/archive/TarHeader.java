@@ -69,12 +69,16 @@ final class TarHeader {
     return blocks.toByteArray();
   }
 
+  /** A file with nothing around it. */
+  @SuppressWarnings("ArrayRecordComponent") // never compared
+  record SoleFile(byte[] content, Instant modified) {}
+
   /**
-   * The content of the file that a tar without an end consists of.
+   * The file that a tar without an end consists of.
    *
    * @throws IOException if it is another one
    */
-  static byte[] soleFile(byte[] tar, EntryPath path) throws IOException {
+  static SoleFile soleFile(byte[] tar, EntryPath path) throws IOException {
     try (TarArchiveInputStream entries =
         new TarArchiveInputStream(new ByteArrayInputStream(tar), RAW_NAME)) {
       TarArchiveEntry entry = entries.getNextEntry();
@@ -85,7 +89,7 @@ final class TarHeader {
       if (content.length != entry.getSize()) {
         throw new IOException(path + " ends early");
       }
-      return content;
+      return new SoleFile(content, entry.getLastModifiedTime().toInstant());
     }
   }
 

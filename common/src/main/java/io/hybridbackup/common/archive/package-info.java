@@ -7,7 +7,8 @@
  * of earlier parts hold, whole entries that are unchanged ({@link EarlierEntries}) and single
  * members of what is not. {@link ArchiveLayout} makes of inventories the pieces of an archive,
  * which the store composes. {@link ArchiveReader} finds its way from the footer, and a {@link
- * PartReader} reads one part by its index.
+ * PartReader} reads one part by its index. {@link ArchiveFiles} reads what a {@link Selection} asks
+ * for and little else, by a {@link SelectiveReading}.
  */
 @NullMarked
 package io.hybridbackup.common.archive;

@@ -37,11 +37,25 @@ final class Catalogue {
   }
 
   /** An archive and its manifest. */
-  record Entry(String source, ArchiveName archive, StoredObject object, JsonNode manifest) {}
+  record Entry(String source, ArchiveName archive, StoredObject object, JsonNode manifest) {
+    ObjectKey manifestKey() {
+      return Catalogue.manifestKey(source, archive.value());
+    }
+
+    /** What the dump and the files come to; 0 if the manifest does not say. */
+    long unpackedBytes() {
+      return manifest.path("database_part").path("bytes").asLong(0)
+          + manifest.path("storage_part").path("bytes").asLong(0);
+    }
+  }
+
+  private static ObjectKey manifestKey(String source, String archive) {
+    return ObjectKey.of(FOLDER, source, archive + MANIFEST);
+  }
 
   private record Found(String source, String archive, StoredObject object) {
     ObjectKey manifestKey() {
-      return ObjectKey.of(FOLDER, source, archive + MANIFEST);
+      return Catalogue.manifestKey(source, archive);
     }
   }
 
@@ -53,6 +67,21 @@ final class Catalogue {
   /** Every archive of one source, by name. */
   List<Entry> of(String source) {
     return read(find(FOLDER + "/" + source));
+  }
+
+  /** The newest archive of a source. */
+  Optional<Entry> latest(String source) {
+    return find(FOLDER + "/" + source).reversed().stream()
+        .flatMap(found -> read(found).stream())
+        .findFirst();
+  }
+
+  /** The archive of that name that a source has. */
+  Optional<Entry> named(String source, ArchiveName archive) {
+    return find(FOLDER + "/" + source).stream()
+        .filter(found -> found.archive.equals(archive.value()))
+        .findFirst()
+        .flatMap(this::read);
   }
 
   /** The archives of that name: one for each source that has it. */

@@ -10,7 +10,10 @@ public enum ExitCode {
   CONFIGURATION(3),
   UNREACHABLE(4),
   REJECTED(5),
-  NOTHING_FOUND(6);
+  NOTHING_FOUND(6),
+
+  /** Nobody reads standard output any more; what a shell says of a program that SIGPIPE ended. */
+  OUTPUT_CLOSED(141);
 
   private final int code;
 

@@ -63,7 +63,7 @@ public final class ListCommand implements Callable<Integer> {
           entry.archive().value(),
           entry.manifest().path("timestamp").asString("?"),
           Amounts.bytes(entry.object().bytes()),
-          Amounts.bytes(unpacked(entry.manifest())),
+          Amounts.bytes(entry.unpackedBytes()),
           state(entry.manifest()));
     }
     return table.toString();
@@ -87,17 +87,12 @@ public final class ListCommand implements Callable<Integer> {
       object.put("archiveKey", entry.object().key().value());
       object.put("timestamp", entry.manifest().path("timestamp").asString(""));
       object.put("archiveBytes", entry.object().bytes());
-      object.put("unpackedBytes", unpacked(entry.manifest()));
+      object.put("unpackedBytes", entry.unpackedBytes());
       object.put(
           "state",
           entry.manifest().path("warnings").isEmpty() ? "COMPLETE" : "COMPLETE_WITH_WARNINGS");
       object.set("warnings", entry.manifest().path("warnings"));
     }
     return array.toString();
-  }
-
-  private static long unpacked(JsonNode manifest) {
-    return manifest.path("database_part").path("bytes").asLong(0)
-        + manifest.path("storage_part").path("bytes").asLong(0);
   }
 }

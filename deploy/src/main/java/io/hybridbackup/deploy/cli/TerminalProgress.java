@@ -1,11 +1,10 @@
 package io.hybridbackup.deploy.cli;
 
 import io.hybridbackup.common.event.Fact;
-import io.hybridbackup.common.identity.Component;
 import java.io.PrintStream;
 import java.time.Duration;
-import java.util.EnumMap;
 import java.util.Map;
+import java.util.TreeMap;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 
@@ -16,9 +15,9 @@ final class TerminalProgress implements Progress {
 
   private final PrintStream output;
   private final int columns;
-  private final Map<Component, Stage> stages = new EnumMap<>(Component.class);
+  private final Map<String, Stage> stages = new TreeMap<>();
 
-  /** What a component is doing, and since when. */
+  /** What is being done, and since when. */
   private record Stage(String phase, long startBytes, long startNanos, String text) {}
 
   TerminalProgress(PrintStream output, int columns) {
@@ -32,7 +31,7 @@ final class TerminalProgress implements Progress {
       case Fact.TerminalFact terminal -> {}
       case Fact.ComponentProgressed it ->
           progress(
-              it.origin().component(),
+              it.origin().component().label(),
               it.phase(),
               it.bytesDone(),
               it.bytesTotal(),
@@ -40,34 +39,45 @@ final class TerminalProgress implements Progress {
               it.filesTotal());
       case Fact.RestoreProgressed it ->
           progress(
-              it.origin().component(), it.phase(), it.bytesDone(), it.bytesTotal(), null, null);
+              it.origin().component().label(),
+              it.phase(),
+              it.bytesDone(),
+              it.bytesTotal(),
+              null,
+              null);
       default -> {
-        stages.remove(fact.origin().component());
+        stages.remove(fact.origin().component().label());
         say(FactText.of(fact));
       }
     }
   }
 
+  @Override
+  public void show(
+      String label, String phase, long bytes, @Nullable Long bytesTotal, @Nullable Long files) {
+    progress(label, phase, bytes, bytesTotal, files, null);
+  }
+
   private void progress(
-      Component component,
+      String label,
       String phase,
       long bytes,
       @Nullable Long bytesTotal,
       @Nullable Long files,
       @Nullable Long filesTotal) {
-    Stage last = stages.get(component);
+    Stage last = stages.get(label);
     Stage begun =
         last != null && last.phase.equals(phase) && bytes >= last.startBytes
             ? last
             : new Stage(phase, bytes, System.nanoTime(), "");
     String text =
-        component.label()
+        label
             + " "
             + phase
             + bar(bytes, bytesTotal)
             + FactText.progress(bytes, bytesTotal, files, filesTotal)
             + rate(bytes - begun.startBytes, System.nanoTime() - begun.startNanos);
-    stages.put(component, new Stage(phase, begun.startBytes, begun.startNanos, text));
+    stages.put(label, new Stage(phase, begun.startBytes, begun.startNanos, text));
     paint();
   }
 
