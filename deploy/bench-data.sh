@@ -64,7 +64,7 @@ SQL
   # It is cut off once there are enough: what is left of the pipe ends by SIGPIPE.
   (tar -xOf "$sources"/usr/src/linux-source-*.tar.* --wildcards '*.c' '*.rst' 2>/dev/null || true) |
     (iconv -c -f UTF-8 -t UTF-8 2>/dev/null || true) |
-    LC_ALL=C awk -v limit=$((680000000 / part)) '
+    LC_ALL=C awk -v limit=$((530000000 / part)) '
       BEGIN { RS = "" }
       {
         gsub(/\\/, "&&"); gsub(/\t/, "\\t"); gsub(/\r/, "\\r"); gsub(/\n/, "\\n")
