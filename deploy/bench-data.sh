@@ -3,7 +3,7 @@
 
 # 20,000 files: PDF documents, PNG pictures and what lies beside them.
 media_packages=(texlive-latex-extra-doc texlive-publishers-doc openclipart-png)
-# Of its C and documentation sources, paragraph by paragraph, the table of text is made.
+# Of its sources and their documentation, paragraph by paragraph, the table of text is made.
 text_package=linux-source
 
 # download PACKAGE: Debian's package, as $downloaded; it is not installed.
@@ -24,7 +24,7 @@ download() {
 # make_media FOLDER PART: every PARTth file of the packages.
 make_media() {
   local folder=$1 part=$2 package
-  rm -rf "$folder" "$folder.unpacked"
+  rm -rf "$folder.unpacked" "$folder.sample"
   mkdir -p "$folder.unpacked"
   for package in "${media_packages[@]}"; do
     download "$package"
@@ -33,8 +33,9 @@ make_media() {
   if [ "$part" -gt 1 ]; then
     (cd "$folder.unpacked" && find . -type f -print0 | LC_ALL=C sort -z) |
       awk -v RS='\0' -v ORS='\0' -v part="$part" 'NR % part == 1' >"$work/sample"
-    attend rsync -a --from0 --files-from="$work/sample" "$folder.unpacked/" "$folder/"
+    attend rsync -a --from0 --files-from="$work/sample" "$folder.unpacked/" "$folder.sample/"
     rm -rf "$folder.unpacked"
+    mv "$folder.sample" "$folder"
   else
     mv "$folder.unpacked" "$folder"
   fi
@@ -44,7 +45,7 @@ make_media() {
 fill_database() {
   local database=$1 part=$2 sources package rows
   createdb "$database"
-  attend "$postgres/pgbench" --initialize --quiet --scale=$((25 / part + 1)) "$database" 2>"$work/pgbench.log" ||
+  attend "$postgres/pgbench" --initialize --quiet --scale=$((10 / part)) "$database" 2>"$work/pgbench.log" ||
     die "pgbench failed: $(tail -n 3 "$work/pgbench.log")"
   sql "$database" <<'SQL'
 CREATE TABLE document (
@@ -62,9 +63,9 @@ SQL
   mkdir "$sources"
   attend dpkg-deb -x "$downloaded" "$sources"
   # It is cut off once there are enough: what is left of the pipe ends by SIGPIPE.
-  (tar -xOf "$sources"/usr/src/linux-source-*.tar.* --wildcards '*.c' '*.rst' 2>/dev/null || true) |
+  (tar -xOf "$sources"/usr/src/linux-source-*.tar.* --wildcards '*.c' '*.h' '*.S' '*.dts' '*.rst' 2>/dev/null || true) |
     (iconv -c -f UTF-8 -t UTF-8 2>/dev/null || true) |
-    LC_ALL=C awk -v limit=$((530000000 / part)) '
+    LC_ALL=C awk -v limit=$((775000000 / part)) '
       BEGIN { RS = "" }
       {
         gsub(/\\/, "&&"); gsub(/\t/, "\\t"); gsub(/\r/, "\\r"); gsub(/\n/, "\\n")

@@ -107,7 +107,7 @@ describe_data() {
   [ -n "$own_media" ] || printf ' (Debian packages %s)' "${media_packages[*]}"
   printf '; a database of %s, as an uncompressed dump %s' "$(sql postgres -c "SELECT pg_size_pretty(pg_database_size('made'))")" \
     "$(awk '{ printf "%.0f MB", $1 / 1e6 }' "$made/dump-size")"
-  [ -n "$own_database" ] || printf ' (pgbench, and the paragraphs of the C and documentation sources of Debian package %s with three indexes and a key)' "$text_package"
+  [ -n "$own_database" ] || printf ' (pgbench, and the paragraphs of the sources in Debian package %s with three indexes and a key)' "$text_package"
 }
 
 describe_traffic() {

@@ -6,6 +6,7 @@ import java.io.IOException;
 import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
+import java.io.PrintStream;
 import java.net.InetAddress;
 import java.net.InetSocketAddress;
 import java.net.ServerSocket;
@@ -40,12 +41,15 @@ public final class CountingStore implements AutoCloseable {
    * @param arguments the folder of the server and the bucket that is made there
    */
   public static void main(String[] arguments) throws IOException {
+    // Whoever asks reads nothing but answers: what is logged goes elsewhere.
+    PrintStream answers = System.out;
+    System.setOut(System.err);
     S3TestServer server = S3TestServer.start(Path.of(arguments[0]));
     server.createBucket(arguments[1]);
     try (CountingStore store = new CountingStore(server);
         BufferedReader questions =
             new BufferedReader(new InputStreamReader(System.in, StandardCharsets.UTF_8))) {
-      System.out.println(
+      answers.println(
           "ready: "
               + store.endpoint()
               + " "
@@ -55,7 +59,7 @@ public final class CountingStore implements AutoCloseable {
               + " "
               + server.secretKeyFile());
       while (questions.readLine() != null) {
-        System.out.println(store.received.sum() + " " + store.sent.sum());
+        answers.println(store.received.sum() + " " + store.sent.sum());
       }
     }
   }
