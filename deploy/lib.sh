@@ -111,3 +111,112 @@ run_maven() {
   [ ! -x ./mvnw ] || maven=./mvnw
   exec "$maven" -B "$@"
 }
+
+step() { printf '\n\033[1m== %s\033[0m\n' "$*"; }
+
+# Who runs PostgreSQL, which refuses to run as root.
+postgres_owner() {
+  if [ "$(id -u)" -ne 0 ]; then
+    id -un
+  elif id postgres >/dev/null 2>&1; then
+    printf 'postgres'
+  else
+    printf 'nobody'
+  fi
+}
+
+# Runs a command as that user, in the script's folder $work.
+as_owner() {
+  if [ "$(id -u)" -eq 0 ]; then
+    (cd "${work:?}" && runuser -u "$(postgres_owner)" -- "$@")
+  else
+    "$@"
+  fi
+}
+
+# Ends the process $1, if there is one, and waits until it is gone: by SIGKILL after 15 s.
+end() {
+  local pid=$1 tries
+  [ -n "$pid" ] || return 0
+  kill -TERM "$pid" 2>/dev/null || return 0
+  for tries in $(seq 150); do
+    kill -0 "$pid" 2>/dev/null || break
+    [ "$tries" -lt 150 ] || kill -KILL "$pid" 2>/dev/null || true
+    sleep 0.1
+  done
+  wait "$pid" 2>/dev/null || true
+}
+
+# Runs a command so that a signal to this script ends it too, and not only after it. The script's
+# trap ends the process $child.
+attend() {
+  "$@" &
+  child=$!
+  local code=0
+  wait "$child" || code=$?
+  child=
+  return "$code"
+}
+
+# A port of the loopback interface where nobody listens.
+free_port() {
+  local port
+  while :; do
+    port=$((20000 + RANDOM % 12000))
+    if ! (exec 3<>"/dev/tcp/127.0.0.1/$port") 2>/dev/null; then
+      printf '%s' "$port"
+      return
+    fi
+  done
+}
+
+# Builds the program in the repository's root, where this is called, unless nothing has changed.
+build() {
+  local stamp=deploy/target/hybrid-backup/built line last=
+  # One at a time: a second build waits, and then finds everything built.
+  exec 9<deploy
+  attend flock 9
+  if [ -f "$stamp" ] && [ -z "$(find pom.xml ./*/pom.xml ./*/src/main -type f -newer "$stamp" -print -quit)" ]; then
+    echo "built already"
+    exec 9<&-
+    return
+  fi
+  echo "this takes a minute or two the first time"
+  run_maven package -DskipTests -Dspotless.check.skip=true >"$work/build.log" 2>&1 9<&- &
+  child=$!
+  while kill -0 "$child" 2>/dev/null; do
+    line=$(sed -n 's/^\[INFO\] Building \(.*\) [0-9].* \[\([0-9/]*\)\]$/\2 \1/p' "$work/build.log" | tail -n 1)
+    if [ "$line" != "$last" ]; then
+      last=$line
+      echo "  $line"
+    fi
+    sleep 0.5
+  done
+  if ! wait "$child"; then
+    child=
+    grep -E '^\[ERROR\]' "$work/build.log" >&2 || tail -n 30 "$work/build.log" >&2
+    die "the build failed"
+  fi
+  child=
+  touch "$stamp"
+  exec 9<&-
+}
+
+# start_standalone CONFIG LOG: all services and a broker, in the process $standalone.
+start_standalone() {
+  deploy/hybrid-backup standalone --config "$1" >"$2" 2>&1 &
+  standalone=$!
+  local tries
+  for tries in $(seq 600); do
+    if grep '^ready: ' "$2"; then
+      return
+    fi
+    kill -0 "$standalone" 2>/dev/null || break
+    sleep 0.1
+  done
+  tail -n 40 "$2" >&2
+  die "standalone did not start (after $tries looks at its log)"
+}
+
+# The random key in which a dump differs from the next of the same.
+without_key() { LC_ALL=C sed -E '/^\\(un)?restrict /d'; }

@@ -22,7 +22,16 @@ class ScriptsTest {
   private record Outcome(int exitCode, String output) {}
 
   @ParameterizedTest
-  @ValueSource(strings = {"hybrid-backup", "quickstart", "test", "lib.sh"})
+  @ValueSource(
+      strings = {
+        "hybrid-backup",
+        "quickstart",
+        "test",
+        "bench",
+        "lib.sh",
+        "bench-data.sh",
+        "bench-report.sh"
+      })
   void shouldBeBash(String script) throws Exception {
     assertThat(run(List.of("bash", "-n", SCRIPTS.resolve(script).toString())))
         .isEqualTo(new Outcome(0, ""));
@@ -75,6 +84,32 @@ class ScriptsTest {
     // then
     assertThat(outcome.exitCode).isEqualTo(1);
     assertThat(outcome.output).contains("version 25 or newer", "openjdk-25-jdk-headless");
+  }
+
+  @Test
+  void shouldNameTheCasesOfTheBenchmarkWhereOneIsUnknown() throws Exception {
+    // when
+    Outcome outcome =
+        run(List.of(SCRIPTS.resolve("bench").toString(), "--cases", "full,never", "--quick"));
+
+    // then
+    assertThat(outcome.exitCode).isEqualTo(1);
+    assertThat(outcome.output).contains("no case never", "full,nightly-unchanged");
+  }
+
+  @Test
+  void shouldDescribeEveryCaseOfTheBenchmark() throws Exception {
+    // given
+    Outcome refusal = run(List.of(SCRIPTS.resolve("bench").toString(), "--cases", "never"));
+    String cases = refusal.output.substring(refusal.output.lastIndexOf(' ') + 1);
+
+    // when
+    String readme = Files.readString(SCRIPTS.resolve("README.md"));
+
+    // then
+    assertThat(cases.split(","))
+        .hasSizeGreaterThan(5)
+        .allSatisfy(name -> assertThat(readme).contains("| `" + name + "` |"));
   }
 
   private Path jdk(String version) throws IOException {
