@@ -107,10 +107,10 @@ class ArchiveCommandsIT {
           io.hybridbackup.common.archive.DatabasePart.write(
               new ByteArrayInputStream(DUMP),
               TIME,
-              databaseObjects,
+              List.of(), databaseObjects,
               compressor,
               ProgressListener.NONE);
-      media = MediaPart.write(tree, path -> false, mediaObjects, compressor, ProgressListener.NONE);
+      media = MediaPart.write(tree, path -> false, MediaPart.Earlier.NONE, mediaObjects, compressor, ProgressListener.NONE);
     }
     Manifest inner =
         new Manifest(
