@@ -22,7 +22,7 @@ class ScriptsTest {
   private record Outcome(int exitCode, String output) {}
 
   @ParameterizedTest
-  @ValueSource(strings = {"hybrid-backup", "quickstart", "test", "lib.sh"})
+  @ValueSource(strings = {"hybrid-backup", "quickstart", "test", "chaos", "lib.sh"})
   void shouldBeBash(String script) throws Exception {
     assertThat(run(List.of("bash", "-n", SCRIPTS.resolve(script).toString())))
         .isEqualTo(new Outcome(0, ""));
