@@ -13,9 +13,10 @@ import java.util.Random;
  * any of them again. What was dealt in vain comes first in the next round.
  */
 final class Deck {
+  private static final int OF_EACH_PILE = 3;
+
   private final Pile severe;
   private final Pile mild;
-  private int dealt;
 
   Deck(List<Aim> aims, long seed) {
     Random random = new Random(seed);
@@ -25,9 +26,8 @@ final class Deck {
 
   List<Aim> deal() {
     List<Aim> hand = new ArrayList<>();
-    severe.deal(dealt % 2 == 0 ? 2 : 3, hand);
-    mild.deal(dealt % 2 == 0 ? 4 : 3, hand);
-    dealt++;
+    severe.deal(OF_EACH_PILE, hand);
+    mild.deal(OF_EACH_PILE, hand);
     return hand;
   }
 

@@ -168,14 +168,14 @@ final class Faults implements Site.Gate {
     return underWay.get() == 0 && System.nanoTime() - storeAwayUntil > 0;
   }
 
-  /** Some stores are stubborn: every other time a fault outlasts the client's own retries. */
+  /** Two times in three a fault outlasts the client's own retries. */
   private void repeat(String kind, Hit hit) {
     boolean answers =
         switch (hit.aim().fault()) {
           case ERROR_500, ERROR_503, CUT -> true;
           default -> false;
         };
-    if (answers && count(hit.aim()) % 2 == 1) {
+    if (answers && count(hit.aim()) % 3 != 0) {
       stubborn.put(kind, new Stubborn(hit, new AtomicInteger(STUBBORN - 1)));
     }
   }
@@ -203,17 +203,17 @@ final class Faults implements Site.Gate {
     return Optional.empty();
   }
 
-  /** Each moment in turn. */
+  /** Each moment in turn; which is the first differs from pair to pair. */
   private static Moment moment(Aim aim, int hitsBefore) {
-    return switch (aim.fault()) {
-      // A heartbeat that arrives late keeps a dead one alive, and that is as it should be.
-      case KILL ->
-          aim.step().name().endsWith("HEARTBEAT")
-              ? Moment.values()[hitsBefore % 2]
-              : Moment.values()[hitsBefore % 3];
-      case CUT -> Moment.AFTER;
-      default -> Moment.values()[hitsBefore % 2];
-    };
+    int moments =
+        switch (aim.fault()) {
+          // A heartbeat that arrives late keeps a dead one alive, and that is as it should be.
+          case KILL -> aim.step().name().endsWith("HEARTBEAT") ? 2 : 3;
+          default -> 2;
+        };
+    return aim.fault() == Fault.CUT
+        ? Moment.AFTER
+        : Moment.values()[Math.floorMod(aim.toString().hashCode() + hitsBefore, moments)];
   }
 
   private Optional<HttpMessage> strike(

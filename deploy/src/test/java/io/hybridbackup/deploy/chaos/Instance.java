@@ -5,6 +5,7 @@ import static java.util.Objects.requireNonNull;
 import io.hybridbackup.deploy.RunningProgram;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** One of the programs of a service: it is killed and started again, frozen and thawed. */
@@ -59,10 +60,12 @@ final class Instance {
     return !ready || program().process().isAlive();
   }
 
-  /** SIGKILL. */
-  synchronized void kill() {
+  /** SIGKILL, for the service alone; gives the native programs that it had started. */
+  synchronized List<ProcessHandle> kill() {
     ready = false;
+    List<ProcessHandle> children = program().process().descendants().toList();
     program().kill();
+    return children;
   }
 
   /** SIGSTOP, for the service alone and not for the native programs that it has started. */

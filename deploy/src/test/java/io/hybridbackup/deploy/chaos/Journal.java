@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Random;
+import java.util.Set;
 import java.util.UUID;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
@@ -56,6 +57,7 @@ final class Journal implements AutoCloseable {
   private final List<Line> asked = new CopyOnWriteArrayList<>();
   private final Map<RunId, String> sources = new ConcurrentHashMap<>();
   private final Map<String, JsonNode> events = new ConcurrentHashMap<>();
+  private final Map<RunId, Set<Class<?>>> told = new ConcurrentHashMap<>();
   private final Map<RunId, Envelope> ends = new ConcurrentHashMap<>();
   private final List<String> problems = new CopyOnWriteArrayList<>();
   private final AtomicInteger read = new AtomicInteger();
@@ -160,6 +162,11 @@ final class Journal implements AutoCloseable {
     return Optional.ofNullable(ends.get(run)).map(end -> (Fact.TerminalFact) end.data());
   }
 
+  /** What has been told of a run, by type. */
+  Set<Class<?>> told(RunId run) {
+    return Set.copyOf(told.getOrDefault(run, Set.of()));
+  }
+
   boolean isBackup(RunId run) {
     return sources.containsKey(run);
   }
@@ -205,6 +212,9 @@ final class Journal implements AutoCloseable {
       validate(event, json);
     } else if (!earlier.equals(json)) {
       problems.add("two events with the same id: " + earlier + " and " + json);
+    }
+    if (event.data() instanceof Fact fact) {
+      told.computeIfAbsent(fact.run(), _ -> ConcurrentHashMap.newKeySet()).add(fact.getClass());
     }
     if (event.data() instanceof Fact.TerminalFact fact) {
       Envelope end = ends.putIfAbsent(fact.run(), event);

@@ -30,6 +30,16 @@ final class Round {
 
   private static final Duration POLL = Duration.ofMillis(100);
 
+  /** What is told of every backup before its end, whoever had died before telling it. */
+  private static final List<Class<? extends Fact>> STORY =
+      List.of(
+          Fact.BackupAccepted.class,
+          Fact.BackupStarted.class,
+          Fact.MediaPrepared.class,
+          Fact.DatabaseSnapshotTaken.class,
+          Fact.MediaSyncCompleted.class,
+          Fact.DatabaseDumpCompleted.class);
+
   private final Site site;
   private final Application application;
   private final Journal journal;
@@ -87,7 +97,9 @@ final class Round {
     await("that the site is whole and no run is open")
         .atMost(PATIENCE)
         .pollInterval(POLL)
-        .until(() -> faults.isQuiet() && site.isWhole() && inspection.isClosed());
+        .until(() ->
+            site.hasProblems() || (faults.isQuiet() && site.isWhole() && inspection.isClosed()));
+    assertNoProblems();
     List<Aim> missed = faults.disarm();
     if (restoreEnd instanceof Fact.RestoreCompleted && restored.isPresent()) {
       application.compare(restored.get());
@@ -123,7 +135,14 @@ final class Round {
             .orElseThrow();
     String name = end.getClass().getSimpleName();
     switch (end) {
-      case Fact.BackupCompleted _, Fact.RestoreCompleted _ -> ends.add(name);
+      case Fact.BackupCompleted _ -> {
+        ends.add(name);
+        assertThat(journal.told(run)).as("facts of " + run).containsAll(STORY);
+      }
+      case Fact.RestoreCompleted _ -> {
+        ends.add(name);
+        assertThat(journal.told(run)).as("facts of " + run).contains(Fact.RestoreStarted.class);
+      }
       case Fact.BackupCancelled _ -> {
         ends.add(name);
         assertThat(struck(Fault.CANCEL)).as("somebody has cancelled").isTrue();

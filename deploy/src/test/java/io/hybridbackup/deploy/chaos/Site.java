@@ -129,7 +129,7 @@ final class Site implements AutoCloseable {
       instances.addAll(both);
       for (Instance instance : both) {
         begin(instance);
-        started.push(instance::kill);
+        started.push(() -> instance.kill().forEach(ProcessHandle::destroyForcibly));
       }
       both.forEach(Instance::awaitReady);
     }
@@ -243,7 +243,13 @@ final class Site implements AutoCloseable {
     return broken.get() == 0 && instances.stream().allMatch(Instance::isWell);
   }
 
-  /** What went wrong here that nobody had aimed at; each once. */
+  /** Whether something went wrong here that nobody had aimed at. */
+  boolean hasProblems() {
+    return !problems.isEmpty()
+        || instances.stream().anyMatch(instance -> !instance.isAsItShouldBe());
+  }
+
+  /** What that was; each once. */
   List<String> takeProblems() {
     List<String> found = new ArrayList<>(problems);
     problems.removeAll(found);
@@ -255,7 +261,14 @@ final class Site implements AutoCloseable {
 
   /** SIGKILL; it is started again only when another instance must have taken over. */
   void kill(Instance instance) {
-    instance.kill();
+    List<ProcessHandle> children = instance.kill();
+    later(
+        Duration.ofSeconds(2),
+        () ->
+            children.stream()
+                .filter(ProcessHandle::isAlive)
+                .map(child -> child.pid() + " " + child.info().commandLine().orElse("?"))
+                .forEach(child -> problems.add(child + " outlives " + instance)));
     later(
         LEASE.multipliedBy(2).plusSeconds(1),
         () -> {
