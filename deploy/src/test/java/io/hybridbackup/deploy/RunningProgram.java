@@ -12,12 +12,19 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
 
-/** A program of the product in a process of its own; it ends when this process does. */
-final class RunningProgram implements AutoCloseable {
-  private static final Duration PATIENCE = Duration.ofSeconds(60);
+/**
+ * A program of the product in a process of its own; it ends when the thread does that has started
+ * it.
+ */
+public final class RunningProgram implements AutoCloseable {
+  /** The environment variable that names a service's configuration. */
+  public static final String CONFIG = "HYBRID_BACKUP_CONFIG";
+
+  private static final Duration PATIENCE = Duration.ofMinutes(2);
 
   private final Process process;
   private final Path log;
@@ -32,14 +39,16 @@ final class RunningProgram implements AutoCloseable {
   }
 
   /**
-   * Begins to start a service that runs alone.
+   * Begins to start a service that runs alone. It and whatever it starts have the configuration's
+   * name in their environment, by which they can be found.
    *
    * @param log is appended to
    */
-  static RunningProgram service(String name, Path config, Path log) throws IOException {
+  public static RunningProgram service(String name, Path config, Path log) throws IOException {
     return start(
         log,
         "message=\"started\"",
+        Map.of(CONFIG, config.toString()),
         Path.of(System.getProperty("java.home"), "bin", "java").toString(),
         "--enable-native-access=ALL-UNNAMED",
         "--sun-misc-unsafe-memory-access=allow",
@@ -57,6 +66,7 @@ final class RunningProgram implements AutoCloseable {
     return start(
             log,
             "ready: ",
+            Map.of(),
             built("hybrid-backup.test.program").toString(),
             "standalone",
             "--config",
@@ -71,21 +81,28 @@ final class RunningProgram implements AutoCloseable {
     return Path.of(path).normalize();
   }
 
-  private static RunningProgram start(Path log, String ready, String... command)
+  /**
+   * Begins to start a program.
+   *
+   * @param ready what it prints when it has started
+   */
+  public static RunningProgram start(
+      Path log, String ready, Map<String, String> environment, String... command)
       throws IOException {
     long written = Files.exists(log) ? Files.size(log) : 0;
     List<String> line = new ArrayList<>(List.of("setpriv", "--pdeathsig", "KILL", "--"));
     line.addAll(List.of(command));
-    Process process =
+    ProcessBuilder builder =
         new ProcessBuilder(line)
             .redirectErrorStream(true)
-            .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()))
-            .start();
+            .redirectOutput(ProcessBuilder.Redirect.appendTo(log.toFile()));
+    builder.environment().putAll(environment);
+    Process process = builder.start();
     return new RunningProgram(process, log, ready, written);
   }
 
   /** Waits until it has started. */
-  RunningProgram awaitReady() {
+  public RunningProgram awaitReady() {
     try {
       await(ready + " in " + log)
           .atMost(PATIENCE)
@@ -125,17 +142,21 @@ final class RunningProgram implements AutoCloseable {
   }
 
   /** SIGSTOP: the process stays where it is. */
-  static void freeze(ProcessHandle process) {
+  public static void freeze(ProcessHandle process) {
     Commands.run("kill", "-STOP", Long.toString(process.pid()));
   }
 
   /** SIGCONT. */
-  static void thaw(ProcessHandle process) {
+  public static void thaw(ProcessHandle process) {
     Commands.run("kill", "-CONT", Long.toString(process.pid()));
   }
 
+  public ProcessHandle process() {
+    return process.toHandle();
+  }
+
   /** SIGKILL. */
-  void kill() {
+  public void kill() {
     process.destroyForcibly();
     awaitEnd();
   }

@@ -11,11 +11,11 @@ import java.util.Random;
 import java.util.stream.Collectors;
 
 /** An application's database and files, and whether two of them are the same. */
-final class Sample {
+public final class Sample {
   private Sample() {}
 
   /** Creates a database with a bit of everything. */
-  static void createDatabase(PostgresTestServer postgres, String name) {
+  public static void createDatabase(PostgresTestServer postgres, String name) {
     postgres.createDatabase(name);
     postgres.execute(
         name,
@@ -46,7 +46,7 @@ final class Sample {
   }
 
   /** Creates a database of so many rows of about 1 kB that hardly compress. */
-  static void createLargeDatabase(PostgresTestServer postgres, String name, int rows) {
+  public static void createLargeDatabase(PostgresTestServer postgres, String name, int rows) {
     postgres.createDatabase(name);
     postgres.execute(
         name,
@@ -59,7 +59,7 @@ final class Sample {
   }
 
   /** Makes a folder of files with all that a file can have. */
-  static void plant(Path folder) throws IOException {
+  public static void plant(Path folder) throws IOException {
     Path letters = Files.createDirectories(folder.resolve("letters"));
     Files.createDirectories(folder.resolve("an empty folder"));
     Random random = new Random(7);
@@ -88,7 +88,7 @@ final class Sample {
   }
 
   /** The database as SQL. */
-  static String dump(PostgresTestServer postgres, String database) {
+  public static String dump(PostgresTestServer postgres, String database) {
     String pgDump = postgres.program("pg_dump");
     // Newer versions guard a dump with a random key, the latest of them with one of our choice.
     if (Commands.run(pgDump, "--help").contains("--restrict-key")) {
@@ -100,11 +100,12 @@ final class Sample {
         .collect(Collectors.joining("\n"));
   }
 
-  static void assertSameDatabase(PostgresTestServer postgres, String expected, String actual) {
+  public static void assertSameDatabase(
+      PostgresTestServer postgres, String expected, String actual) {
     assertThat(dump(postgres, actual)).isEqualTo(dump(postgres, expected));
   }
 
-  static void assertSameFiles(Path expected, Path actual) {
+  public static void assertSameFiles(Path expected, Path actual) {
     assertThat(
             Commands.run(
                 "rsync", "-aHAXnc", "--delete", "--itemize-changes", expected + "/", actual + "/"))

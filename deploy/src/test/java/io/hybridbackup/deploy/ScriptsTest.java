@@ -28,6 +28,7 @@ class ScriptsTest {
         "quickstart",
         "test",
         "bench",
+        "chaos",
         "lib.sh",
         "bench-data.sh",
         "bench-report.sh"

@@ -7,7 +7,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 
 /** A disk in memory whose size can be changed. Only root can mount one. */
-final class SmallDisk implements AutoCloseable {
+public final class SmallDisk implements AutoCloseable {
   private static final int MEGABYTE = 1 << 20;
   private static final int PLENTY = 512;
 
@@ -18,21 +18,21 @@ final class SmallDisk implements AutoCloseable {
   }
 
   /** Makes the folder and mounts a disk there. The caller closes it. */
-  static SmallDisk mount(Path folder) throws IOException {
+  public static SmallDisk mount(Path folder) throws IOException {
     Files.createDirectory(folder);
     Commands.run("mount", "-t", "tmpfs", "-o", size(PLENTY), "tmpfs", folder.toString());
     return new SmallDisk(folder);
   }
 
   /** From now on it has room for little more than so many units of 1024 * 1024 bytes. */
-  void leave(int megabytes) throws IOException {
+  public void leave(int megabytes) throws IOException {
     FileStore disk = Files.getFileStore(folder);
     long used = disk.getTotalSpace() - disk.getUnallocatedSpace();
     resize(Math.ceilDiv(used, MEGABYTE) + megabytes);
   }
 
   /** From now on there is room for everything. */
-  void enlarge() {
+  public void enlarge() {
     resize(PLENTY);
   }
 

@@ -4,6 +4,8 @@ import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.ObjectStores;
 import io.hybridbackup.common.store.StoreCapabilities;
+import io.hybridbackup.common.store.StoreException;
+import java.time.Duration;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -11,14 +13,21 @@ import org.slf4j.LoggerFactory;
 final class ProbedStore {
   private static final Logger LOG = LoggerFactory.getLogger(ProbedStore.class);
 
+  private static final Duration PAUSE = Duration.ofSeconds(2);
+
   private ProbedStore() {}
 
-  static ObjectStore open(Settings.Store settings) {
+  /**
+   * The caller closes it.
+   *
+   * @param patience how long a store that is away is waited for
+   */
+  static ObjectStore open(Settings.Store settings, Duration patience) throws InterruptedException {
     ObjectStore store = ObjectStores.open(settings);
     StoreCapabilities found;
     try {
-      found = store.probe();
-    } catch (RuntimeException e) {
+      found = probe(store, patience);
+    } catch (InterruptedException | RuntimeException e) {
       store.close();
       throw e;
     }
@@ -36,5 +45,22 @@ final class ProbedStore {
                   + " a service on it");
     }
     return store;
+  }
+
+  static StoreCapabilities probe(ObjectStore store, Duration patience) throws InterruptedException {
+    long end = System.nanoTime() + patience.toNanos();
+    while (true) {
+      try {
+        return store.probe();
+      } catch (StoreException.Unavailable e) {
+        if (System.nanoTime() > end) {
+          throw e;
+        }
+        LOG.atWarn()
+            .addKeyValue("reason", e.getMessage())
+            .log("the object store does not answer; waiting for it");
+        Thread.sleep(PAUSE);
+      }
+    }
   }
 }

@@ -18,7 +18,8 @@ import org.springframework.context.annotation.Configuration;
  */
 @Configuration(proxyBeanMethods = false)
 public class RuntimeConfiguration {
-  private static final Duration BROKER_PATIENCE = Duration.ofMinutes(5);
+  /** How long a service that starts waits for the store, and for the broker. */
+  private static final Duration PATIENCE = Duration.ofMinutes(5);
 
   /** What manifests say that they were created by: this product and its version. */
   public static String product() {
@@ -32,8 +33,8 @@ public class RuntimeConfiguration {
   }
 
   @Bean
-  ObjectStore objectStore(Settings settings) {
-    return ProbedStore.open(settings.objectStore());
+  ObjectStore objectStore(Settings settings) throws InterruptedException {
+    return ProbedStore.open(settings.objectStore(), PATIENCE);
   }
 
   @Bean
@@ -49,7 +50,7 @@ public class RuntimeConfiguration {
   /** The topics are there before anything is published to them. */
   @Bean
   EventPublisher eventPublisher(Settings settings) throws InterruptedException {
-    new TopicProvisioner(settings.kafka()).provision(BROKER_PATIENCE);
+    new TopicProvisioner(settings.kafka()).provision(PATIENCE);
     return new EventPublisher(settings.kafka());
   }
 

@@ -38,9 +38,14 @@ import software.amazon.awssdk.services.s3.model.S3Object;
  */
 final class S3ObjectStore implements ObjectStore {
   private static final int PARTS_AT_A_TIME = 8;
+  private static final ObjectKey PROBES = new ObjectKey("probe");
+
+  /** A probe takes seconds. */
+  private static final Duration OLD_PROBE = Duration.ofHours(1);
 
   private final S3Bucket bucket;
   private final CompositionPlanner planner = new CompositionPlanner(CompositionPlanner.S3);
+  private final ObjectKey probing = PROBES.resolve(UUID.randomUUID().toString());
   private volatile StoreCapabilities capabilities;
 
   /**
@@ -334,15 +339,30 @@ final class S3ObjectStore implements ObjectStore {
 
   @Override
   public StoreCapabilities probe() {
-    ObjectKey place = ObjectKey.of("probe", UUID.randomUUID().toString());
+    removeOldProbes();
+    // The last one may have broken off.
+    clearProbe();
     try {
-      StoreCapabilities found = new S3Probe(this, bucket, place).find();
+      StoreCapabilities found = new S3Probe(this, bucket, probing).find();
       capabilities = found;
       return found;
     } finally {
-      list(place.value()).forEach(object -> delete(object.key()));
-      abortUploads(place.value(), Duration.ZERO);
+      clearProbe();
     }
+  }
+
+  private void clearProbe() {
+    list(probing.value()).forEach(object -> delete(object.key()));
+    int _ = abortUploads(probing.value(), Duration.ZERO);
+  }
+
+  /** Of those who were killed while they probed. */
+  private void removeOldProbes() {
+    Instant old = Instant.now().minus(OLD_PROBE);
+    list(PROBES.value()).stream()
+        .filter(object -> object.modified().isBefore(old))
+        .forEach(object -> delete(object.key()));
+    int _ = abortUploads(PROBES.value(), OLD_PROBE);
   }
 
   @Override

@@ -3,8 +3,8 @@ package io.hybridbackup.deploy.broker;
 import java.nio.file.Path;
 
 /** A broker in a JVM of its own, that a test can kill. */
-final class BrokerProcess {
-  static final String READY = "the broker is ready";
+public final class BrokerProcess {
+  public static final String READY = "the broker is ready";
 
   private BrokerProcess() {}
 

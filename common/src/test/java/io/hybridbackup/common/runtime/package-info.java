@@ -1,0 +1,4 @@
+@NullMarked
+package io.hybridbackup.common.runtime;
+
+import org.jspecify.annotations.NullMarked;

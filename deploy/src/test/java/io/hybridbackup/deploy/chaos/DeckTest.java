@@ -1,0 +1,49 @@
+package io.hybridbackup.deploy.chaos;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.Test;
+
+class DeckTest {
+  private static final List<Aim> AIMS = Aim.all();
+
+  @Test
+  void shouldDealTheSameForTheSameSeed() {
+    assertThat(dealt(new Deck(AIMS, 7), 50))
+        .isEqualTo(dealt(new Deck(AIMS, 7), 50))
+        .isNotEqualTo(dealt(new Deck(AIMS, 8), 50));
+  }
+
+  @Test
+  void shouldDealEveryPairThreeTimesInTwoHundredRounds() {
+    // when
+    List<Aim> dealt = dealt(new Deck(AIMS, 7), 200);
+
+    // then
+    assertThat(AIMS)
+        .allSatisfy(aim -> assertThat(dealt.stream().filter(aim::equals)).hasSizeBetween(3, 5));
+  }
+
+  @Test
+  void shouldDealFirstWhatWasDealtInVain() {
+    // given
+    Deck deck = new Deck(AIMS, 7);
+    List<Aim> hand = deck.deal();
+
+    // when
+    deck.putBack(hand);
+
+    // then
+    assertThat(deck.deal()).containsExactlyInAnyOrderElementsOf(hand);
+  }
+
+  private static List<Aim> dealt(Deck deck, int rounds) {
+    List<Aim> dealt = new ArrayList<>();
+    for (int round = 0; round < rounds; round++) {
+      dealt.addAll(deck.deal());
+    }
+    return dealt;
+  }
+}
