@@ -139,9 +139,14 @@ class NightlyIT {
         postgres.program("pg_restore"),
         "--dbname=" + postgres.url(name),
         unpacked.resolve("database.dump").toString());
-    Sample.assertSameDatabase(postgres, "edms", name);
+    // A restored table may keep its rows in another order: in which pages they have room.
+    assertThat(sorted(Sample.dump(postgres, name))).isEqualTo(sorted(Sample.dump(postgres, "edms")));
     postgres.execute("postgres", "DROP DATABASE " + name);
     Commands.run("rm", "-rf", unpacked.toString());
+  }
+
+  private static List<String> sorted(String dump) {
+    return dump.lines().sorted().toList();
   }
 
   @Test

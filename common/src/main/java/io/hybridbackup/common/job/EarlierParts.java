@@ -100,6 +100,8 @@ final class EarlierParts {
           progress);
     } catch (ArchiveCorruptException e) {
       throw damaged(task, e);
+    } catch (StoreException.Missing | StoreException.Changed e) {
+      throw gone(e);
     } catch (IOException e) {
       throw ComponentFailure.passing(
           FailureCode.INTERNAL, base.key() + " could not be read: " + e.getMessage(), e);
@@ -108,6 +110,14 @@ final class EarlierParts {
 
   private static long share(String sha256, int shares) {
     return Long.parseLong(sha256, 0, 15, 16) % shares;
+  }
+
+  /** What an attempt without a base will not miss. */
+  static ComponentFailure gone(StoreException e) {
+    return ComponentFailure.passing(
+        FailureCode.BASE_CHANGED,
+        "what the backup builds upon is not there any more: " + e.getMessage(),
+        e);
   }
 
   /** Sees to it that nothing builds upon the base any more. */

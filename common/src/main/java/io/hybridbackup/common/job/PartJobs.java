@@ -163,10 +163,7 @@ public final class PartJobs implements Job.Source {
       } catch (ArchiveCorruptException e) {
         throw earlier.damaged(task, e);
       } catch (StoreException.Missing | StoreException.Changed e) {
-        throw ComponentFailure.passing(
-            FailureCode.BASE_CHANGED,
-            "what the backup builds upon is not there any more: " + e.getMessage(),
-            e);
+        throw EarlierParts.gone(e);
       }
     }
 
