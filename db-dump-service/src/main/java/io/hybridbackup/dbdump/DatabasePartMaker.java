@@ -102,8 +102,7 @@ final class DatabasePartMaker implements PartMaker {
     try (connection) {
       Snapshot snapshot = Snapshot.take(connection, postgres);
       record(task, work, snapshot, fenced);
-      PartInventory inventory =
-          dump(task, earlier, work, postgres, snapshot, source.compression());
+      PartInventory inventory = dump(task, earlier, work, postgres, snapshot, source.compression());
       return new Made(
           inventory,
           Map.of("pg_dump", toolVersion, "postgresql", serverVersion),

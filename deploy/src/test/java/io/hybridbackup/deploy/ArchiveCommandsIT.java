@@ -107,10 +107,18 @@ class ArchiveCommandsIT {
           io.hybridbackup.common.archive.DatabasePart.write(
               new ByteArrayInputStream(DUMP),
               TIME,
-              List.of(), databaseObjects,
+              List.of(),
+              databaseObjects,
               compressor,
               ProgressListener.NONE);
-      media = MediaPart.write(tree, path -> false, MediaPart.Earlier.NONE, mediaObjects, compressor, ProgressListener.NONE);
+      media =
+          MediaPart.write(
+              tree,
+              path -> false,
+              MediaPart.Earlier.NONE,
+              mediaObjects,
+              compressor,
+              ProgressListener.NONE);
     }
     Manifest inner =
         new Manifest(

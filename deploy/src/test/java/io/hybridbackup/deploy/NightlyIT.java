@@ -140,7 +140,8 @@ class NightlyIT {
         "--dbname=" + postgres.url(name),
         unpacked.resolve("database.dump").toString());
     // A restored table may keep its rows in another order: in which pages they have room.
-    assertThat(sorted(Sample.dump(postgres, name))).isEqualTo(sorted(Sample.dump(postgres, "edms")));
+    assertThat(sorted(Sample.dump(postgres, name)))
+        .isEqualTo(sorted(Sample.dump(postgres, "edms")));
     postgres.execute("postgres", "DROP DATABASE " + name);
     Commands.run("rm", "-rf", unpacked.toString());
   }
@@ -161,7 +162,8 @@ class NightlyIT {
     // then
     assertThat(completed.state()).isEqualTo(BackupOutcome.COMPLETE_WITH_WARNINGS);
     assertThat(completed.warnings()).anyMatch(warning -> warning.contains("is damaged"));
-    assertThat(completed.warnings()).anyMatch(warning -> warning.contains(base.getFileName().toString()));
+    assertThat(completed.warnings())
+        .anyMatch(warning -> warning.contains(base.getFileName().toString()));
     assertThat(completed.reusedBytes()).isZero();
     assertThat(failures(completed.backupId())).containsExactly(FailureCode.BASE_CHANGED);
     assertReadable(archive(completed));

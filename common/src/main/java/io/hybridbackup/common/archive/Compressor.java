@@ -1,11 +1,11 @@
 package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.store.Crc64Nvme;
-import java.util.List;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.util.HashMap;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ArrayBlockingQueue;

@@ -22,8 +22,8 @@ import org.jspecify.annotations.Nullable;
  * of whole members, the part's index as {@code index-00001}, …, and a late header as {@code
  * header-00001}. Nothing else in the store is touched. For one part and one thread.
  *
- * <p>Whenever an object of a media part is complete, {@code checkpoint-00001}, … says what there is,
- * so that whoever follows a killed writer need not make that again.
+ * <p>Whenever an object of a media part is complete, {@code checkpoint-00001}, … says what there
+ * is, so that whoever follows a killed writer need not make that again.
  *
  * <p>Whoever makes it closes it. Closing gives up the objects that have not been completed; those
  * that have stay in the folder.

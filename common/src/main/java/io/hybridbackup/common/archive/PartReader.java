@@ -38,7 +38,6 @@ public final class PartReader {
   private final StoredBytes content;
   private final StoredBytes index;
 
-
   /** Null where the index has no end. */
   private final @Nullable String sha256;
 
@@ -214,9 +213,7 @@ public final class PartReader {
       }
     }
     check.finish();
-    if (component == Component.MEDIA
-        && sha256 != null
-        && !Sha256.hex(digest).equals(sha256)) {
+    if (component == Component.MEDIA && sha256 != null && !Sha256.hex(digest).equals(sha256)) {
       throw damagedIndex("its SHA-256 is not the root index's", null);
     }
   }

@@ -57,8 +57,7 @@ final class EarlierParts {
         if (outcome.orElse(null) instanceof PartOutcome.Committed committed) {
           found.add(PartReader.of(runs.store(), committed.inventory()));
         } else {
-          PartObjects.lastCheckpoint(
-                  runs.store(), RunKeys.work(task.run(), attempt, component))
+          PartObjects.lastCheckpoint(runs.store(), RunKeys.work(task.run(), attempt, component))
               .ifPresent(found::add);
         }
       }

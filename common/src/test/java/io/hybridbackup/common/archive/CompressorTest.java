@@ -94,7 +94,8 @@ class CompressorTest {
         byte[] plain = rows(bytes);
 
         // when
-        Member.Fresh member = (Member.Fresh) compressor.compress(plain.clone(), bytes, List.of()).get();
+        Member.Fresh member =
+            (Member.Fresh) compressor.compress(plain.clone(), bytes, List.of()).get();
 
         // then
         assertThat(GzipMember.decode(member.gzip(), bytes)).isEqualTo(plain);
@@ -116,7 +117,8 @@ class CompressorTest {
             },
             Optional.of(isaL()::open))) {
       // when
-      Member.Fresh member = (Member.Fresh) compressor.compress(plain.clone(), plain.length, List.of()).get();
+      Member.Fresh member =
+          (Member.Fresh) compressor.compress(plain.clone(), plain.length, List.of()).get();
 
       // then
       assertThat(GzipMember.decode(member.gzip(), plain.length)).isEqualTo(plain);
@@ -131,7 +133,8 @@ class CompressorTest {
     try (Compressor compressor =
         new Compressor(1, 6, libdeflate()::open, Optional.of(isaL()::open))) {
       // when
-      Member.Fresh member = (Member.Fresh) compressor.compress(plain.clone(), plain.length, List.of()).get();
+      Member.Fresh member =
+          (Member.Fresh) compressor.compress(plain.clone(), plain.length, List.of()).get();
 
       // then
       assertThat(member.gzip()).isEqualTo(deflatedByLibdeflate(plain, 6));
@@ -145,7 +148,9 @@ class CompressorTest {
         new Compressor(2, 6, libdeflate()::open, Optional.of(isaL()::open))) {
       for (int level = 1; level <= 9; level++) {
         // when
-        Member.Fresh member = (Member.Fresh) compressor.at(level).compress(plain.clone(), plain.length, List.of()).get();
+        Member.Fresh member =
+            (Member.Fresh)
+                compressor.at(level).compress(plain.clone(), plain.length, List.of()).get();
 
         // then
         assertThat(member.gzip()).isEqualTo(deflatedByLibdeflate(plain, level));
