@@ -124,6 +124,10 @@ final class RunningProgram implements AutoCloseable {
         .findFirst();
   }
 
+  ProcessHandle process() {
+    return process.toHandle();
+  }
+
   /** SIGSTOP: the process stays where it is. */
   static void freeze(ProcessHandle process) {
     Commands.run("kill", "-STOP", Long.toString(process.pid()));
