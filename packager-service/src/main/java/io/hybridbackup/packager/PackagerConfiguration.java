@@ -58,6 +58,11 @@ public class PackagerConfiguration {
         ending::hear);
   }
 
+  @Bean
+  StoreSweep storeSweep(Runs runs, Settings settings, Clock clock) {
+    return new StoreSweep(runs, settings.jobs(), clock);
+  }
+
   /** A worker whose run has ended hears of it, or loses its lease, within this time. */
   private static Duration lingering(Settings settings) {
     return settings.jobs().lease().multipliedBy(2);
