@@ -52,7 +52,7 @@ public class PackagerConfiguration {
         runs,
         leases,
         CAPACITY,
-        new BackupJobs(runs, coordination, lingering(settings), clock),
+        new BackupJobs(runs, coordination, lingering(settings), settings.jobs().sweep(), clock),
         ending::hear);
   }
 
