@@ -15,6 +15,7 @@ import io.hybridbackup.deploy.cli.ListCommand;
 import io.hybridbackup.deploy.cli.RestoreCommand;
 import io.hybridbackup.deploy.cli.ShowCommand;
 import io.hybridbackup.deploy.cli.WatchCommand;
+import io.hybridbackup.deploy.doctor.DoctorCommand;
 import io.hybridbackup.deploy.standalone.StandaloneCommand;
 import java.util.List;
 import org.apache.kafka.common.KafkaException;
@@ -37,13 +38,14 @@ import picocli.CommandLine.Command;
       DownloadCommand.class,
       WatchCommand.class,
       CancelCommand.class,
+      DoctorCommand.class,
       CommandLine.HelpCommand.class
     },
     synopsisSubcommandLabel = "COMMAND",
     exitCodeListHeading = "%nExit codes:%n",
     exitCodeList = {
       "  0:success",
-      "  1:the run failed or was cancelled",
+      "  1:the run failed or was cancelled; doctor found a problem",
       "  2:wrong use of a command",
       "  3:the configuration has mistakes",
       "  4:the broker or the object store cannot be reached or used",

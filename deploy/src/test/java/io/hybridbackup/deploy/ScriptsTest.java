@@ -56,6 +56,34 @@ class ScriptsTest {
         .contains("has not been built yet", "in " + home.getParent(), "mvn -q package");
   }
 
+  @Test
+  void shouldKeepNoClassesWhereThereIsNoHome() throws Exception {
+    // given
+    Path home = Files.createDirectories(folder.resolve("deploy"));
+    for (String script : List.of("hybrid-backup", "lib.sh")) {
+      Files.copy(SCRIPTS.resolve(script), home.resolve(script));
+    }
+    Files.createDirectories(home.resolve("target/hybrid-backup/lib"));
+    Files.createFile(home.resolve("target/hybrid-backup/lib/hybrid-backup.jar"));
+    Path jdk = jdk("25.0.1");
+    Files.writeString(jdk.resolve("bin/java"), "#!/bin/sh\necho \"$@\"\n");
+    String program = home.resolve("hybrid-backup").toString();
+    String java = "JAVA_HOME=" + jdk;
+
+    // when
+    Outcome homeless =
+        run(List.of("env", "-u", "HOME", "-u", "XDG_CACHE_HOME", java, "bash", program, "list"));
+    Outcome atHome =
+        run(
+            List.of(
+                "env", "-u", "XDG_CACHE_HOME", "HOME=" + folder, java, "bash", program, "list"));
+
+    // then
+    assertThat(homeless.exitCode).isZero();
+    assertThat(homeless.output).endsWith("hybrid-backup.jar list").doesNotContain(".jsa");
+    assertThat(atHome.output).contains(folder.resolve(".cache/hybrid-backup") + "/commands-");
+  }
+
   @ParameterizedTest
   @CsvSource({"17.0.9,17", "25,25", "26.0.1,26"})
   void shouldReadTheVersionOfAJdk(String version, String major) throws Exception {

@@ -35,12 +35,16 @@ import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Brings a source's staging folder up to date in passes of the real rsync, around the database's
  * snapshot, and packs it.
  */
 final class MediaPartMaker implements PartMaker {
+  private static final Logger LOG = LoggerFactory.getLogger(MediaPartMaker.class);
+
   /** After a first pass as short as this a second one before the snapshot would gain nothing. */
   private static final Duration QUICK = Duration.ofSeconds(5);
 
@@ -78,7 +82,7 @@ final class MediaPartMaker implements PartMaker {
       throws ComponentFailure, ArchiveCorruptException, InterruptedException {
     Settings.Source source = source(task.source());
     Settings.Media media = Objects.requireNonNull(source.media());
-    Rsync rsync = new Rsync(tools, settings.tools().rsync(), media);
+    Rsync rsync = new Rsync(tools, settings.tools().rsync(), media, patience());
     String version = rsync.version();
     Path folder = settings.dataDirectory().resolve("staging").resolve(task.source());
     try (Staging staging = open(folder, media.location(), work)) {
@@ -91,7 +95,7 @@ final class MediaPartMaker implements PartMaker {
       if (task.opened().started().components().contains(Component.DATABASE)) {
         awaitSnapshot(task, work);
         begun = System.nanoTime();
-        rsync.update(staging.tree(), work, reporter(task, work, "final-pass"));
+        rsync.update(staging, work, reporter(task, work, "final-pass"));
         passes++;
         durations.put("media-final-pass", since(begun));
       }
@@ -153,16 +157,27 @@ final class MediaPartMaker implements PartMaker {
   private Staging open(Path folder, Path media, Work work)
       throws ComponentFailure, InterruptedException {
     Optional<Staging> staging = Staging.tryOpen(folder, media);
-    long end = System.nanoTime() + settings.jobs().deadline().toNanos();
+    if (staging.isEmpty()) {
+      LOG.atWarn()
+          .addKeyValue("run", work.run())
+          .addKeyValue("folder", folder)
+          .addKeyValue("holder", Staging.holder(Staging.lock(folder)).orElse("unknown"))
+          .log("another worker has the staging folder; waiting for it");
+    }
+    long end = System.nanoTime() + patience().toNanos();
     while (staging.isEmpty()) {
-      if (System.nanoTime() > end) {
-        throw ComponentFailure.passing(
-            FailureCode.BUSY, "another process works in the staging folder " + folder, null);
+      if (System.nanoTime() - end > 0) {
+        throw Staging.busy(Staging.lock(folder));
       }
       Optional<Boolean> _ = work.await(Optional::empty, STAGING_POLL);
       staging = Staging.tryOpen(folder, media);
     }
     return staging.get();
+  }
+
+  /** The database goes on without the media later than this. */
+  private Duration patience() {
+    return settings.jobs().prepareWait().dividedBy(2);
   }
 
   /** A volume that is not mounted looks like an empty folder, and would empty the copy as well. */
@@ -197,9 +212,9 @@ final class MediaPartMaker implements PartMaker {
     staging.unprepare();
     int passes = 1;
     long begun = System.nanoTime();
-    rsync.mirror(staging.tree(), work, reporter(task, work, "first-pass"));
+    rsync.mirror(staging, work, reporter(task, work, "first-pass"));
     if (since(begun).compareTo(QUICK) > 0) {
-      rsync.mirror(staging.tree(), work, reporter(task, work, "second-pass"));
+      rsync.mirror(staging, work, reporter(task, work, "second-pass"));
       passes++;
     }
     staging.prepared(task.run(), task.attempt());

@@ -10,12 +10,18 @@ import io.hybridbackup.common.process.ToolException;
 import io.hybridbackup.common.process.ToolProcess;
 import io.hybridbackup.common.settings.Settings;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 
-/** rsync from a source's folder into its staging folder. */
+/**
+ * rsync from a source's folder into its staging folder. It holds the folder's lock for as long as
+ * any process of it lives, so that one which a frozen or killed service has left behind and one of
+ * the next epoch never write there at once.
+ */
 final class Rsync {
   private static final Pattern VERSION = Pattern.compile("version +v?(\\S+)");
   private static final Pattern PROGRESS = Pattern.compile("\\s*([\\d,]+)\\s+(\\d+)%.*");
@@ -25,14 +31,21 @@ final class Rsync {
 
   private static final int PARTIAL = 23;
 
+  private static final Duration LOCK_POLL = Duration.ofSeconds(1);
+
   private final NativeTools tools;
   private final String program;
   private final Settings.Media media;
+  private final Duration patience;
 
-  Rsync(NativeTools tools, String program, Settings.Media media) {
+  /**
+   * @param patience how long it waits for an rsync that is still at work in the staging folder
+   */
+  Rsync(NativeTools tools, String program, Settings.Media media, Duration patience) {
     this.tools = tools;
     this.program = program;
     this.media = media;
+    this.patience = patience;
   }
 
   /**
@@ -51,19 +64,19 @@ final class Rsync {
   }
 
   /** Makes the tree equal to the source: what has gone there goes here too. */
-  void mirror(Path tree, Work work, ProgressReporter progress)
+  void mirror(Staging staging, Work work, ProgressReporter progress)
       throws ComponentFailure, InterruptedException {
-    run(List.of("--delete", "--delete-excluded"), tree, work, progress);
+    run(List.of("--delete", "--delete-excluded"), staging, work, progress);
   }
 
   /** Brings new and changed files, and keeps what has gone since the last pass. */
-  void update(Path tree, Work work, ProgressReporter progress)
+  void update(Staging staging, Work work, ProgressReporter progress)
       throws ComponentFailure, InterruptedException {
     // --force: where a folder has become a file, the newer one wins.
-    run(List.of("--force"), tree, work, progress);
+    run(List.of("--force"), staging, work, progress);
   }
 
-  private void run(List<String> options, Path tree, Work work, ProgressReporter progress)
+  private void run(List<String> options, Staging staging, Work work, ProgressReporter progress)
       throws ComponentFailure, InterruptedException {
     List<String> arguments = new ArrayList<>(List.of("-aHAX", "--numeric-ids"));
     arguments.add("--info=progress2");
@@ -72,8 +85,21 @@ final class Rsync {
       arguments.add("--checksum");
     }
     media.exclude().forEach(pattern -> arguments.add("--exclude=" + pattern));
-    arguments.addAll(List.of("--", media.location() + "/", tree + "/"));
-    try (ToolProcess process = tools.start(ToolCommand.of(program).with(arguments))) {
+    arguments.addAll(List.of("--", media.location() + "/", staging.tree() + "/"));
+    ToolCommand command = ToolCommand.of(program).with(arguments);
+    long end = System.nanoTime() + patience.toNanos();
+    while (!ranAlone(command, staging.rsyncLock(), work, progress)) {
+      if (System.nanoTime() - end > 0) {
+        throw Staging.busy(staging.rsyncLock());
+      }
+      Optional<Boolean> _ = work.await(Optional::empty, LOCK_POLL);
+    }
+  }
+
+  /** False if it was not run because another rsync is at work there. */
+  private boolean ranAlone(ToolCommand command, Path lock, Work work, ProgressReporter progress)
+      throws ComponentFailure, InterruptedException {
+    try (ToolProcess process = tools.startHolding(lock, command)) {
       work.own(process);
       try {
         process.awaitLines(line -> report(line, progress));
@@ -81,10 +107,14 @@ final class Rsync {
         work.disown(process);
       }
     } catch (ToolException e) {
+      if (e.exitCode() == ToolException.LOCKED) {
+        return false;
+      }
       if (e.exitCode() != VANISHED) {
         throw failure(e);
       }
     }
+    return true;
   }
 
   private static void report(String line, ProgressReporter progress) {

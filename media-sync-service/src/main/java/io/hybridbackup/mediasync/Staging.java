@@ -5,19 +5,35 @@ import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
-import java.nio.channels.OverlappingFileLockException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
+import java.util.Set;
+import java.util.concurrent.ConcurrentHashMap;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
- * The persistent copy of a source's media, held under a lock: {@code tree/} is the copy, {@code
- * prepared} names the attempt that it has been prepared for.
+ * The persistent copy of a source's media: {@code tree/} is the copy, {@code prepared} names the
+ * attempt that it has been prepared for.
+ *
+ * <p>Two locks guard it. The worker holds {@code lock}, even while its process is frozen, and
+ * starts rsync only as long as it does. Each rsync holds {@code rsync.lock}, even when the worker
+ * is gone. They are two files because network filesystems make one kind of lock of both.
  */
 final class Staging implements AutoCloseable {
+  private static final Logger LOG = LoggerFactory.getLogger(Staging.class);
+
+  /**
+   * The folders that workers of this process hold. The kernel drops a process's locks on a file as
+   * soon as it closes the file anywhere, so nobody here may even open it a second time.
+   */
+  private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
+
   private final Path folder;
   private final FileChannel lock;
 
@@ -39,14 +55,7 @@ final class Staging implements AutoCloseable {
       // The copy holds what others may not read; modes below are the source's own.
       Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
       Files.createDirectories(folder.resolve("tree"));
-      FileChannel lock =
-          FileChannel.open(
-              folder.resolve("lock"), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
-      if (isLocked(lock)) {
-        return Optional.of(new Staging(folder, lock));
-      }
-      lock.close();
-      return Optional.empty();
+      return tryLock(folder);
     } catch (IOException e) {
       if (isFull(e)) {
         throw full(media, String.valueOf(e.getMessage()), e);
@@ -77,11 +86,68 @@ final class Staging implements AutoCloseable {
         cause);
   }
 
-  private static boolean isLocked(FileChannel lock) throws IOException {
+  private static Optional<Staging> tryLock(Path folder) throws IOException {
+    if (!HELD.add(folder)) {
+      return Optional.empty();
+    }
+    FileChannel lock = null;
+    boolean locked = false;
     try {
-      return lock.tryLock() != null;
-    } catch (OverlappingFileLockException e) {
-      return false;
+      lock = FileChannel.open(lock(folder), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
+      locked = lock.tryLock() != null;
+      return locked ? Optional.of(new Staging(folder, lock)) : Optional.empty();
+    } finally {
+      if (!locked) {
+        release(folder, lock);
+      }
+    }
+  }
+
+  private static void release(Path folder, @Nullable FileChannel lock) throws IOException {
+    try {
+      if (lock != null) {
+        lock.close();
+      }
+    } finally {
+      HELD.remove(folder);
+    }
+  }
+
+  /** Held by the worker that has the folder. */
+  static Path lock(Path folder) {
+    return folder.resolve("lock");
+  }
+
+  /** Held by the rsync that writes to the tree. */
+  Path rsyncLock() {
+    return folder.resolve("rsync.lock");
+  }
+
+  /** Somebody did not let a lock go in time. */
+  static ComponentFailure busy(Path lock) {
+    String holder = holder(lock).map(pid -> "process " + pid).orElse("another process");
+    return ComponentFailure.passing(
+        FailureCode.BUSY,
+        holder
+            + " holds "
+            + lock
+            + " and has not let go of it in time; see whether it is frozen or hangs on a disk, and"
+            + " end it, children too",
+        null);
+  }
+
+  /** The process that took a lock, if the kernel tells. */
+  static Optional<String> holder(Path lock) {
+    try {
+      String inode = ":" + Files.getAttribute(lock, "unix:ino");
+      return Files.readAllLines(Path.of("/proc/locks")).stream()
+          .map(line -> line.split(" +", -1))
+          .filter(fields -> fields.length > 5 && fields[5].endsWith(inode))
+          .map(fields -> fields[4])
+          .findFirst();
+    } catch (IOException e) {
+      LOG.debug("cannot find out who holds {}", lock, e);
+      return Optional.empty();
     }
   }
 
@@ -121,6 +187,6 @@ final class Staging implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    lock.close();
+    release(folder, lock);
   }
 }

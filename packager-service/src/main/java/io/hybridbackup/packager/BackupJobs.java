@@ -14,7 +14,17 @@ import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.store.ObjectKey;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.ArrayList;
+import java.util.Collection;
+import java.util.Comparator;
+import java.util.HashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
+import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import tools.jackson.core.JacksonException;
 
 /**
  * Finds the backups that want coordinating: those whose turn it is, in the order of their
@@ -25,17 +35,77 @@ final class BackupJobs implements Job.Source {
   private final Slots slots;
   private final Coordination coordination;
   private final Duration lingering;
+  private final Duration sweep;
   private final Clock clock;
+
+  /** When what is left of runs that have ended is due. */
+  private final Map<RunId, Instant> tidiedUntil = new HashMap<>();
+
+  private Instant lookedThrough = Instant.EPOCH;
 
   /**
    * @param lingering how long a worker may go on after a run's end without noticing it
+   * @param sweep how often runs are looked through that only wait
    */
-  BackupJobs(Runs runs, Coordination coordination, Duration lingering, Clock clock) {
+  BackupJobs(
+      Runs runs, Coordination coordination, Duration lingering, Duration sweep, Clock clock) {
     this.runs = runs;
     this.slots = new Slots(runs);
     this.coordination = coordination;
     this.lingering = lingering;
+    this.sweep = sweep;
     this.clock = clock;
+  }
+
+  /**
+   * Of the runs of a source that wait, only the first or the one that has the slot can begin. The
+   * others are looked through now and then, since they may have been cancelled or be too late.
+   */
+  @Override
+  public Collection<RunId> promising(List<RunId> open) {
+    Instant now = clock.instant();
+    boolean lookThrough = Duration.between(lookedThrough, now).abs().compareTo(sweep) >= 0;
+    if (lookThrough) {
+      lookedThrough = now;
+    }
+    tidiedUntil.keySet().retainAll(open);
+    Set<RunId> promising = new LinkedHashSet<>();
+    Map<SourceName, List<BackupAccepted>> waiting = new HashMap<>();
+    for (RunId run : open) {
+      try {
+        Optional<BackupAccepted> accepted = runs.claim(run).flatMap(Claim::backup);
+        if (accepted.isEmpty() || isTidy(run)) {
+          continue;
+        }
+        if (lookThrough && (isLate(accepted.get()) || runs.hasEnded(run))) {
+          promising.add(run);
+        } else {
+          waiting
+              .computeIfAbsent(new SourceName(accepted.get().source()), _ -> new ArrayList<>())
+              .add(accepted.get());
+        }
+      } catch (JacksonException e) {
+        // It is said when the run is looked at, which must not keep the others waiting.
+        promising.add(run);
+      }
+    }
+    waiting.forEach((source, queue) -> {
+      slots.holder(RunKeys.slots(source)).filter(open::contains).ifPresent(promising::add);
+      queue.sort(Comparator.comparing(BackupAccepted::acceptedAt));
+      for (BackupAccepted accepted : queue) {
+        promising.add(accepted.backupId());
+        if (!runs.hasEnded(accepted.backupId())) {
+          break;
+        }
+      }
+    });
+    return promising;
+  }
+
+  /** Whether it has ended and been tidied up after, and the last time is still to come. */
+  private boolean isTidy(RunId run) {
+    Instant until = tidiedUntil.get(run);
+    return until != null && clock.instant().isBefore(until);
   }
 
   @Override
@@ -46,17 +116,18 @@ final class BackupJobs implements Job.Source {
     }
     Optional<Outcome> outcome = runs.decisions().find(RunKeys.outcome(run));
     if (outcome.isPresent()) {
-      return runs.wantsEnding(run, outcome.get(), lingering, clock.instant())
-          ? Optional.of(new Backup(accepted.get()))
-          : Optional.empty();
+      if (runs.wantsEnding(run, outcome.get(), lingering, clock.instant())) {
+        return Optional.of(new Backup(accepted.get()));
+      }
+      tidiedUntil.put(run, outcome.get().announcement().at().plus(lingering));
+      return Optional.empty();
     }
-    boolean wanted =
-        !clock.instant().isBefore(accepted.get().deadline()) || isItsTurn(accepted.get());
+    boolean wanted = isLate(accepted.get()) || isItsTurn(accepted.get());
     return wanted ? Optional.of(new Backup(accepted.get())) : Optional.empty();
   }
 
-  private boolean hasEnded(RunId run) {
-    return runs.decisions().isMade(RunKeys.outcome(run));
+  private boolean isLate(BackupAccepted accepted) {
+    return !clock.instant().isBefore(accepted.deadline());
   }
 
   private boolean isItsTurn(BackupAccepted accepted) {
@@ -65,10 +136,10 @@ final class BackupJobs implements Job.Source {
     if (holder.isPresent() && holder.get().equals(accepted.backupId())) {
       return true;
     }
-    boolean free = holder.isEmpty() || hasEnded(holder.get());
+    boolean free = holder.isEmpty() || runs.hasEnded(holder.get());
     return free
         && !isBehindAnother(accepted)
-        && slots.take(folder, accepted.backupId(), this::hasEnded);
+        && slots.take(folder, accepted.backupId(), runs::hasEnded);
   }
 
   private boolean isBehindAnother(BackupAccepted accepted) {
@@ -78,7 +149,7 @@ final class BackupJobs implements Job.Source {
         .flatMap(Optional::stream)
         .filter(other -> other.source().equals(accepted.source()))
         .filter(other -> other.acceptedAt().isBefore(accepted.acceptedAt()))
-        .anyMatch(other -> !hasEnded(other.backupId()));
+        .anyMatch(other -> !runs.hasEnded(other.backupId()));
   }
 
   private final class Backup implements Job {

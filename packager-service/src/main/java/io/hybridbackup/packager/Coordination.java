@@ -19,6 +19,7 @@ import io.hybridbackup.common.job.PartOutcome;
 import io.hybridbackup.common.job.PartOutcome.Committed;
 import io.hybridbackup.common.job.PartOutcome.Failed;
 import io.hybridbackup.common.job.Plan;
+import io.hybridbackup.common.job.Reservation;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.job.Verdict;
@@ -31,7 +32,6 @@ import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.store.StoredObject;
-import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -160,7 +160,7 @@ final class Coordination {
     RunId run = accepted.backupId();
     SourceName source = new SourceName(accepted.source());
     ZonedDateTime time = clock.instant().atZone(settings.zone()).truncatedTo(ChronoUnit.SECONDS);
-    byte[] owner = (run + " attempt " + attempt + "\n").getBytes(StandardCharsets.UTF_8);
+    byte[] owner = new Reservation(run, attempt).toBytes();
     while (!reserve(RunKeys.reservedName(source, ArchiveName.at(time)), owner, work)) {
       time = time.plusSeconds(1);
     }

@@ -23,8 +23,6 @@ public class PackagerConfiguration {
   /** A backup that is coordinated mostly waits: many can be at once. */
   private static final int CAPACITY = 256;
 
-  private static final String GROUP = "hybrid-backup-packager";
-
   @Bean
   Ending ending(Settings settings, Runs runs, EventPublisher publisher, Clock clock) {
     return new Ending(runs, publisher, lingering(settings), clock);
@@ -54,8 +52,13 @@ public class PackagerConfiguration {
         runs,
         leases,
         CAPACITY,
-        new BackupJobs(runs, coordination, lingering(settings), clock),
+        new BackupJobs(runs, coordination, lingering(settings), settings.jobs().sweep(), clock),
         ending::hear);
+  }
+
+  @Bean
+  StoreSweep storeSweep(Runs runs, Settings settings, Clock clock) {
+    return new StoreSweep(runs, settings.jobs(), clock);
   }
 
   /** A worker whose run has ended hears of it, or loses its lease, within this time. */
@@ -73,7 +76,7 @@ public class PackagerConfiguration {
     return new RequestListener(
         settings.kafka(),
         Topics.BACKUP_REQUESTS,
-        GROUP,
+        Topics.PACKAGER_GROUP,
         1,
         ObservationRegistry.NOOP,
         new BackupRequests(settings, runs, publisher, clock, packagerService::wake));

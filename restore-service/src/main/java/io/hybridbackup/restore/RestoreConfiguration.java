@@ -19,8 +19,6 @@ import org.springframework.context.annotation.Import;
 @Configuration(proxyBeanMethods = false)
 @Import(RuntimeConfiguration.class)
 public class RestoreConfiguration {
-  private static final String GROUP = "hybrid-backup-restore";
-
   @Bean
   WorkerService restoreService(
       Settings settings,
@@ -54,7 +52,7 @@ public class RestoreConfiguration {
     return new RequestListener(
         settings.kafka(),
         Topics.RESTORE_REQUESTS,
-        GROUP,
+        Topics.RESTORE_GROUP,
         1,
         ObservationRegistry.NOOP,
         new RestoreRequests(settings, runs, publisher, clock, restoreService::wake));

@@ -2,6 +2,7 @@ package io.hybridbackup.common.identity;
 
 import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonValue;
+import java.util.Optional;
 import java.util.regex.Pattern;
 
 /**
@@ -20,6 +21,11 @@ public record SourceName(@JsonValue String value) implements Comparable<SourceNa
               + "' is not a source's name; use 1 to 64 of a-z, 0-9, '.', '_', '-',"
               + " beginning with a letter or a digit");
     }
+  }
+
+  /** The source of that name; empty if the text is none. */
+  public static Optional<SourceName> ifValid(String text) {
+    return FORM.matcher(text).matches() ? Optional.of(new SourceName(text)) : Optional.empty();
   }
 
   @Override

@@ -33,12 +33,7 @@ public final class Leases {
    * died. Errors are those of the {@link ObjectStore}. The caller closes the lease.
    */
   public Optional<Lease> tryTake(ObjectKey folder) {
-    int newest =
-        store.children(folder.value()).stream()
-            .filter(name -> name.matches("epoch-\\d{5,9}"))
-            .mapToInt(name -> Integer.parseInt(name.substring("epoch-".length())))
-            .max()
-            .orElse(0);
+    int newest = newestEpoch(store, folder);
     if (newest > 0 && isAlive(folder, newest)) {
       return Optional.empty();
     }
@@ -50,6 +45,15 @@ public final class Leases {
     }
     observations.remove(folder);
     return Optional.of(new Lease(store, folder, epoch, holder, duration, taken));
+  }
+
+  /** The number of the newest epoch in a lease's folder; 0 if there is none. */
+  static int newestEpoch(ObjectStore store, ObjectKey folder) {
+    return store.children(folder.value()).stream()
+        .filter(name -> name.matches("epoch-\\d{5,9}"))
+        .mapToInt(name -> Integer.parseInt(name.substring("epoch-".length())))
+        .max()
+        .orElse(0);
   }
 
   /** Forgets what was seen of a lease that is of no more interest. */

@@ -9,6 +9,7 @@ import io.hybridbackup.common.event.Fact.ComponentFailed;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
@@ -16,11 +17,17 @@ import io.hybridbackup.common.store.StoreException;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.Collection;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import tools.jackson.core.JacksonException;
 
 /**
  * Finds the attempts that wait for a component's part, has it made, and records what came of it.
@@ -29,6 +36,7 @@ public final class PartJobs implements Job.Source {
   private static final Logger LOG = LoggerFactory.getLogger(PartJobs.class);
 
   private final Runs runs;
+  private final Slots slots;
   private final EventPublisher publisher;
   private final PartMaker maker;
   private final EarlierParts earlier;
@@ -38,11 +46,34 @@ public final class PartJobs implements Job.Source {
   public PartJobs(
       Runs runs, EventPublisher publisher, PartMaker maker, Settings.Jobs settings, Clock clock) {
     this.runs = runs;
+    this.slots = new Slots(runs);
     this.publisher = publisher;
     this.maker = maker;
     this.earlier = new EarlierParts(runs, settings.scrubPercent());
     this.settings = settings;
     this.clock = clock;
+  }
+
+  /** Attempts are only open in the run that has its source's slot. */
+  @Override
+  public Collection<RunId> promising(List<RunId> open) {
+    Set<SourceName> sources = new HashSet<>();
+    Set<RunId> promising = new LinkedHashSet<>();
+    for (RunId run : open) {
+      try {
+        runs.claim(run)
+            .flatMap(Claim::backup)
+            .map(accepted -> new SourceName(accepted.source()))
+            .filter(sources::add)
+            .flatMap(source -> slots.holder(RunKeys.slots(source)))
+            .filter(open::contains)
+            .ifPresent(promising::add);
+      } catch (JacksonException e) {
+        // It is said when the run is looked at, which must not keep the others waiting.
+        promising.add(run);
+      }
+    }
+    return promising;
   }
 
   @Override
@@ -104,6 +135,11 @@ public final class PartJobs implements Job.Source {
               && (decisions.isMade(RunKeys.part(run, attempt, component()))
                   || decisions.isMade(RunKeys.verdict(run, attempt))
                   || decisions.isMade(RunKeys.outcome(run))));
+    }
+
+    @Override
+    public boolean reportsProgress() {
+      return true;
     }
 
     @Override

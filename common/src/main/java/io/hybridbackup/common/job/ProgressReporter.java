@@ -56,6 +56,7 @@ public final class ProgressReporter implements ProgressListener {
 
   private void report() throws StoppedException {
     work.checkpoint();
+    work.advanced();
     long now = System.nanoTime();
     if (now - published < INTERVAL) {
       return;

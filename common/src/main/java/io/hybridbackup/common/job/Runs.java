@@ -10,8 +10,10 @@ import io.hybridbackup.common.store.ObjectStore;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.Collections;
 import java.util.EnumMap;
 import java.util.HashSet;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -19,8 +21,15 @@ import java.util.Set;
 
 /** What is on record of the runs. Errors are those of the {@link ObjectStore}. */
 public final class Runs {
+  private static final int REMEMBERED = 10_000;
+
   private final ObjectStore store;
   private final Decisions decisions;
+
+  /** Decisions stand for ever: those that every sweep asks for need not be read again. */
+  private final Map<RunId, Claim> claims = remembering();
+
+  private final Map<RunId, Boolean> ended = remembering();
 
   public Runs(ObjectStore store) {
     this.store = store;
@@ -36,7 +45,25 @@ public final class Runs {
   }
 
   public Optional<Claim> claim(RunId run) {
-    return decisions.find(RunKeys.claim(run));
+    Claim known = claims.get(run);
+    if (known != null) {
+      return Optional.of(known);
+    }
+    Optional<Claim> found = decisions.find(RunKeys.claim(run));
+    found.ifPresent(claim -> claims.put(run, claim));
+    return found;
+  }
+
+  /** Whether the run has an outcome. */
+  public boolean hasEnded(RunId run) {
+    if (ended.containsKey(run)) {
+      return true;
+    }
+    boolean has = decisions.isMade(RunKeys.outcome(run));
+    if (has) {
+      ended.put(run, true);
+    }
+    return has;
   }
 
   /**
@@ -134,6 +161,16 @@ public final class Runs {
         .flatMap(name -> ArchiveName.ifValid(name).stream())
         .sorted()
         .toList();
+  }
+
+  private static <T> Map<RunId, T> remembering() {
+    return Collections.synchronizedMap(
+        new LinkedHashMap<>(16, 0.75f, true) {
+          @Override
+          protected boolean removeEldestEntry(Map.Entry<RunId, T> eldest) {
+            return size() > REMEMBERED;
+          }
+        });
   }
 
   /** The number of the newest attempt that has been opened; 0 if none has. */

@@ -35,6 +35,7 @@ public final class Work {
   private final ReentrantLock lock = new ReentrantLock();
   private final Condition news = lock.newCondition();
   private final Deque<AutoCloseable> owned = new ArrayDeque<>();
+  private volatile long advanced = System.nanoTime();
   private long signals;
   private @Nullable String stopped;
 
@@ -55,6 +56,16 @@ public final class Work {
   /** The origin of the next fact of this epoch. */
   public Origin next(int attempt) {
     return new Origin(component, attempt, epoch, sequence.incrementAndGet());
+  }
+
+  /** The job has got on with what it is there for. */
+  void advanced() {
+    advanced = System.nanoTime();
+  }
+
+  /** Whether the job has not got on for so long: it hangs, or waits for somebody else. */
+  boolean isStalled(Duration patience) {
+    return System.nanoTime() - advanced > patience.toNanos();
   }
 
   /** Goes on, unless the work is to stop. */

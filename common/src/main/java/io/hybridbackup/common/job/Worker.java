@@ -25,12 +25,16 @@ public final class Worker implements AutoCloseable {
   /** How long a shutdown waits for what stops, all in all. */
   private static final Duration PATIENCE = Duration.ofSeconds(10);
 
+  /** A job that has not got on for so many lease times gives its place up to another. */
+  private static final int STALLED_LEASES = 2;
+
   private final String name;
   private final Runs runs;
   private final Leases leases;
   private final Job.Source source;
   private final int capacity;
   private final Duration sweep;
+  private final Duration patience;
   private final Map<ObjectKey, Running> running = new ConcurrentHashMap<>();
   private final Map<ObjectKey, Long> restingUntil = new ConcurrentHashMap<>();
   private final Set<Thread> stopping = ConcurrentHashMap.newKeySet();
@@ -44,7 +48,8 @@ public final class Worker implements AutoCloseable {
   /**
    * Begins at once.
    *
-   * @param capacity how many jobs at a time at most
+   * @param capacity how many jobs at a time at most; those that report progress and make none are
+   *     not counted
    */
   public Worker(
       String name,
@@ -59,6 +64,7 @@ public final class Worker implements AutoCloseable {
     this.source = source;
     this.capacity = capacity;
     this.sweep = settings.sweep();
+    this.patience = settings.lease().multipliedBy(STALLED_LEASES);
     this.thread = Thread.ofPlatform().daemon().name(name + " worker").start(this::loop);
   }
 
@@ -139,7 +145,7 @@ public final class Worker implements AutoCloseable {
       restingUntil.values().removeIf(end -> end - System.nanoTime() <= 0);
       if (sweeping) {
         nextSweep = System.nanoTime() + sweep.toNanos();
-        guarded(() -> looking.addAll(runs.open()));
+        guarded(() -> looking.addAll(source.promising(runs.open())));
       }
       running.values().forEach(one -> guarded(() -> stopIfOver(one)));
       looking.forEach(run -> guarded(() -> look(run)));
@@ -202,13 +208,18 @@ public final class Worker implements AutoCloseable {
         one.work.signal();
       }
     }
-    if (running.size() >= capacity) {
+    if (running.values().stream().filter(this::countsAsRunning).count() >= capacity) {
       return;
     }
     Optional<Job> found = source.find(run);
     if (found.isPresent() && isFree(found.get().epochs())) {
       begin(found.get());
     }
+  }
+
+  /** A source whose server or disk hangs must not keep the others waiting. */
+  private boolean countsAsRunning(Running one) {
+    return !one.job.reportsProgress() || !one.work.isStalled(patience);
   }
 
   private boolean isFree(ObjectKey epochs) {

@@ -5,7 +5,8 @@
  * io.hybridbackup.common.job.Worker} looks through the open runs for a {@link
  * io.hybridbackup.common.job.Job}, takes it under a {@link io.hybridbackup.common.job.Lease} and
  * runs it with a {@link io.hybridbackup.common.job.Work} at hand. Events only wake workers up; what
- * they missed, the next sweep finds.
+ * they missed, the next sweep finds. {@link io.hybridbackup.common.job.OpenRuns} and {@link
+ * io.hybridbackup.common.job.Leftovers} only look at what is there, for people and for sweeping.
  */
 @NullMarked
 package io.hybridbackup.common.job;

@@ -24,6 +24,12 @@ public final class Topics {
   /** The latest state of every run, by run. */
   public static final Topic BACKUP_STATE = new Topic("backup.state.v1", new Topic.Compaction());
 
+  /** The consumer group that answers {@link #BACKUP_REQUESTS}. */
+  public static final String PACKAGER_GROUP = "hybrid-backup-packager";
+
+  /** The consumer group that answers {@link #RESTORE_REQUESTS}. */
+  public static final String RESTORE_GROUP = "hybrid-backup-restore";
+
   private Topics() {}
 
   /** Every topic, those for dead letters too. */

@@ -24,6 +24,10 @@ import org.slf4j.LoggerFactory;
  * <p>Where {@code setpriv} is installed (util-linux), a program is killed by the kernel as soon as
  * this process is gone, however it went. The kernel ties that to the thread that started the
  * program, so one thread that lives as long as this object starts them all.
+ *
+ * <p>Where {@code flock} is installed (util-linux too), a program can hold a lock on a file that
+ * outlasts this process: what it leaves behind nevertheless, or what runs on while it is frozen,
+ * keeps others out for as long as it lives.
  */
 public final class NativeTools implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(NativeTools.class);
@@ -36,6 +40,7 @@ public final class NativeTools implements AutoCloseable {
       Executors.newSingleThreadExecutor(
           Thread.ofPlatform().name("tool-starter").daemon().factory());
   private final Optional<String> setpriv = find("setpriv");
+  private final Optional<String> flock = find("flock");
   private final Set<Process> running = ConcurrentHashMap.newKeySet();
 
   public NativeTools() {
@@ -43,6 +48,11 @@ public final class NativeTools implements AutoCloseable {
       LOG.warn(
           "setpriv was not found: native programs may outlive this service if it is killed;"
               + " install util-linux");
+    }
+    if (flock.isEmpty()) {
+      LOG.warn(
+          "flock was not found: a native program that outlives this service may disturb the next"
+              + " one; install util-linux");
     }
   }
 
@@ -52,7 +62,28 @@ public final class NativeTools implements AutoCloseable {
    * @throws ToolException if there is no such program or it cannot be run
    */
   public ToolProcess start(ToolCommand command) throws ToolException, InterruptedException {
-    return start(command, ProcessBuilder.Redirect.from(new File("/dev/null")));
+    return start(command, List.of(), ProcessBuilder.Redirect.from(new File("/dev/null")));
+  }
+
+  /**
+   * As {@link #start(ToolCommand)}, but the program holds a lock on a file, which is made if need
+   * be, until it has ended and so has everything that it has started. If another holds it, the
+   * program is not run, and the exit code is {@link ToolException#LOCKED}.
+   */
+  public ToolProcess startHolding(Path lock, ToolCommand command)
+      throws ToolException, InterruptedException {
+    List<String> holding =
+        flock
+            .map(path ->
+                List.of(
+                    path,
+                    "--no-fork",
+                    "--nonblock",
+                    "--conflict-exit-code",
+                    Integer.toString(ToolException.LOCKED),
+                    lock.toString()))
+            .orElse(List.of());
+    return start(command, holding, ProcessBuilder.Redirect.from(new File("/dev/null")));
   }
 
   /**
@@ -60,10 +91,11 @@ public final class NativeTools implements AutoCloseable {
    * ToolProcess#input}.
    */
   public ToolProcess startFed(ToolCommand command) throws ToolException, InterruptedException {
-    return start(command, ProcessBuilder.Redirect.PIPE);
+    return start(command, List.of(), ProcessBuilder.Redirect.PIPE);
   }
 
-  private ToolProcess start(ToolCommand command, ProcessBuilder.Redirect input)
+  private ToolProcess start(
+      ToolCommand command, List<String> launcher, ProcessBuilder.Redirect input)
       throws ToolException, InterruptedException {
     String program =
         find(command.program())
@@ -74,6 +106,7 @@ public final class NativeTools implements AutoCloseable {
                     "it is not installed or not in PATH"));
     List<String> line = new ArrayList<>();
     setpriv.ifPresent(path -> line.addAll(List.of(path, "--pdeathsig", "KILL", "--")));
+    line.addAll(launcher);
     line.add(program);
     line.addAll(command.arguments());
     ProcessBuilder builder = new ProcessBuilder(line).redirectInput(input);
@@ -125,7 +158,8 @@ public final class NativeTools implements AutoCloseable {
     starter.shutdownNow();
   }
 
-  private static Optional<String> find(String program) {
+  /** Where a program is; empty if it is not installed or may not be run. */
+  public static Optional<String> find(String program) {
     if (program.indexOf('/') >= 0) {
       return Files.isExecutable(Path.of(program)) ? Optional.of(program) : Optional.empty();
     }

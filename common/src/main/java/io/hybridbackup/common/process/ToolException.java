@@ -9,14 +9,19 @@ public final class ToolException extends Exception {
   /** The exit code of a program that could not even be started. */
   public static final int NOT_STARTED = -1;
 
+  /** The exit code where another program holds the lock; no program that is used here has it. */
+  public static final int LOCKED = 213;
+
   ToolException(String program, int exitCode, String errors) {
     super(
         exitCode == NOT_STARTED
             ? program + " could not be started: " + errors
-            : program
-                + " ended with exit code "
-                + exitCode
-                + (errors.isBlank() ? "" : ": " + errors));
+            : exitCode == LOCKED
+                ? program + " was not run: another program holds its lock"
+                : program
+                    + " ended with exit code "
+                    + exitCode
+                    + (errors.isBlank() ? "" : ": " + errors));
     this.program = program;
     this.exitCode = exitCode;
     this.errors = errors;

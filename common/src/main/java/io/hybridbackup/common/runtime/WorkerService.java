@@ -115,7 +115,10 @@ public final class WorkerService implements SmartLifecycle {
     switch (fact) {
       case Fact.ComponentProgressed progress -> {}
       case Fact.RestoreProgressed progress -> {}
-      case Fact.TerminalFact ended -> running.wakeAll();
+      case Fact.TerminalFact ended -> {
+        running.wake(ended.run());
+        running.wakeAll();
+      }
       default -> running.wake(fact.run());
     }
   }

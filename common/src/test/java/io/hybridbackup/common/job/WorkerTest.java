@@ -13,6 +13,7 @@ import io.hybridbackup.common.store.StoreException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -131,6 +132,75 @@ class WorkerTest {
         .during(Duration.ofMillis(500))
         .untilAsserted(() -> assertThat(waiting.performed).hasValue(0));
     end.run();
+    await().untilAsserted(() -> assertThat(waiting.performed).hasValue(1));
+  }
+
+  @Test
+  void shouldGiveThePlaceOfAJobThatDoesNotGetOnToAnother() {
+    // given
+    start(OFTEN, 1);
+    FakeJob hanging =
+        source.add(FIRST, (job, work) -> work.await(Optional::empty, NEVER)).reportingProgress();
+    runs.markOpen(FIRST);
+    await().untilAsserted(() -> assertThat(hanging.performed).hasValue(1));
+
+    // when
+    FakeJob waiting = source.add(SECOND, FakeJob::finish);
+    runs.markOpen(SECOND);
+
+    // then
+    await()
+        .atMost(LEASE.multipliedBy(15))
+        .untilAsserted(() -> assertThat(waiting.performed).hasValue(1));
+    assertThat(hanging.stopped).hasValue(0);
+  }
+
+  @Test
+  void shouldKeepThePlaceOfAJobThatGetsOn() {
+    // given
+    start(OFTEN, 1);
+    FakeJob busy =
+        source
+            .add(
+                FIRST,
+                (job, work) -> {
+                  while (true) {
+                    work.advanced();
+                    work.await(Optional::empty, OFTEN);
+                  }
+                })
+            .reportingProgress();
+    runs.markOpen(FIRST);
+    await().untilAsserted(() -> assertThat(busy.performed).hasValue(1));
+
+    // when
+    FakeJob waiting = source.add(SECOND, FakeJob::finish);
+    runs.markOpen(SECOND);
+
+    // then
+    await()
+        .during(LEASE.multipliedBy(3))
+        .untilAsserted(() -> assertThat(waiting.performed).hasValue(0));
+  }
+
+  @Test
+  void shouldLookOnlyAtWhatIsPromisingUnlessItIsWokenForIt() {
+    // given
+    FakeJob promising = source.add(FIRST, FakeJob::finish);
+    FakeJob waiting = source.add(SECOND, FakeJob::finish);
+    source.hopeless = SECOND;
+    runs.markOpen(FIRST);
+    runs.markOpen(SECOND);
+
+    // when
+    Worker worker = start(OFTEN, 1);
+
+    // then
+    await().untilAsserted(() -> assertThat(promising.performed).hasValue(1));
+    await()
+        .during(OFTEN.multipliedBy(3))
+        .untilAsserted(() -> assertThat(waiting.performed).hasValue(0));
+    worker.wake(SECOND);
     await().untilAsserted(() -> assertThat(waiting.performed).hasValue(1));
   }
 
@@ -452,6 +522,7 @@ class WorkerTest {
     private final AtomicInteger stopped = new AtomicInteger();
     private final AtomicBoolean over = new AtomicBoolean();
     private final AtomicBoolean unreadable = new AtomicBoolean();
+    private volatile boolean reportsProgress;
 
     FakeJob(RunId run, Performance performance) {
       this.run = run;
@@ -481,6 +552,16 @@ class WorkerTest {
       return over.get();
     }
 
+    FakeJob reportingProgress() {
+      reportsProgress = true;
+      return this;
+    }
+
+    @Override
+    public boolean reportsProgress() {
+      return reportsProgress;
+    }
+
     @Override
     public void perform(Work work) throws InterruptedException {
       performed.incrementAndGet();
@@ -504,11 +585,17 @@ class WorkerTest {
   private static final class FakeSource implements Job.Source {
     private final Map<RunId, FakeJob> jobs = new ConcurrentHashMap<>();
     private volatile RunId unreadable = RunId.ofRequest("/test", "none");
+    private volatile RunId hopeless = unreadable;
 
     FakeJob add(RunId run, Performance performance) {
       FakeJob job = new FakeJob(run, performance);
       jobs.put(run, job);
       return job;
+    }
+
+    @Override
+    public Collection<RunId> promising(List<RunId> open) {
+      return open.stream().filter(run -> !run.equals(hopeless)).toList();
     }
 
     @Override

@@ -249,6 +249,41 @@ class NativeToolsTest {
   }
 
   @Test
+  void shouldKeepOthersOutForAsLongAsAnythingLivesThatAProgramHasStarted(@TempDir Path folder)
+      throws Exception {
+    // given
+    Path lock = folder.resolve("lock");
+    Path end = folder.resolve("end");
+    ToolCommand leaving =
+        shell("(until [ -e %s ]; do sleep 0.1; done) > /dev/null 2>&1 &".formatted(end));
+    try (ToolProcess process = tools.startHolding(lock, leaving)) {
+      process.await();
+    }
+
+    // when
+    ToolException refusal =
+        catchThrowableOfType(ToolException.class, () -> runHolding(lock, shell("echo it runs")));
+
+    // then
+    assertThat(refusal.exitCode()).isEqualTo(ToolException.LOCKED);
+    assertThat(refusal).hasMessage("sh was not run: another program holds its lock");
+
+    Files.createFile(end);
+    await()
+        .ignoreExceptionsInstanceOf(ToolException.class)
+        .untilAsserted(
+            () -> assertThat(runHolding(lock, shell("echo it runs"))).isEqualTo("it runs\n"));
+  }
+
+  private String runHolding(Path lock, ToolCommand command) throws Exception {
+    try (ToolProcess process = tools.startHolding(lock, command)) {
+      String output = new String(process.output().readAllBytes(), StandardCharsets.UTF_8);
+      process.await();
+      return output;
+    }
+  }
+
+  @Test
   void shouldTakeItsProgramsAlongWhenItIsKilled() throws Exception {
     // given
     Assumptions.assumeTrue(

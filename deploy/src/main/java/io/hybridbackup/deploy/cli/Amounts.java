@@ -5,13 +5,13 @@ import java.util.List;
 import java.util.Locale;
 
 /** Numbers as people read them. */
-final class Amounts {
+public final class Amounts {
   private static final List<String> UNITS = List.of("kB", "MB", "GB", "TB", "PB");
 
   private Amounts() {}
 
   /** Decimal units, as disks are sold: {@code 1.3 GB}. */
-  static String bytes(long bytes) {
+  public static String bytes(long bytes) {
     if (bytes < 1000) {
       return bytes + " B";
     }
