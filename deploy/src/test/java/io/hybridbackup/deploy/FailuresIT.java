@@ -33,6 +33,10 @@ import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
@@ -357,8 +361,8 @@ class FailuresIT {
       delimiter = '|',
       textBlock =
           """
-          occupied-database | TARGET_NOT_EMPTY | occupied on | drop it or name another target
-          occupied-folder   | TARGET_NOT_EMPTY | /occupied   | move them away or name another
+          occupied-database | TARGET_NOT_EMPTY | occupied on | ask for it to be replaced
+          occupied-folder   | TARGET_NOT_EMPTY | /occupied   | ask for it to be replaced
           not-configured    | UNKNOWN_TARGET   | not-configured | configured are
           no-server         | DATABASE_UNREACHABLE | does not answer | check that the server runs
           """)
@@ -483,6 +487,102 @@ class FailuresIT {
   }
 
   @Test
+  void shouldReplaceATargetInUseWhenAskedToAndBringItBackUntilItIsNotKeptAnyMore()
+      throws Exception {
+    // given
+    String archive = archive("edms");
+    Sample.createLargeDatabase(postgres, "busy", 10);
+    postgres.execute("postgres", "ALTER DATABASE busy SET work_mem = '7MB'");
+    Path media = Files.createDirectory(folder.resolve("busy"));
+    Files.writeString(media.resolve("mine"), "mine");
+    String before = Sample.dump(postgres, "busy");
+    RunId run;
+    try (Connection application = postgres.connect("busy")) {
+      // when
+      run =
+          installation.console.request(
+              "RestoreRequested",
+              "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"busy\",\"options\":{\"replace\":true}}"
+                  .formatted(archive));
+
+      // then
+      RestoreCompleted completed = installation.console.awaitEnd(run, RestoreCompleted.class);
+      assertThat(application.isValid(1)).isFalse();
+      Sample.assertSameDatabase(postgres, "edms", "busy");
+      Sample.assertSameFiles(folder.resolve("storage"), media);
+      assertThat(setting("busy", "work_mem")).isEqualTo("7MB");
+      assertThat(completed.previousDatabase()).isEqualTo("busy_before_" + run);
+      assertThat(completed.previousFolder()).isEqualTo(media + "_before_" + run);
+    }
+
+    // when
+    RunId undo =
+        installation.console.request(
+            "RestoreRequested",
+            "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"busy\",\"undo\":\"%s\"}"
+                .formatted(archive, run));
+
+    // then
+    RestoreCompleted undone = installation.console.awaitEnd(undo, RestoreCompleted.class);
+    assertThat(undone.undoes()).isEqualTo(run);
+    assertThat(Sample.dump(postgres, "busy")).isEqualTo(before);
+    assertThat(media.resolve("mine")).hasContent("mine");
+    assertThat(Path.of(undone.previousFolder()).resolve("letters")).isDirectory();
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() -> {
+          assertThat(Path.of(undone.previousFolder())).doesNotExist();
+          assertThat(databases()).doesNotContain("_before_");
+        });
+    assertThat(Sample.dump(postgres, "busy")).isEqualTo(before);
+
+    // when
+    RunId again =
+        installation.console.request(
+            "RestoreRequested",
+            "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"busy\",\"undo\":\"%s\"}"
+                .formatted(archive, undo));
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(again, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.NOTHING_TO_DO);
+    assertThat(failed.message()).contains("keep-previous");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          BEGIN; INSERT INTO page VALUES (11); PREPARE TRANSACTION 'half' | prepared transaction half
+          SELECT pg_create_logical_replication_slot('slot', 'pgoutput')   | logical replication slot slot
+          """)
+  void shouldNotReplaceADatabaseThatSomethingOutsideDependsOn(String given, String reason)
+      throws Exception {
+    // given
+    String archive = archive("edms");
+    postgres.execute("occupied", given);
+
+    // when
+    RunId run =
+        installation.console.request(
+            "RestoreRequested",
+            "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"occupied-database\",\"options\":{\"replace\":true}}"
+                .formatted(archive));
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.TARGET_IN_USE);
+    assertThat(failed.message()).contains(reason);
+    assertThat(failed.rolledBack()).isTrue();
+    postgres.execute(
+        "occupied",
+        given.contains("half")
+            ? "ROLLBACK PREPARED 'half'"
+            : "SELECT pg_drop_replication_slot('slot')");
+  }
+
+  @Test
   void shouldTakeAtMostASecondMoreThanItsTools() {
     // given
     Path staged = folder.resolve("staged-by-hand");
@@ -561,6 +661,8 @@ class FailuresIT {
     targets.put(
         new TargetName("empty"), new Settings.Target(postgres.settings("empty"), media("empty")));
     targets.put(
+        new TargetName("busy"), new Settings.Target(postgres.settings("busy"), media("busy")));
+    targets.put(
         new TargetName("occupied-database"),
         new Settings.Target(postgres.settings("occupied"), media("free")));
     targets.put(
@@ -586,6 +688,23 @@ class FailuresIT {
   private static RunId request(String source, String id) {
     return installation.console.request(
         "BackupRequested", "{\"source\":\"" + source + "\"}", id, null);
+  }
+
+  private static String setting(String database, String name) throws SQLException {
+    try (Connection connection = postgres.connect(database);
+        Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery("SHOW " + name)) {
+      assertThat(row.next()).isTrue();
+      return row.getString(1);
+    }
+  }
+
+  private static String databases() {
+    return Commands.run(
+        postgres.program("psql"),
+        "-Atc",
+        "SELECT datname FROM pg_database",
+        postgres.url("postgres"));
   }
 
   private static String archive(String source) {

@@ -155,6 +155,9 @@ final class Responder implements AutoCloseable {
             3L,
             Map.of(),
             List.of(),
+            null,
+            null,
+            null,
             null));
   }
 

@@ -9,13 +9,13 @@ import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.process.ToolCommand;
 import io.hybridbackup.common.process.ToolException;
 import io.hybridbackup.common.process.ToolProcess;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -25,6 +25,7 @@ import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The database that is restored to, and the scratch databases beside it. A dump is restored into a
@@ -40,10 +41,8 @@ final class DatabaseTarget {
           " (ENCODING|LOCALE_PROVIDER|LOCALE|LC_COLLATE|LC_CTYPE|ICU_LOCALE|ICU_RULES|BUILTIN_LOCALE)"
               + " = ('(?:[^']|'')*'|\\w+)");
 
-  private static final String REPLACED = "replaced";
-  private static final String IN_USE = "55006";
+  private static final int LONGEST_NAME = 63;
   private static final String NO_SUCH_DATABASE = "3D000";
-  private static final Duration PATIENCE = Duration.ofSeconds(10);
 
   /** The number that PostgreSQL gives the first object which is not its own. */
   private static final int FIRST_USER_OBJECT = 16384;
@@ -91,34 +90,45 @@ final class DatabaseTarget {
   }
 
   /**
-   * Makes sure that the restore can succeed and would overwrite nothing.
+   * Makes sure that the restore can succeed.
    *
    * @param dumpedBy version of the pg_dump that made the dump
+   * @param replacing whether the target may be in use; else it has to be empty or not there
    */
-  void requireEmpty(String dumpedBy) throws ComponentFailure, InterruptedException {
+  void check(String dumpedBy, boolean replacing) throws ComponentFailure, InterruptedException {
     String version = Postgres.toolVersion(tools, pgRestore);
     try (Connection connection = maintenance()) {
       String server = connection.getMetaData().getDatabaseProductVersion();
       Postgres.requireReadable(pgRestore, version, dumpedBy);
       postgres.requireAtLeast(pgRestore, version, server);
-      requireRight(connection);
-      if (comment(connection).isEmpty()) {
-        return;
-      }
-      requireOwnership(connection);
+      requireExchangeable(connection, replacing);
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
-    requireNoObjects(postgres);
   }
 
-  /** Whether the target is the database that this restore has put there. */
-  boolean isRestoredBy(RunId run) throws ComponentFailure {
+  /** Makes sure that the target can get another name, whatever is in it. */
+  void checkExchange() throws ComponentFailure {
     try (Connection connection = maintenance()) {
-      return comment(connection).filter(mark(run)::equals).isPresent();
+      requireExchangeable(connection, true);
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
+  }
+
+  private void requireExchangeable(Connection connection, boolean replacing)
+      throws SQLException, ComponentFailure {
+    requireRight(connection);
+    if (comment(connection).isEmpty()) {
+      return;
+    }
+    requireOwnership(connection);
+    if (!replacing) {
+      requireNoObjects(postgres);
+      return;
+    }
+    requireSessionsCanBeEnded(connection);
+    requireNoDependents(connection);
   }
 
   /**
@@ -153,7 +163,17 @@ final class DatabaseTarget {
               + " now, and grants were left out: only a superuser can restore them");
     }
     arguments.add(dump.toString());
-    run(new ToolCommand(pgRestore, arguments, postgres.toolEnvironment()), line -> {}, work);
+    ToolCommand command = new ToolCommand(pgRestore, arguments, postgres.toolEnvironment());
+    try (ToolProcess process = tools.start(command)) {
+      work.own(process);
+      try {
+        String _ = process.await();
+      } finally {
+        work.disown(process);
+      }
+    } catch (ToolException e) {
+      throw failure(e);
+    }
     return scratch;
   }
 
@@ -187,11 +207,11 @@ final class DatabaseTarget {
   }
 
   /**
-   * Makes the scratch database like the empty one that it will replace, if there is one.
+   * Makes the scratch database like the one that it will replace, if there is one.
    *
    * @param warnings is told what could not be as it was
    */
-  void prepareSwap(String scratch, List<String> warnings) throws ComponentFailure {
+  void takeOver(String scratch, List<String> warnings) throws ComponentFailure {
     // A connection of its own, since it takes on the settings for a moment.
     try (Connection connection = maintenance()) {
       if (comment(connection).isPresent()) {
@@ -202,52 +222,19 @@ final class DatabaseTarget {
     }
   }
 
-  /** Gives the scratch database the target's name, in place of the empty one if there is one. */
-  void swapIn(String scratch, RunId run) throws ComponentFailure {
-    String replaced = scratchPrefix(run) + REPLACED;
-    try (Connection connection = maintenance()) {
-      boolean exists = comment(connection).isPresent();
-      if (exists) {
-        requireNoObjects(postgres);
-      }
-      List<String> renames = new ArrayList<>();
-      if (exists) {
-        renames.add(rename(postgres.name(), replaced));
-      }
-      renames.add(rename(scratch, postgres.name()));
-      transact(connection, renames);
-      if (exists) {
-        requireStillEmpty(connection, scratch, replaced);
-      }
-    } catch (SQLException e) {
-      throw postgres.failure(e);
-    }
-  }
-
-  /** Whoever kept the target busy until the swap may have put something into it. */
-  private void requireStillEmpty(Connection connection, String scratch, String replaced)
-      throws ComponentFailure, SQLException {
-    try {
-      requireNoObjects(postgres.sibling(replaced));
-    } catch (ComponentFailure e) {
-      transact(
-          connection, List.of(rename(postgres.name(), scratch), rename(replaced, postgres.name())));
-      throw e;
-    }
-  }
-
   /**
-   * Drops every scratch database of a restore, and the empty one that it replaced.
+   * Drops the scratch databases of a restore.
    *
-   * @throws ComponentFailure also if that one is not empty after all; it is kept then
+   * @param before only those of epochs before this one
    */
-  void dropScratch(RunId run) throws ComponentFailure {
+  void dropScratch(RunId run, int before) throws ComponentFailure {
+    String prefix = scratchPrefix(run);
     try (Connection connection = maintenance()) {
       List<String> found = new ArrayList<>();
       try (PreparedStatement query =
           connection.prepareStatement(
               "SELECT datname FROM pg_database WHERE starts_with(datname, ?)")) {
-        query.setString(1, scratchPrefix(run));
+        query.setString(1, prefix);
         try (ResultSet rows = query.executeQuery()) {
           while (rows.next()) {
             found.add(rows.getString(1));
@@ -255,53 +242,66 @@ final class DatabaseTarget {
         }
       }
       for (String scratch : found) {
-        if (scratch.endsWith(REPLACED)) {
-          requireNoObjects(postgres.sibling(scratch));
+        String epoch = scratch.substring(prefix.length());
+        if (epoch.matches("\\d{1,9}") && Integer.parseInt(epoch) < before) {
+          drop(connection, scratch);
         }
-        execute(connection, "DROP DATABASE IF EXISTS " + quoted(scratch) + " WITH (FORCE)");
       }
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
   }
 
-  /** Renames in one transaction, as soon as nobody is connected to any of the databases. */
-  private void transact(Connection connection, List<String> renames)
-      throws SQLException, ComponentFailure {
-    long end = System.nanoTime() + PATIENCE.toNanos();
-    while (true) {
-      connection.setAutoCommit(false);
-      try {
-        for (String statement : renames) {
-          execute(connection, statement);
-        }
-        connection.commit();
-        return;
-      } catch (SQLException e) {
-        connection.rollback();
-        if (!IN_USE.equals(e.getSQLState())) {
-          throw e;
-        }
-        if (System.nanoTime() > end) {
-          throw ComponentFailure.permanent(
-              FailureCode.TARGET_NOT_EMPTY,
-              "somebody is connected to the database " + postgres + "; end the connection: " + e,
-              e);
-        }
-      } finally {
-        connection.setAutoCommit(true);
+  /** Removes what a restore has replaced, unless something else has that name by now. */
+  void removeKept(Exchange.Databases exchange) throws ComponentFailure {
+    try (Connection connection = maintenance()) {
+      Long kept = DatabaseLock.number(connection, exchange.keptAs());
+      if (kept != null && kept.equals(exchange.previous())) {
+        drop(connection, exchange.keptAs());
       }
-      pause(connection);
+    } catch (SQLException e) {
+      throw postgres.failure(e);
     }
   }
 
-  private static String rename(String from, String to) {
-    return "ALTER DATABASE " + quoted(from) + " RENAME TO " + quoted(to);
+  private static void drop(Connection connection, String name) throws SQLException {
+    execute(connection, "DROP DATABASE IF EXISTS " + quoted(name) + " WITH (FORCE)");
   }
 
-  /** Lets others end their connections for a moment. */
-  private static void pause(Connection connection) throws SQLException {
-    execute(connection, "SELECT pg_sleep(0.2)");
+  /**
+   * How the database is to be exchanged for another one.
+   *
+   * @param next the one that takes its place; null if none does
+   */
+  Exchange.Databases plan(RunId run, @Nullable String next) throws ComponentFailure {
+    try (Connection connection = maintenance()) {
+      String suffix = "_before_" + run;
+      return new Exchange.Databases(
+          postgres.name(),
+          DatabaseLock.number(connection, postgres.name()),
+          shortened(postgres.name(), LONGEST_NAME - suffix.length()) + suffix,
+          next == null ? null : DatabaseLock.number(connection, next),
+          next);
+    } catch (SQLException e) {
+      throw postgres.failure(e);
+    }
+  }
+
+  /** The server counts the bytes of a name, not the characters. */
+  private static String shortened(String name, int bytes) {
+    String shortened = name;
+    while (shortened.getBytes(StandardCharsets.UTF_8).length > bytes) {
+      shortened = shortened.substring(0, shortened.length() - 1);
+    }
+    return shortened;
+  }
+
+  /**
+   * Takes the lock on the target's name. Whoever holds it, an earlier epoch that was frozen, loses
+   * its connection. The caller closes it.
+   */
+  DatabaseLock lock(Journal journal) throws ComponentFailure, InterruptedException {
+    return DatabaseLock.take(postgres, maintenance(), journal);
   }
 
   /**
@@ -423,7 +423,7 @@ final class DatabaseTarget {
                 + database
                 + " is not empty (there is something in "
                 + found.getString(1)
-                + "), and nothing is restored over existing data; drop it or name another target; a"
+                + "); ask for it to be replaced (--replace), drop it or name another target; a"
                 + " database that is new has what template1 has",
             null);
       }
@@ -472,6 +472,67 @@ final class DatabaseTarget {
                   + quoted(row.getString(2))
                   + " TO "
                   + quoted(postgres.user()),
+              null);
+        }
+      }
+    }
+  }
+
+  private void requireSessionsCanBeEnded(Connection connection)
+      throws SQLException, ComponentFailure {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            """
+            SELECT DISTINCT quote_ident(coalesce(s.usename, '?'))
+              FROM pg_stat_activity s, pg_roles me
+             WHERE s.datname = ? AND me.rolname = current_user AND NOT me.rolsuper
+               AND s.backend_type IS DISTINCT FROM 'autovacuum worker'
+               AND NOT (pg_has_role(s.usesysid, 'USAGE')
+                        OR (pg_has_role('pg_signal_backend', 'USAGE')
+                            AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = s.usesysid)))
+            """)) {
+      query.setString(1, postgres.name());
+      try (ResultSet row = query.executeQuery()) {
+        if (row.next()) {
+          throw ComponentFailure.permanent(
+              FailureCode.DATABASE_PERMISSION,
+              "sessions of "
+                  + row.getString(1)
+                  + " are connected to "
+                  + postgres
+                  + ", and user "
+                  + postgres.user()
+                  + " may not end them; stop them yourself, or run: GRANT pg_signal_backend TO "
+                  + quoted(postgres.user())
+                  + " (which does not do for superusers)",
+              null);
+        }
+      }
+    }
+  }
+
+  /** What refers to the database by its number stays with it when it gets another name. */
+  private void requireNoDependents(Connection connection) throws SQLException, ComponentFailure {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            """
+            SELECT 'prepared transaction ' || gid || '; commit or roll it back'
+              FROM pg_prepared_xacts WHERE database = ?
+            UNION ALL
+            SELECT 'logical replication slot ' || slot_name || '; drop it with its subscriber'
+              FROM pg_replication_slots WHERE database = ?
+            UNION ALL
+            SELECT 'subscription ' || subname || '; drop it'
+              FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = ?
+            """)) {
+      for (int parameter = 1; parameter <= 3; parameter++) {
+        query.setString(parameter, postgres.name());
+      }
+      try (ResultSet row = query.executeQuery()) {
+        if (row.next()) {
+          throw ComponentFailure.permanent(
+              FailureCode.TARGET_IN_USE,
+              "the target database " + postgres + " has a " + row.getString(1),
               null);
         }
       }
@@ -528,13 +589,13 @@ final class DatabaseTarget {
     return "restore_" + run + "_";
   }
 
-  private static void execute(Connection connection, String sql) throws SQLException {
+  static void execute(Connection connection, String sql) throws SQLException {
     try (Statement statement = connection.createStatement()) {
       statement.execute(sql);
     }
   }
 
-  private static String quoted(String name) {
+  static String quoted(String name) {
     return '"' + name.replace("\"", "\"\"") + '"';
   }
 

@@ -22,12 +22,23 @@ public class RestoreConfiguration {
   private static final String GROUP = "hybrid-backup-restore";
 
   @Bean
+  Restoration restoration(
+      Settings settings, Runs runs, EventPublisher publisher, NativeTools tools, Clock clock) {
+    return new Restoration(settings, runs, publisher, tools, clock);
+  }
+
+  @Bean
+  KeptRemoval keptRemoval(Runs runs, Restoration restoration, Settings settings, Clock clock) {
+    return new KeptRemoval(runs, restoration, settings, clock);
+  }
+
+  @Bean
   WorkerService restoreService(
       Settings settings,
       Runs runs,
       Leases leases,
       EventPublisher publisher,
-      NativeTools tools,
+      Restoration restoration,
       Clock clock) {
     return new WorkerService(
         "restore",
@@ -35,12 +46,7 @@ public class RestoreConfiguration {
         runs,
         leases,
         settings.jobs().parallelRuns(),
-        new RestoreJobs(
-            runs,
-            publisher,
-            new Restoration(settings, runs, publisher, tools, clock),
-            settings.jobs(),
-            clock),
+        new RestoreJobs(runs, publisher, restoration, settings.jobs(), clock),
         envelope -> {});
   }
 

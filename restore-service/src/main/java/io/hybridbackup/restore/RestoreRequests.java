@@ -1,6 +1,7 @@
 package io.hybridbackup.restore;
 
 import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.event.Fact.RestoreCompleted;
 import io.hybridbackup.common.event.Fact.RestoreFailed;
 import io.hybridbackup.common.event.Fact.RestoreStarted;
 import io.hybridbackup.common.event.FailureCode;
@@ -128,6 +129,9 @@ final class RestoreRequests implements RequestHandler {
               + " and older than jobs.stale-restore allows; ask again if it is still wanted");
     }
     Settings.Target target = target(request.target());
+    if (request.undo() != null) {
+      return undo(run, request, request.undo());
+    }
     SourceName source = source(request.source());
     Set<Component> possible = EnumSet.noneOf(Component.class);
     if (target.database() != null) {
@@ -162,6 +166,45 @@ final class RestoreRequests implements RequestHandler {
         ANSWER,
         archive,
         EnumSet.copyOf(wanted),
+        request.options(),
+        null,
+        request.requestedBy());
+  }
+
+  /** What that restore replaced comes back, as long as it is kept. */
+  private RestoreStarted undo(RunId run, RestoreRequested request, RunId undone) throws Refusal {
+    Optional<RestoreCompleted> completed =
+        runs.decisions()
+            .find(RunKeys.outcome(undone))
+            .map(Outcome::announcement)
+            .map(Announcement::fact)
+            .filter(RestoreCompleted.class::isInstance)
+            .map(RestoreCompleted.class::cast);
+    if (completed.isEmpty() || !completed.get().target().equals(request.target())) {
+      throw new Refusal(
+          FailureCode.INVALID_REQUEST,
+          "there is no restore %s to target '%s' that has been completed; 'hybrid-backup watch %s'"
+                  .formatted(undone, request.target(), undone)
+              + " shows what came of it");
+    }
+    RestoreCompleted restored = completed.get();
+    boolean kept = runs.store().find(RunKeys.kept(undone)).isPresent();
+    if (!kept || (restored.previousDatabase() == null && restored.previousFolder() == null)) {
+      throw new Refusal(
+          FailureCode.NOTHING_TO_DO,
+          "the restore %s replaced nothing, or what it replaced is not kept any more"
+                  .formatted(undone)
+              + " (restore.keep-previous); restore an archive instead");
+    }
+    return new RestoreStarted(
+        run,
+        restored.source(),
+        restored.target(),
+        ANSWER,
+        restored.archive(),
+        restored.components(),
+        null,
+        undone,
         request.requestedBy());
   }
 

@@ -38,12 +38,16 @@ public sealed interface Request extends Event {
   /**
    * @param archive an archive's name, or {@code latest}
    * @param components what to restore; absent: all that both the archive and the target have
+   * @param options how; absent: all of it, and only into what is empty or not there
+   * @param undo a restore to that target: bring back what it replaced, instead of the archive
    */
   record RestoreRequested(
       String source,
       String archive,
       String target,
       @Nullable Set<Component> components,
+      @Nullable RestoreOptions options,
+      @Nullable RunId undo,
       @Nullable String requestedBy)
       implements Request {
     public RestoreRequested {

@@ -131,6 +131,7 @@ public final class SettingsFile {
         dataDirectory,
         zone,
         jobs(root.section("jobs")),
+        restore(root.section("restore")),
         tools(root.section("tools")),
         named(root.section("sources"), SourceName::new, this::source),
         named(root.section("targets"), TargetName::new, this::target));
@@ -238,6 +239,13 @@ public final class SettingsFile {
                 .orElse(Settings.WhenBusy.WAIT),
             duration(jobs, "stale-restore", Duration.ofHours(1)));
     jobs.finish();
+    return settings;
+  }
+
+  private static Settings.Restore restore(Section restore) {
+    Settings.Restore settings =
+        new Settings.Restore(duration(restore, "keep-previous", Duration.ofDays(7)));
+    restore.finish();
     return settings;
   }
 

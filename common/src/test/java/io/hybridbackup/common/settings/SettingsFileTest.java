@@ -100,6 +100,7 @@ class SettingsFileTest {
                     2,
                     Settings.WhenBusy.WAIT,
                     Duration.ofHours(1)),
+                new Settings.Restore(Duration.ofDays(7)),
                 new Settings.Tools("pg_dump", "pg_restore", "rsync"),
                 Map.of(),
                 Map.of()));
