@@ -55,6 +55,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -583,6 +584,158 @@ class FailuresIT {
   }
 
   @Test
+  void shouldSayWhatItWouldDoAndDoNothingInADryRun() throws Exception {
+    // given
+    String archive = archive("edms");
+    String before = Sample.dump(postgres, "occupied");
+
+    // when
+    RunId run =
+        restore("edms", archive, "occupied-database", "{\"replace\":true,\"dryRun\":true}", null);
+
+    // then
+    RestoreCompleted completed = installation.console.awaitEnd(run, RestoreCompleted.class);
+    assertThat(completed.plan())
+        .anyMatch(line -> line.contains("rename database occupied to occupied_before_" + run))
+        .anyMatch(line -> line.contains("name the new files " + folder.resolve("free")))
+        .anyMatch(line -> line.matches("fetch the dump, [\\d,]+ bytes, to .*"))
+        .last()
+        .asString()
+        .contains("seconds");
+    assertThat(Sample.dump(postgres, "occupied")).isEqualTo(before);
+    assertThat(folder.resolve("free")).doesNotExist();
+    assertThat(databases()).doesNotContain("occupied_before_");
+  }
+
+  @Test
+  void shouldTakeTheNewestArchiveThatIsNotTooYoung() {
+    // given
+    Instant before = Instant.now().minus(Duration.ofHours(1));
+    String archive = archive("edms");
+
+    // when
+    RunId none =
+        installation.console.request(
+            "RestoreRequested",
+            "{\"source\":\"edms\",\"archive\":\"latest\",\"asOf\":\"%s\",\"target\":\"part\"}"
+                .formatted(before));
+    RunId newest =
+        installation.console.request(
+            "RestoreRequested",
+            "{\"source\":\"edms\",\"archive\":\"latest\",\"asOf\":\"%s\",\"target\":\"part\",\"options\":{\"dryRun\":true}}"
+                .formatted(Instant.now().plusSeconds(60)));
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(none, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.ARCHIVE_MISSING);
+    assertThat(failed.message()).contains("as of " + before);
+    assertThat(installation.console.awaitEnd(newest, RestoreCompleted.class).archive().value())
+        .isEqualTo(archive);
+  }
+
+  @Test
+  void shouldRestoreTheTablesOfASchemaThatAreAskedForAndNoOthers() {
+    // given
+    String archive = archive("edms");
+
+    // when
+    RunId run = restore("edms", archive, "part", "{\"tables\":[\"department\"]}", "[\"database\"]");
+
+    // then
+    installation.console.awaitEnd(run, RestoreCompleted.class);
+    assertThat(
+            Commands.run(
+                postgres.program("psql"),
+                "-Atc",
+                "SELECT relname FROM pg_class WHERE relkind IN ('r', 'v') AND oid >= 16384"
+                    + " UNION ALL SELECT count(*)::text FROM department",
+                postgres.url("part")))
+        .isEqualTo("department\n20\n");
+    postgres.execute("postgres", "DROP DATABASE part");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--file=/tmp/x",
+        "-x",
+        "a\\\"b",
+        "a'; DROP TABLE department; --",
+        "a\\nb",
+        "*",
+        "dep*"
+      })
+  void shouldTakeANameForNothingButAName(String name) throws IOException {
+    // given
+    String archive = archive("edms");
+
+    // when
+    RunId table =
+        restore("edms", archive, "part", "{\"tables\":[\"%s\"]}".formatted(name), "[\"database\"]");
+    RunId schema =
+        restore(
+            "edms", archive, "part", "{\"schemas\":[\"%s\"]}".formatted(name), "[\"database\"]");
+
+    // then
+    for (RunId run : List.of(table, schema)) {
+      RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+      assertThat(failed.code()).isEqualTo(FailureCode.NOTHING_TO_DO);
+      assertThat(failed.message()).contains("exactly");
+    }
+    installation.assertUntouched(postgres, "part");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          {"replace":true,"schemas":["archive"]} | ["database"] | without replace
+          {"tables":["department"]}              | ["media"]    | parts of the database
+          {"tables":["department"]}              | null         | parts of the database
+          """)
+  void shouldRefuseARestoreThatContradictsItself(String options, String components, String says) {
+    // given
+    String archive = archive("edms");
+
+    // when
+    RunId run = restore("edms", archive, "part", options, components);
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.INVALID_REQUEST);
+    assertThat(failed.message()).contains(says);
+  }
+
+  @Test
+  void shouldNameTheRolesThatAreMissingAndDoWithoutOwnersWhenAskedTo() throws IOException {
+    // given
+    postgres.execute("postgres", "CREATE ROLE \"the ghost\"");
+    postgres.createDatabase("haunted");
+    postgres.execute("haunted", "CREATE TABLE house (); ALTER TABLE house OWNER TO \"the ghost\"");
+    String archive = archive("haunted");
+    postgres.execute("postgres", "DROP DATABASE haunted");
+    postgres.execute("postgres", "DROP ROLE \"the ghost\"");
+
+    // when
+    RunId run = restore("haunted", archive, "part", "{}", "[\"database\"]");
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.DATABASE_PERMISSION);
+    assertThat(failed.message()).contains("roles", "the ghost", "--no-owner");
+    installation.assertUntouched(postgres, "part");
+
+    // when
+    RunId without = restore("haunted", archive, "part", "{\"noOwner\":true}", "[\"database\"]");
+
+    // then
+    installation.console.awaitEnd(without, RestoreCompleted.class);
+    postgres.execute("part", "SELECT FROM house");
+    postgres.execute("postgres", "DROP DATABASE part");
+  }
+
+  @Test
   void shouldTakeAtMostASecondMoreThanItsTools() {
     // given
     Path staged = folder.resolve("staged-by-hand");
@@ -624,6 +777,7 @@ class FailuresIT {
     sources.put(new SourceName("edms"), source(edms, storage));
     sources.put(new SourceName("spare"), source(edms, storage));
     sources.put(new SourceName("database-only"), source(edms, null));
+    sources.put(new SourceName("haunted"), source(postgres.settings("haunted"), null));
     sources.put(new SourceName("tiny"), source(postgres.settings("tiny"), media("note")));
     sources.put(new SourceName("no-archives"), source(edms, null));
     sources.put(
@@ -661,6 +815,8 @@ class FailuresIT {
     targets.put(
         new TargetName("empty"), new Settings.Target(postgres.settings("empty"), media("empty")));
     targets.put(
+        new TargetName("part"), new Settings.Target(postgres.settings("part"), media("part")));
+    targets.put(
         new TargetName("busy"), new Settings.Target(postgres.settings("busy"), media("busy")));
     targets.put(
         new TargetName("occupied-database"),
@@ -688,6 +844,14 @@ class FailuresIT {
   private static RunId request(String source, String id) {
     return installation.console.request(
         "BackupRequested", "{\"source\":\"" + source + "\"}", id, null);
+  }
+
+  private static RunId restore(
+      String source, String archive, String target, String options, @Nullable String components) {
+    return installation.console.request(
+        "RestoreRequested",
+        "{\"source\":\"%s\",\"archive\":\"%s\",\"target\":\"%s\",\"options\":%s,\"components\":%s}"
+            .formatted(source, archive, target, options, components));
   }
 
   private static String setting(String database, String name) throws SQLException {

@@ -158,6 +158,7 @@ final class Responder implements AutoCloseable {
             null,
             null,
             null,
+            null,
             null));
   }
 

@@ -2,6 +2,7 @@ package io.hybridbackup.restore;
 
 import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Work;
@@ -20,6 +21,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
@@ -40,6 +43,16 @@ final class DatabaseTarget {
       Pattern.compile(
           " (ENCODING|LOCALE_PROVIDER|LOCALE|LC_COLLATE|LC_CTYPE|ICU_LOCALE|ICU_RULES|BUILTIN_LOCALE)"
               + " = ('(?:[^']|'')*'|\\w+)");
+
+  private static final Pattern ROLE =
+      Pattern.compile(
+          "^(?:ALTER .* OWNER TO|(?:GRANT|REVOKE) .* (?:TO|FROM)) (\"(?:[^\"]|\"\")+\"|(?!PUBLIC)\\w+)"
+              + "(?: WITH GRANT OPTION)?;$",
+          Pattern.MULTILINE);
+
+  private static final Pattern EXTENSION =
+      Pattern.compile(
+          "^CREATE EXTENSION IF NOT EXISTS (\"(?:[^\"]|\"\")+\"|\\w+)", Pattern.MULTILINE);
 
   private static final int LONGEST_NAME = 63;
   private static final String NO_SUCH_DATABASE = "3D000";
@@ -132,17 +145,18 @@ final class DatabaseTarget {
   }
 
   /**
-   * Restores a dump into a new scratch database.
+   * Restores a dump, or what is asked for of it, into a new scratch database.
    *
    * @param warnings is told what could not be as it was
    * @return the scratch database's name
    */
-  String restore(Path dump, RunId run, int epoch, Work work, List<String> warnings)
+  String restore(
+      Path dump, RunId run, int epoch, RestoreOptions options, Work work, List<String> warnings)
       throws ComponentFailure, InterruptedException {
     String scratch = scratchPrefix(run) + epoch;
     boolean privileged;
     try (Connection connection = maintenance()) {
-      create(connection, scratch, dump, work);
+      create(connection, scratch, dump, options, work);
       execute(connection, "COMMENT ON DATABASE " + quoted(scratch) + " IS " + literal(mark(run)));
       privileged = isSuperuser(connection);
     } catch (SQLException e) {
@@ -155,12 +169,20 @@ final class DatabaseTarget {
                 "--exit-on-error",
                 "--jobs=" + jobs,
                 "--dbname=dbname='" + scratch + "'"));
-    if (!privileged) {
+    if (options.leavesOwnersOut()) {
+      arguments.addAll(List.of("--no-owner", "--no-privileges"));
+    } else if (!privileged) {
       arguments.addAll(List.of("--no-owner", "--no-privileges"));
       warnings.add(
           "everything in the database belongs to "
               + postgres.user()
               + " now, and grants were left out: only a superuser can restore them");
+    }
+    // Each in one argument with its option, so that no name can be taken for another option.
+    schemas(options).forEach(schema -> arguments.add("--schema=" + schema));
+    tables(options).forEach(table -> arguments.add("--table=" + table));
+    if (options.selects()) {
+      makeSchemas(scratch, options);
     }
     arguments.add(dump.toString());
     ToolCommand command = new ToolCommand(pgRestore, arguments, postgres.toolEnvironment());
@@ -174,7 +196,80 @@ final class DatabaseTarget {
     } catch (ToolException e) {
       throw failure(e);
     }
+    requireSelected(scratch, options);
     return scratch;
+  }
+
+  private static List<String> tables(RestoreOptions options) {
+    return options.tables() == null ? List.of() : options.tables();
+  }
+
+  private static List<String> schemas(RestoreOptions options) {
+    if (options.schemas() != null) {
+      return options.schemas();
+    }
+    return options.selects() ? List.of("public") : List.of();
+  }
+
+  /** pg_restore makes what is in a schema, but not the schema. */
+  private void makeSchemas(String scratch, RestoreOptions options) throws ComponentFailure {
+    Postgres database = postgres.sibling(scratch);
+    try (Connection connection = database.connect()) {
+      for (String schema : schemas(options)) {
+        execute(connection, "CREATE SCHEMA IF NOT EXISTS " + quoted(schema));
+      }
+    } catch (SQLException e) {
+      throw database.failure(e);
+    }
+  }
+
+  /** pg_restore says nothing of what it does not find. */
+  private void requireSelected(String scratch, RestoreOptions options) throws ComponentFailure {
+    Postgres database = postgres.sibling(scratch);
+    if (!options.selects()) {
+      return;
+    }
+    try (Connection connection = database.connect()) {
+      for (String table : tables(options)) {
+        requireAny(
+            connection,
+            "SELECT FROM pg_class WHERE relname = ? AND relnamespace::regnamespace::text !~ '^pg_'",
+            table,
+            "table");
+      }
+      if (options.tables() == null) {
+        for (String schema : schemas(options)) {
+          requireAny(
+              connection,
+              """
+              SELECT FROM pg_namespace n
+               WHERE nspname = ? AND (EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid)
+                  OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = n.oid)
+                  OR EXISTS (SELECT FROM pg_type WHERE typnamespace = n.oid))
+              """,
+              schema,
+              "schema");
+        }
+      }
+    } catch (SQLException e) {
+      throw database.failure(e);
+    }
+  }
+
+  private static void requireAny(Connection connection, String sql, String name, String kind)
+      throws SQLException, ComponentFailure {
+    try (PreparedStatement query = connection.prepareStatement(sql)) {
+      query.setString(1, name);
+      try (ResultSet row = query.executeQuery()) {
+        if (!row.next()) {
+          throw ComponentFailure.permanent(
+              FailureCode.NOTHING_TO_DO,
+              "the dump has nothing in the %s '%s'; write its name exactly, without quotes"
+                  .formatted(kind, name),
+              null);
+        }
+      }
+    }
   }
 
   private void run(ToolCommand command, Consumer<String> line, Work work)
@@ -374,7 +469,8 @@ final class DatabaseTarget {
   }
 
   /** A database with the encoding and the locale of the one that was dumped. */
-  private void create(Connection connection, String scratch, Path dump, Work work)
+  private void create(
+      Connection connection, String scratch, Path dump, RestoreOptions options, Work work)
       throws SQLException, ComponentFailure, InterruptedException {
     StringBuilder properties = new StringBuilder("TEMPLATE = template0");
     StringBuilder schema = new StringBuilder();
@@ -388,6 +484,10 @@ final class DatabaseTarget {
             dump.toString()),
         line -> schema.append(line).append('\n'),
         work);
+    if (!options.selects()) {
+      requireRoles(connection, schema, options);
+      requireExtensions(connection, schema);
+    }
     Matcher created = CREATE.matcher(schema);
     if (created.find()) {
       Matcher property = PROPERTY.matcher(created.group(1));
@@ -396,6 +496,74 @@ final class DatabaseTarget {
       }
     }
     execute(connection, "CREATE DATABASE " + quoted(scratch) + " WITH " + properties);
+  }
+
+  /** Names everybody who owns something or may do something, and is not there. */
+  private void requireRoles(Connection connection, CharSequence schema, RestoreOptions options)
+      throws SQLException, ComponentFailure {
+    if (options.leavesOwnersOut() || !isSuperuser(connection)) {
+      return;
+    }
+    requireAll(
+        named(ROLE, schema),
+        known(connection, "SELECT rolname FROM pg_roles"),
+        "roles",
+        "make them (CREATE ROLE), or ask for owners to be left out (--no-owner)");
+  }
+
+  private void requireExtensions(Connection connection, CharSequence schema)
+      throws SQLException, ComponentFailure {
+    Set<String> wanted = named(EXTENSION, schema);
+    requireAll(
+        wanted,
+        known(connection, "SELECT name FROM pg_available_extensions"),
+        "extensions",
+        "install their packages on the server");
+    if (!isSuperuser(connection)) {
+      requireAll(
+          wanted,
+          known(connection, "SELECT name FROM pg_available_extension_versions WHERE trusted"),
+          "extensions that user " + postgres.user() + " may make",
+          "restore as a superuser, as these are not trusted");
+    }
+  }
+
+  private void requireAll(Set<String> wanted, Set<String> known, String what, String remedy)
+      throws ComponentFailure {
+    Set<String> missing = new TreeSet<>(wanted);
+    missing.removeAll(known);
+    if (!missing.isEmpty()) {
+      throw ComponentFailure.permanent(
+          FailureCode.DATABASE_PERMISSION,
+          "the dump wants %s which the server of %s does not have: %s; %s"
+              .formatted(what, postgres, String.join(", ", missing), remedy),
+          null);
+    }
+  }
+
+  private static Set<String> known(Connection connection, String sql) throws SQLException {
+    Set<String> known = new TreeSet<>();
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery(sql)) {
+      while (rows.next()) {
+        known.add(rows.getString(1));
+      }
+    }
+    return known;
+  }
+
+  /** The names at the places that the pattern finds, without quotes. */
+  private static Set<String> named(Pattern pattern, CharSequence schema) {
+    Set<String> names = new TreeSet<>();
+    Matcher matcher = pattern.matcher(schema);
+    while (matcher.find()) {
+      String name = matcher.group(1);
+      names.add(
+          name.startsWith("\"")
+              ? name.substring(1, name.length() - 1).replace("\"\"", "\"")
+              : name);
+    }
+    return names;
   }
 
   private static void requireNoObjects(Postgres database) throws ComponentFailure {

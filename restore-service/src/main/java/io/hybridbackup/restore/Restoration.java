@@ -105,6 +105,9 @@ final class Restoration {
               FailureCode.DEADLINE, "the restore had not ended by its deadline, " + deadline, null);
         }
         removeScratch(started, journal, work.epoch() + 1);
+        if (options(started).isRehearsal()) {
+          return rehearsed(started, work);
+        }
         prepare(started, journal, work);
       }
       Optional<Begun> begun = journal.begun();
@@ -328,7 +331,7 @@ final class Restoration {
     durations.put("fetch-database", since(begun));
 
     begun = System.nanoTime();
-    String scratch = database.restore(dump, run, work.epoch(), work, warnings);
+    String scratch = database.restore(dump, run, work.epoch(), options(started), work, warnings);
     work.checkpoint();
     database.takeOver(scratch, warnings);
     Files.deleteIfExists(dump);
@@ -349,10 +352,11 @@ final class Restoration {
     Gate gate = gate(started, folders, work);
     gate.make();
     boolean root = NativeTools.isRoot();
+    boolean owners = root && !options(started).leavesOwnersOut();
     warnings.addAll(
         reader.extractMedia(
             gate.next(),
-            new ExtractOptions(root, root),
+            new ExtractOptions(owners, root),
             reporter(started, work, "fetch-media", bytes(manifest.storagePart()))));
     if (!root) {
       warnings.add("files belong to the user of the restore service: only root can give them");
@@ -472,6 +476,42 @@ final class Restoration {
         databases == null || databases.previous() == null ? null : databases.keptAs(),
         folders == null || !folders.existed() ? null : folders.keptAs(),
         started.undoes(),
+        null,
+        started.requestedBy());
+  }
+
+  /** Looks at everything and changes nothing. */
+  private RestoreCompleted rehearsed(RestoreStarted started, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
+    RunId run = started.restoreId();
+    long begun = System.nanoTime();
+    Optional<DatabaseTarget> database = database(started);
+    Optional<MediaTarget> media = media(started);
+    ArchiveReader reader = open(started, work);
+    Manifest manifest = Manifest.parse(reader.manifest());
+    Exchange.@Nullable Folders folders = media.isPresent() ? media.get().plan(run) : null;
+    preflight(started, manifest, database, media, folders);
+    Exchange.@Nullable Databases databases =
+        database.isPresent() ? database.get().plan(run, null) : null;
+    DatabasePart databasePart = database.isPresent() ? manifest.databasePart() : null;
+    StoragePart storagePart = folders == null ? null : manifest.storagePart();
+    Exchange exchange = new Exchange(databases, folders);
+    return new RestoreCompleted(
+        run,
+        started.source(),
+        started.target(),
+        work.next(1),
+        started.archive(),
+        started.components(),
+        databasePart == null ? null : databasePart.bytes(),
+        storagePart == null ? null : storagePart.bytes(),
+        storagePart == null ? null : storagePart.files(),
+        Map.of("preflight", since(begun)),
+        List.of(),
+        null,
+        null,
+        null,
+        Rehearsal.of(exchange, databasePart, storagePart, settings),
         started.requestedBy());
   }
 

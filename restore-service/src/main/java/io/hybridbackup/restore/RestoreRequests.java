@@ -7,6 +7,7 @@ import io.hybridbackup.common.event.Fact.RestoreStarted;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.event.Origin;
 import io.hybridbackup.common.event.Request.RestoreRequested;
+import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
@@ -18,6 +19,7 @@ import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.manifest.ArchiveManifest;
+import io.hybridbackup.common.manifest.Manifest;
 import io.hybridbackup.common.manifest.UnreadableManifestException;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.messaging.ReceivedRequest;
@@ -132,6 +134,7 @@ final class RestoreRequests implements RequestHandler {
     if (request.undo() != null) {
       return undo(run, request, request.undo());
     }
+    requireSense(request);
     SourceName source = source(request.source());
     Set<Component> possible = EnumSet.noneOf(Component.class);
     if (target.database() != null) {
@@ -208,6 +211,26 @@ final class RestoreRequests implements RequestHandler {
         request.requestedBy());
   }
 
+  /** What contradicts itself is refused before anything is looked at. */
+  private static void requireSense(RestoreRequested request) throws Refusal {
+    RestoreOptions options = request.options() == null ? RestoreOptions.NONE : request.options();
+    if (options.selects() && options.replaces()) {
+      throw new Refusal(
+          FailureCode.INVALID_REQUEST,
+          "a part of a database replaces nothing; restore it into a target of its own, without"
+              + " replace");
+    }
+    if (options.selects() && !Set.of(Component.DATABASE).equals(request.components())) {
+      throw new Refusal(
+          FailureCode.INVALID_REQUEST,
+          "schemas and tables are parts of the database; ask for components [\"database\"]");
+    }
+    if (request.asOf() != null && !request.archive().equals(LATEST)) {
+      throw new Refusal(
+          FailureCode.INVALID_REQUEST, "asOf goes with archive latest, not with an archive's name");
+    }
+  }
+
   private Settings.Target target(String name) throws Refusal {
     Settings.@Nullable Target target;
     try {
@@ -241,8 +264,11 @@ final class RestoreRequests implements RequestHandler {
         throw new Refusal(FailureCode.INVALID_REQUEST, String.valueOf(e.getMessage()));
       }
     }
+    Instant asOf = request.asOf() == null ? Instant.MAX : request.asOf();
     for (ArchiveName archive : runs.archives(source).reversed()) {
-      if (manifest(source, archive).manifest().components().containsAll(asked)) {
+      Manifest manifest = manifest(source, archive).manifest();
+      if (manifest.components().containsAll(asked)
+          && !manifest.timestamp().toInstant().isAfter(asOf)) {
         return archive;
       }
     }
@@ -251,7 +277,8 @@ final class RestoreRequests implements RequestHandler {
         "there is no backup of source '"
             + source
             + "'"
-            + (asked.isEmpty() ? "" : " with " + Component.labels(asked)));
+            + (asked.isEmpty() ? "" : " with " + Component.labels(asked))
+            + (request.asOf() == null ? "" : " as of " + request.asOf()));
   }
 
   private ArchiveManifest manifest(SourceName source, ArchiveName archive) throws Refusal {

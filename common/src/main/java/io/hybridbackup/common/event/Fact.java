@@ -263,6 +263,7 @@ public sealed interface Fact extends Event {
    * @param previousDatabase the name under which the database that was replaced is kept
    * @param previousFolder the path under which the files that were replaced are kept
    * @param undoes as in {@link RestoreStarted}
+   * @param plan of a dry run: what would have been done; nothing was
    */
   record RestoreCompleted(
       RunId restoreId,
@@ -282,9 +283,11 @@ public sealed interface Fact extends Event {
       @Nullable String previousDatabase,
       @Nullable String previousFolder,
       @Nullable RunId undoes,
+      @Nullable List<String> plan,
       @Nullable String requestedBy)
       implements RestoreFact, TerminalFact {
     public RestoreCompleted {
+      plan = plan == null ? null : List.copyOf(plan);
       components = Ordered.components(components);
       durations = Ordered.phases(durations);
       warnings = List.copyOf(warnings);

@@ -87,13 +87,17 @@ public final class EventSamples {
     Origin media = origin(Component.MEDIA);
     Origin packager = origin(Component.PACKAGER);
     Origin restore = origin(Component.RESTORE);
-    RestoreOptions options = by == null ? null : new RestoreOptions(true);
+    RestoreOptions options =
+        by == null
+            ? null
+            : new RestoreOptions(true, true, List.of("archive"), List.of("document"), true);
+    Instant asOf = by == null ? null : TIME;
     RunId undone = by == null ? null : RUN;
     return List.of(
         new BackupRequested("edms", parts, by),
         new BackupCancelRequested(RUN, "edms", text, by),
         new VerificationRequested("edms", ARCHIVE.value(), "drill", by),
-        new RestoreRequested("edms", "latest", "edms-test", parts, options, undone, by),
+        new RestoreRequested("edms", "latest", "edms-test", asOf, parts, options, undone, by),
         new BackupAccepted(RUN, "edms", packager, PARTS, TIME, TIME.plusSeconds(3600), by),
         new BackupRejected(RUN, "edms", packager, FailureCode.BUSY, "another runs", by),
         new BackupStarted(RUN, "edms", packager, ARCHIVE, PARTS),
@@ -142,6 +146,7 @@ public final class EventSamples {
             text,
             text,
             undone,
+            by == null ? null : WARNINGS,
             by),
         new RestoreFailed(
             RUN,

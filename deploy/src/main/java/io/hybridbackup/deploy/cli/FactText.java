@@ -94,19 +94,21 @@ final class FactText {
               + progressed.phase()
               + progress(progressed.bytesDone(), progressed.bytesTotal(), null, null);
       case Fact.RestoreCompleted completed ->
-          (completed.undoes() == null
-                  ? "complete: "
-                      + labels(completed.components())
-                      + " of "
-                      + completed.archive()
-                      + " restored to "
-                      + completed.target()
-                  : "complete: "
-                      + completed.target()
-                      + " is what it was before "
-                      + completed.undoes())
-              + kept(completed)
-              + warnings(completed.warnings());
+          completed.plan() != null
+              ? "nothing was done; this would be:\n  " + String.join("\n  ", completed.plan())
+              : (completed.undoes() == null
+                      ? "complete: "
+                          + labels(completed.components())
+                          + " of "
+                          + completed.archive()
+                          + " restored to "
+                          + completed.target()
+                      : "complete: "
+                          + completed.target()
+                          + " is what it was before "
+                          + completed.undoes())
+                  + kept(completed)
+                  + warnings(completed.warnings());
       case Fact.RestoreFailed failed ->
           "failed ("
               + failed.code()

@@ -4,6 +4,7 @@ import io.hybridbackup.common.event.Request;
 import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.settings.SettingsException;
+import java.util.List;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.ArgGroup;
@@ -69,6 +70,43 @@ public final class RestoreCommand implements Callable<Integer> {
         names = "--replace",
         description = "Replace a target that is in use; what it was is kept for a while.")
     private boolean replace;
+
+    @Option(
+        names = "--as-of",
+        paramLabel = "TIME",
+        description =
+            "With latest: the newest archive that is not younger, as 2026-01-11T02:00:00Z.")
+    private @Nullable String asOf;
+
+    @Option(
+        names = "--no-owner",
+        description = "Leave owners and grants out: everything belongs to whoever restores it.")
+    private boolean noOwner;
+
+    @Option(
+        names = "--schema",
+        paramLabel = "NAME",
+        description = "Only this schema of the database; may be given several times.")
+    private @Nullable List<String> schemas;
+
+    @Option(
+        names = "--table",
+        paramLabel = "NAME",
+        description =
+            "Only this table, of the given schemas or of public; may be given several times.")
+    private @Nullable List<String> tables;
+
+    @Option(names = "--dry-run", description = "Only say what would be done.")
+    private boolean dryRun;
+
+    @Nullable RestoreOptions options() {
+      return RestoreOptions.orAbsent(
+          new RestoreOptions(given(replace), given(noOwner), schemas, tables, given(dryRun)));
+    }
+
+    private static @Nullable Boolean given(boolean option) {
+      return option ? true : null;
+    }
   }
 
   @Override
@@ -84,8 +122,9 @@ public final class RestoreCommand implements Callable<Integer> {
             Names.source(spec, restore.source),
             Names.archiveOrLatest(spec, restore.archive),
             Names.target(spec, restore.target),
+            Names.time(spec, restore.asOf),
             Names.components(spec, restore.only),
-            RestoreOptions.orAbsent(new RestoreOptions(restore.replace ? true : null)),
+            restore.options(),
             null,
             RunOptions.requestedBy());
     return client.request(request, ID, options.waits()).code();

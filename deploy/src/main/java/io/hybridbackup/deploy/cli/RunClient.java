@@ -110,6 +110,7 @@ final class RunClient {
             completed.target(),
             null,
             null,
+            null,
             undone,
             requestedBy),
         idName,
