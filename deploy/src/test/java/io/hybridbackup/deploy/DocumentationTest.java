@@ -245,6 +245,7 @@ class DocumentationTest {
             "object-store",
             "object-store.s3",
             "jobs",
+            "restore",
             "tools",
             "sources.NAME",
             "sources.NAME.database",

@@ -33,6 +33,10 @@ import java.net.ServerSocket;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.LinkedHashMap;
@@ -51,6 +55,7 @@ import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -359,8 +364,8 @@ class FailuresIT {
       delimiter = '|',
       textBlock =
           """
-          occupied-database | TARGET_NOT_EMPTY | occupied on | drop it or name another target
-          occupied-folder   | TARGET_NOT_EMPTY | /occupied   | move them away or name another
+          occupied-database | TARGET_NOT_EMPTY | occupied on | ask for it to be replaced
+          occupied-folder   | TARGET_NOT_EMPTY | /occupied   | ask for it to be replaced
           not-configured    | UNKNOWN_TARGET   | not-configured | configured are
           no-server         | DATABASE_UNREACHABLE | does not answer | check that the server runs
           """)
@@ -513,6 +518,254 @@ class FailuresIT {
   }
 
   @Test
+  void shouldReplaceATargetInUseWhenAskedToAndBringItBackUntilItIsNotKeptAnyMore()
+      throws Exception {
+    // given
+    String archive = archive("edms");
+    Sample.createLargeDatabase(postgres, "busy", 10);
+    postgres.execute("postgres", "ALTER DATABASE busy SET work_mem = '7MB'");
+    Path media = Files.createDirectory(folder.resolve("busy"));
+    Files.writeString(media.resolve("mine"), "mine");
+    String before = Sample.dump(postgres, "busy");
+    RunId run;
+    try (Connection application = postgres.connect("busy")) {
+      // when
+      run =
+          installation.console.request(
+              "RestoreRequested",
+              "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"busy\",\"options\":{\"replace\":true}}"
+                  .formatted(archive));
+
+      // then
+      RestoreCompleted completed = installation.console.awaitEnd(run, RestoreCompleted.class);
+      assertThat(application.isValid(1)).isFalse();
+      Sample.assertSameDatabase(postgres, "edms", "busy");
+      Sample.assertSameFiles(folder.resolve("storage"), media);
+      assertThat(setting("busy", "work_mem")).isEqualTo("7MB");
+      assertThat(completed.previousDatabase()).isEqualTo("busy_before_" + run);
+      assertThat(completed.previousFolder()).isEqualTo(media + "_before_" + run);
+    }
+
+    // when
+    RunId undo =
+        installation.console.request(
+            "RestoreRequested",
+            "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"busy\",\"undo\":\"%s\"}"
+                .formatted(archive, run));
+
+    // then
+    RestoreCompleted undone = installation.console.awaitEnd(undo, RestoreCompleted.class);
+    assertThat(undone.undoes()).isEqualTo(run);
+    assertThat(Sample.dump(postgres, "busy")).isEqualTo(before);
+    assertThat(media.resolve("mine")).hasContent("mine");
+    assertThat(Path.of(undone.previousFolder()).resolve("letters")).isDirectory();
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() -> {
+          assertThat(Path.of(undone.previousFolder())).doesNotExist();
+          assertThat(databases()).doesNotContain("_before_");
+        });
+    assertThat(Sample.dump(postgres, "busy")).isEqualTo(before);
+
+    // when
+    RunId again =
+        installation.console.request(
+            "RestoreRequested",
+            "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"busy\",\"undo\":\"%s\"}"
+                .formatted(archive, undo));
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(again, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.NOTHING_TO_DO);
+    assertThat(failed.message()).contains("keep-previous");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          BEGIN; INSERT INTO page VALUES (11); PREPARE TRANSACTION 'half' | prepared transaction half
+          SELECT pg_create_logical_replication_slot('slot', 'pgoutput')   | logical replication slot slot
+          """)
+  void shouldNotReplaceADatabaseThatSomethingOutsideDependsOn(String given, String reason)
+      throws Exception {
+    // given
+    String archive = archive("edms");
+    postgres.execute("occupied", given);
+
+    // when
+    RunId run =
+        installation.console.request(
+            "RestoreRequested",
+            "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"occupied-database\",\"options\":{\"replace\":true}}"
+                .formatted(archive));
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.TARGET_IN_USE);
+    assertThat(failed.message()).contains(reason);
+    assertThat(failed.rolledBack()).isTrue();
+    postgres.execute(
+        "occupied",
+        given.contains("half")
+            ? "ROLLBACK PREPARED 'half'"
+            : "SELECT pg_drop_replication_slot('slot')");
+  }
+
+  @Test
+  void shouldSayWhatItWouldDoAndDoNothingInADryRun() throws Exception {
+    // given
+    String archive = archive("edms");
+    String before = Sample.dump(postgres, "occupied");
+
+    // when
+    RunId run =
+        restore("edms", archive, "occupied-database", "{\"replace\":true,\"dryRun\":true}", null);
+
+    // then
+    RestoreCompleted completed = installation.console.awaitEnd(run, RestoreCompleted.class);
+    assertThat(completed.plan())
+        .anyMatch(line -> line.contains("rename database occupied to occupied_before_" + run))
+        .anyMatch(line -> line.contains("name the new files " + folder.resolve("free")))
+        .anyMatch(line -> line.matches("fetch the dump, [\\d,]+ bytes, to .*"))
+        .last()
+        .asString()
+        .contains("seconds");
+    assertThat(Sample.dump(postgres, "occupied")).isEqualTo(before);
+    assertThat(folder.resolve("free")).doesNotExist();
+    assertThat(databases()).doesNotContain("occupied_before_");
+  }
+
+  @Test
+  void shouldTakeTheNewestArchiveThatIsNotTooYoung() {
+    // given
+    Instant before = Instant.now().minus(Duration.ofHours(1));
+    String archive = archive("edms");
+
+    // when
+    RunId none =
+        installation.console.request(
+            "RestoreRequested",
+            "{\"source\":\"edms\",\"archive\":\"latest\",\"asOf\":\"%s\",\"target\":\"part\"}"
+                .formatted(before));
+    RunId newest =
+        installation.console.request(
+            "RestoreRequested",
+            "{\"source\":\"edms\",\"archive\":\"latest\",\"asOf\":\"%s\",\"target\":\"part\",\"options\":{\"dryRun\":true}}"
+                .formatted(Instant.now().plusSeconds(60)));
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(none, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.ARCHIVE_MISSING);
+    assertThat(failed.message()).contains("as of " + before);
+    assertThat(installation.console.awaitEnd(newest, RestoreCompleted.class).archive().value())
+        .isEqualTo(archive);
+  }
+
+  @Test
+  void shouldRestoreTheTablesOfASchemaThatAreAskedForAndNoOthers() {
+    // given
+    String archive = archive("edms");
+
+    // when
+    RunId run = restore("edms", archive, "part", "{\"tables\":[\"department\"]}", "[\"database\"]");
+
+    // then
+    installation.console.awaitEnd(run, RestoreCompleted.class);
+    assertThat(
+            Commands.run(
+                postgres.program("psql"),
+                "-Atc",
+                "SELECT relname FROM pg_class WHERE relkind IN ('r', 'v') AND oid >= 16384"
+                    + " UNION ALL SELECT count(*)::text FROM department",
+                postgres.url("part")))
+        .isEqualTo("department\n20\n");
+    postgres.execute("postgres", "DROP DATABASE part");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "--file=/tmp/x",
+        "-x",
+        "a\\\"b",
+        "a'; DROP TABLE department; --",
+        "a\\nb",
+        "*",
+        "dep*"
+      })
+  void shouldTakeANameForNothingButAName(String name) throws IOException {
+    // given
+    String archive = archive("edms");
+
+    // when
+    RunId table =
+        restore("edms", archive, "part", "{\"tables\":[\"%s\"]}".formatted(name), "[\"database\"]");
+    RunId schema =
+        restore(
+            "edms", archive, "part", "{\"schemas\":[\"%s\"]}".formatted(name), "[\"database\"]");
+
+    // then
+    for (RunId run : List.of(table, schema)) {
+      RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+      assertThat(failed.code()).isEqualTo(FailureCode.NOTHING_TO_DO);
+      assertThat(failed.message()).contains("exactly");
+    }
+    installation.assertUntouched(postgres, "part");
+  }
+
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      textBlock =
+          """
+          {"replace":true,"schemas":["archive"]} | ["database"] | without replace
+          {"tables":["department"]}              | ["media"]    | parts of the database
+          {"tables":["department"]}              | null         | parts of the database
+          """)
+  void shouldRefuseARestoreThatContradictsItself(String options, String components, String says) {
+    // given
+    String archive = archive("edms");
+
+    // when
+    RunId run = restore("edms", archive, "part", options, components);
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.INVALID_REQUEST);
+    assertThat(failed.message()).contains(says);
+  }
+
+  @Test
+  void shouldNameTheRolesThatAreMissingAndDoWithoutOwnersWhenAskedTo() throws IOException {
+    // given
+    postgres.execute("postgres", "CREATE ROLE \"the ghost\"");
+    postgres.createDatabase("haunted");
+    postgres.execute("haunted", "CREATE TABLE house (); ALTER TABLE house OWNER TO \"the ghost\"");
+    String archive = archive("haunted");
+    postgres.execute("postgres", "DROP DATABASE haunted");
+    postgres.execute("postgres", "DROP ROLE \"the ghost\"");
+
+    // when
+    RunId run = restore("haunted", archive, "part", "{}", "[\"database\"]");
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.DATABASE_PERMISSION);
+    assertThat(failed.message()).contains("roles", "the ghost", "--no-owner");
+    installation.assertUntouched(postgres, "part");
+
+    // when
+    RunId without = restore("haunted", archive, "part", "{\"noOwner\":true}", "[\"database\"]");
+
+    // then
+    installation.console.awaitEnd(without, RestoreCompleted.class);
+    postgres.execute("part", "SELECT FROM house");
+    postgres.execute("postgres", "DROP DATABASE part");
+  }
+
+  @Test
   void shouldTakeAtMostASecondMoreThanItsTools() {
     // given
     Path staged = folder.resolve("staged-by-hand");
@@ -557,6 +810,7 @@ class FailuresIT {
     sources.put(
         new SourceName("by-pg-dump"),
         new Settings.Source(edms, null, null, new Settings.Compression(true, 7, 6)));
+    sources.put(new SourceName("haunted"), source(postgres.settings("haunted"), null));
     sources.put(new SourceName("tiny"), source(postgres.settings("tiny"), media("note")));
     sources.put(new SourceName("no-archives"), source(edms, null));
     sources.put(
@@ -595,6 +849,9 @@ class FailuresIT {
         new TargetName("empty"), new Settings.Target(postgres.settings("empty"), media("empty")));
     targets.put(
         new TargetName("by-pg-dump"), new Settings.Target(postgres.settings("by_pg_dump"), null));
+        new TargetName("part"), new Settings.Target(postgres.settings("part"), media("part")));
+    targets.put(
+        new TargetName("busy"), new Settings.Target(postgres.settings("busy"), media("busy")));
     targets.put(
         new TargetName("occupied-database"),
         new Settings.Target(postgres.settings("occupied"), media("free")));
@@ -621,6 +878,31 @@ class FailuresIT {
   private static RunId request(String source, String id) {
     return installation.console.request(
         "BackupRequested", "{\"source\":\"" + source + "\"}", id, null);
+  }
+
+  private static RunId restore(
+      String source, String archive, String target, String options, @Nullable String components) {
+    return installation.console.request(
+        "RestoreRequested",
+        "{\"source\":\"%s\",\"archive\":\"%s\",\"target\":\"%s\",\"options\":%s,\"components\":%s}"
+            .formatted(source, archive, target, options, components));
+  }
+
+  private static String setting(String database, String name) throws SQLException {
+    try (Connection connection = postgres.connect(database);
+        Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery("SHOW " + name)) {
+      assertThat(row.next()).isTrue();
+      return row.getString(1);
+    }
+  }
+
+  private static String databases() {
+    return Commands.run(
+        postgres.program("psql"),
+        "-Atc",
+        "SELECT datname FROM pg_database",
+        postgres.url("postgres"));
   }
 
   private static String archive(String source) {

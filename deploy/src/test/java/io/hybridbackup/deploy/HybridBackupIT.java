@@ -273,6 +273,8 @@ class HybridBackupIT {
         "backup edms --only packager",
         "backup edms --only nothing",
         "restore latest --source edms",
+        "restore --undo 7",
+        "restore latest --source edms --target edms --undo w3xkdc52srjcyurhm73be74cat",
         "restore monday --source edms --target edms",
         "show latest",
         "watch 7",

@@ -80,6 +80,7 @@ final class Installation implements AutoCloseable {
             folder.resolve("data"),
             ZoneId.of("Europe/Berlin"),
             jobs,
+            new Settings.Restore(Duration.ofSeconds(20)),
             new Settings.Tools(
                 tool("pg_dump", folder, postgres), tool("pg_restore", folder, postgres), "rsync"),
             sources,
@@ -147,7 +148,7 @@ final class Installation implements AutoCloseable {
         .untilAsserted(() -> {
           assertThat(files(store()))
               .map(file -> store().relativize(file).toString())
-              .allMatch(file -> file.matches("(backups|names|slots|runs|open)/.+"));
+              .allMatch(file -> file.matches("(backups|names|slots|runs|open|kept)/.+"));
           assertThat(children()).isEmpty();
         });
   }

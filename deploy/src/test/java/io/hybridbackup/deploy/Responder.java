@@ -155,6 +155,10 @@ final class Responder implements AutoCloseable {
             3L,
             Map.of(),
             List.of(),
+            null,
+            null,
+            null,
+            null,
             null));
   }
 

@@ -2,6 +2,7 @@ package io.hybridbackup.restore;
 
 import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Work;
@@ -9,22 +10,25 @@ import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.process.ToolCommand;
 import io.hybridbackup.common.process.ToolException;
 import io.hybridbackup.common.process.ToolProcess;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
 /**
  * The database that is restored to, and the scratch databases beside it. A dump is restored into a
@@ -40,10 +44,18 @@ final class DatabaseTarget {
           " (ENCODING|LOCALE_PROVIDER|LOCALE|LC_COLLATE|LC_CTYPE|ICU_LOCALE|ICU_RULES|BUILTIN_LOCALE)"
               + " = ('(?:[^']|'')*'|\\w+)");
 
-  private static final String REPLACED = "replaced";
-  private static final String IN_USE = "55006";
+  private static final Pattern ROLE =
+      Pattern.compile(
+          "^(?:ALTER .* OWNER TO|(?:GRANT|REVOKE) .* (?:TO|FROM)) (\"(?:[^\"]|\"\")+\"|(?!PUBLIC)\\w+)"
+              + "(?: WITH GRANT OPTION)?;$",
+          Pattern.MULTILINE);
+
+  private static final Pattern EXTENSION =
+      Pattern.compile(
+          "^CREATE EXTENSION IF NOT EXISTS (\"(?:[^\"]|\"\")+\"|\\w+)", Pattern.MULTILINE);
+
+  private static final int LONGEST_NAME = 63;
   private static final String NO_SUCH_DATABASE = "3D000";
-  private static final Duration PATIENCE = Duration.ofSeconds(10);
 
   /** The number that PostgreSQL gives the first object which is not its own. */
   private static final int FIRST_USER_OBJECT = 16384;
@@ -91,48 +103,60 @@ final class DatabaseTarget {
   }
 
   /**
-   * Makes sure that the restore can succeed and would overwrite nothing.
+   * Makes sure that the restore can succeed.
    *
    * @param dumpedBy version of the pg_dump that made the dump
+   * @param replacing whether the target may be in use; else it has to be empty or not there
    */
-  void requireEmpty(String dumpedBy) throws ComponentFailure, InterruptedException {
+  void check(String dumpedBy, boolean replacing) throws ComponentFailure, InterruptedException {
     String version = Postgres.toolVersion(tools, pgRestore);
     try (Connection connection = maintenance()) {
       String server = connection.getMetaData().getDatabaseProductVersion();
       Postgres.requireReadable(pgRestore, version, dumpedBy);
       postgres.requireAtLeast(pgRestore, version, server);
-      requireRight(connection);
-      if (comment(connection).isEmpty()) {
-        return;
-      }
-      requireOwnership(connection);
+      requireExchangeable(connection, replacing);
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
-    requireNoObjects(postgres);
   }
 
-  /** Whether the target is the database that this restore has put there. */
-  boolean isRestoredBy(RunId run) throws ComponentFailure {
+  /** Makes sure that the target can get another name, whatever is in it. */
+  void checkExchange() throws ComponentFailure {
     try (Connection connection = maintenance()) {
-      return comment(connection).filter(mark(run)::equals).isPresent();
+      requireExchangeable(connection, true);
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
+  }
+
+  private void requireExchangeable(Connection connection, boolean replacing)
+      throws SQLException, ComponentFailure {
+    requireRight(connection);
+    if (comment(connection).isEmpty()) {
+      return;
+    }
+    requireOwnership(connection);
+    if (!replacing) {
+      requireNoObjects(postgres);
+      return;
+    }
+    requireSessionsCanBeEnded(connection);
+    requireNoDependents(connection);
   }
 
   /**
-   * Restores a dump into a new scratch database.
+   * Restores a dump, or what is asked for of it, into a new scratch database.
    *
    * @param warnings is told what could not be as it was
    * @return the scratch database's name
    */
-  String restore(Path dump, RunId run, int epoch, Work work, List<String> warnings)
+  String restore(
+      Path dump, RunId run, int epoch, RestoreOptions options, Work work, List<String> warnings)
       throws ComponentFailure, InterruptedException {
     String scratch = scratchPrefix(run) + epoch;
     boolean privileged;
     try (Connection connection = maintenance()) {
-      create(connection, scratch, dump, work);
+      create(connection, scratch, dump, options, work);
       execute(connection, "COMMENT ON DATABASE " + quoted(scratch) + " IS " + literal(mark(run)));
       privileged = isSuperuser(connection);
     } catch (SQLException e) {
@@ -145,16 +169,107 @@ final class DatabaseTarget {
                 "--exit-on-error",
                 "--jobs=" + jobs,
                 "--dbname=dbname='" + scratch + "'"));
-    if (!privileged) {
+    if (options.leavesOwnersOut()) {
+      arguments.addAll(List.of("--no-owner", "--no-privileges"));
+    } else if (!privileged) {
       arguments.addAll(List.of("--no-owner", "--no-privileges"));
       warnings.add(
           "everything in the database belongs to "
               + postgres.user()
               + " now, and grants were left out: only a superuser can restore them");
     }
+    // Each in one argument with its option, so that no name can be taken for another option.
+    schemas(options).forEach(schema -> arguments.add("--schema=" + schema));
+    tables(options).forEach(table -> arguments.add("--table=" + table));
+    if (options.selects()) {
+      makeSchemas(scratch, options);
+    }
     arguments.add(dump.toString());
-    run(new ToolCommand(pgRestore, arguments, postgres.toolEnvironment()), line -> {}, work);
+    ToolCommand command = new ToolCommand(pgRestore, arguments, postgres.toolEnvironment());
+    try (ToolProcess process = tools.start(command)) {
+      work.own(process);
+      try {
+        String _ = process.await();
+      } finally {
+        work.disown(process);
+      }
+    } catch (ToolException e) {
+      throw failure(e);
+    }
+    requireSelected(scratch, options);
     return scratch;
+  }
+
+  private static List<String> tables(RestoreOptions options) {
+    return options.tables() == null ? List.of() : options.tables();
+  }
+
+  private static List<String> schemas(RestoreOptions options) {
+    if (options.schemas() != null) {
+      return options.schemas();
+    }
+    return options.selects() ? List.of("public") : List.of();
+  }
+
+  /** pg_restore makes what is in a schema, but not the schema. */
+  private void makeSchemas(String scratch, RestoreOptions options) throws ComponentFailure {
+    Postgres database = postgres.sibling(scratch);
+    try (Connection connection = database.connect()) {
+      for (String schema : schemas(options)) {
+        execute(connection, "CREATE SCHEMA IF NOT EXISTS " + quoted(schema));
+      }
+    } catch (SQLException e) {
+      throw database.failure(e);
+    }
+  }
+
+  /** pg_restore says nothing of what it does not find. */
+  private void requireSelected(String scratch, RestoreOptions options) throws ComponentFailure {
+    Postgres database = postgres.sibling(scratch);
+    if (!options.selects()) {
+      return;
+    }
+    try (Connection connection = database.connect()) {
+      for (String table : tables(options)) {
+        requireAny(
+            connection,
+            "SELECT FROM pg_class WHERE relname = ? AND relnamespace::regnamespace::text !~ '^pg_'",
+            table,
+            "table");
+      }
+      if (options.tables() == null) {
+        for (String schema : schemas(options)) {
+          requireAny(
+              connection,
+              """
+              SELECT FROM pg_namespace n
+               WHERE nspname = ? AND (EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid)
+                  OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = n.oid)
+                  OR EXISTS (SELECT FROM pg_type WHERE typnamespace = n.oid))
+              """,
+              schema,
+              "schema");
+        }
+      }
+    } catch (SQLException e) {
+      throw database.failure(e);
+    }
+  }
+
+  private static void requireAny(Connection connection, String sql, String name, String kind)
+      throws SQLException, ComponentFailure {
+    try (PreparedStatement query = connection.prepareStatement(sql)) {
+      query.setString(1, name);
+      try (ResultSet row = query.executeQuery()) {
+        if (!row.next()) {
+          throw ComponentFailure.permanent(
+              FailureCode.NOTHING_TO_DO,
+              "the dump has nothing in the %s '%s'; write its name exactly, without quotes"
+                  .formatted(kind, name),
+              null);
+        }
+      }
+    }
   }
 
   private void run(ToolCommand command, Consumer<String> line, Work work)
@@ -187,11 +302,11 @@ final class DatabaseTarget {
   }
 
   /**
-   * Makes the scratch database like the empty one that it will replace, if there is one.
+   * Makes the scratch database like the one that it will replace, if there is one.
    *
    * @param warnings is told what could not be as it was
    */
-  void prepareSwap(String scratch, List<String> warnings) throws ComponentFailure {
+  void takeOver(String scratch, List<String> warnings) throws ComponentFailure {
     // A connection of its own, since it takes on the settings for a moment.
     try (Connection connection = maintenance()) {
       if (comment(connection).isPresent()) {
@@ -202,52 +317,19 @@ final class DatabaseTarget {
     }
   }
 
-  /** Gives the scratch database the target's name, in place of the empty one if there is one. */
-  void swapIn(String scratch, RunId run) throws ComponentFailure {
-    String replaced = scratchPrefix(run) + REPLACED;
-    try (Connection connection = maintenance()) {
-      boolean exists = comment(connection).isPresent();
-      if (exists) {
-        requireNoObjects(postgres);
-      }
-      List<String> renames = new ArrayList<>();
-      if (exists) {
-        renames.add(rename(postgres.name(), replaced));
-      }
-      renames.add(rename(scratch, postgres.name()));
-      transact(connection, renames);
-      if (exists) {
-        requireStillEmpty(connection, scratch, replaced);
-      }
-    } catch (SQLException e) {
-      throw postgres.failure(e);
-    }
-  }
-
-  /** Whoever kept the target busy until the swap may have put something into it. */
-  private void requireStillEmpty(Connection connection, String scratch, String replaced)
-      throws ComponentFailure, SQLException {
-    try {
-      requireNoObjects(postgres.sibling(replaced));
-    } catch (ComponentFailure e) {
-      transact(
-          connection, List.of(rename(postgres.name(), scratch), rename(replaced, postgres.name())));
-      throw e;
-    }
-  }
-
   /**
-   * Drops every scratch database of a restore, and the empty one that it replaced.
+   * Drops the scratch databases of a restore.
    *
-   * @throws ComponentFailure also if that one is not empty after all; it is kept then
+   * @param before only those of epochs before this one
    */
-  void dropScratch(RunId run) throws ComponentFailure {
+  void dropScratch(RunId run, int before) throws ComponentFailure {
+    String prefix = scratchPrefix(run);
     try (Connection connection = maintenance()) {
       List<String> found = new ArrayList<>();
       try (PreparedStatement query =
           connection.prepareStatement(
               "SELECT datname FROM pg_database WHERE starts_with(datname, ?)")) {
-        query.setString(1, scratchPrefix(run));
+        query.setString(1, prefix);
         try (ResultSet rows = query.executeQuery()) {
           while (rows.next()) {
             found.add(rows.getString(1));
@@ -255,53 +337,66 @@ final class DatabaseTarget {
         }
       }
       for (String scratch : found) {
-        if (scratch.endsWith(REPLACED)) {
-          requireNoObjects(postgres.sibling(scratch));
+        String epoch = scratch.substring(prefix.length());
+        if (epoch.matches("\\d{1,9}") && Integer.parseInt(epoch) < before) {
+          drop(connection, scratch);
         }
-        execute(connection, "DROP DATABASE IF EXISTS " + quoted(scratch) + " WITH (FORCE)");
       }
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
   }
 
-  /** Renames in one transaction, as soon as nobody is connected to any of the databases. */
-  private void transact(Connection connection, List<String> renames)
-      throws SQLException, ComponentFailure {
-    long end = System.nanoTime() + PATIENCE.toNanos();
-    while (true) {
-      connection.setAutoCommit(false);
-      try {
-        for (String statement : renames) {
-          execute(connection, statement);
-        }
-        connection.commit();
-        return;
-      } catch (SQLException e) {
-        connection.rollback();
-        if (!IN_USE.equals(e.getSQLState())) {
-          throw e;
-        }
-        if (System.nanoTime() > end) {
-          throw ComponentFailure.permanent(
-              FailureCode.TARGET_NOT_EMPTY,
-              "somebody is connected to the database " + postgres + "; end the connection: " + e,
-              e);
-        }
-      } finally {
-        connection.setAutoCommit(true);
+  /** Removes what a restore has replaced, unless something else has that name by now. */
+  void removeKept(Exchange.Databases exchange) throws ComponentFailure {
+    try (Connection connection = maintenance()) {
+      Long kept = DatabaseLock.number(connection, exchange.keptAs());
+      if (kept != null && kept.equals(exchange.previous())) {
+        drop(connection, exchange.keptAs());
       }
-      pause(connection);
+    } catch (SQLException e) {
+      throw postgres.failure(e);
     }
   }
 
-  private static String rename(String from, String to) {
-    return "ALTER DATABASE " + quoted(from) + " RENAME TO " + quoted(to);
+  private static void drop(Connection connection, String name) throws SQLException {
+    execute(connection, "DROP DATABASE IF EXISTS " + quoted(name) + " WITH (FORCE)");
   }
 
-  /** Lets others end their connections for a moment. */
-  private static void pause(Connection connection) throws SQLException {
-    execute(connection, "SELECT pg_sleep(0.2)");
+  /**
+   * How the database is to be exchanged for another one.
+   *
+   * @param next the one that takes its place; null if none does
+   */
+  Exchange.Databases plan(RunId run, @Nullable String next) throws ComponentFailure {
+    try (Connection connection = maintenance()) {
+      String suffix = "_before_" + run;
+      return new Exchange.Databases(
+          postgres.name(),
+          DatabaseLock.number(connection, postgres.name()),
+          shortened(postgres.name(), LONGEST_NAME - suffix.length()) + suffix,
+          next == null ? null : DatabaseLock.number(connection, next),
+          next);
+    } catch (SQLException e) {
+      throw postgres.failure(e);
+    }
+  }
+
+  /** The server counts the bytes of a name, not the characters. */
+  private static String shortened(String name, int bytes) {
+    String shortened = name;
+    while (shortened.getBytes(StandardCharsets.UTF_8).length > bytes) {
+      shortened = shortened.substring(0, shortened.length() - 1);
+    }
+    return shortened;
+  }
+
+  /**
+   * Takes the lock on the target's name. Whoever holds it, an earlier epoch that was frozen, loses
+   * its connection. The caller closes it.
+   */
+  DatabaseLock lock(Journal journal) throws ComponentFailure, InterruptedException {
+    return DatabaseLock.take(postgres, maintenance(), journal);
   }
 
   /**
@@ -374,7 +469,8 @@ final class DatabaseTarget {
   }
 
   /** A database with the encoding and the locale of the one that was dumped. */
-  private void create(Connection connection, String scratch, Path dump, Work work)
+  private void create(
+      Connection connection, String scratch, Path dump, RestoreOptions options, Work work)
       throws SQLException, ComponentFailure, InterruptedException {
     StringBuilder properties = new StringBuilder("TEMPLATE = template0");
     StringBuilder schema = new StringBuilder();
@@ -388,6 +484,10 @@ final class DatabaseTarget {
             dump.toString()),
         line -> schema.append(line).append('\n'),
         work);
+    if (!options.selects()) {
+      requireRoles(connection, schema, options);
+      requireExtensions(connection, schema);
+    }
     Matcher created = CREATE.matcher(schema);
     if (created.find()) {
       Matcher property = PROPERTY.matcher(created.group(1));
@@ -396,6 +496,74 @@ final class DatabaseTarget {
       }
     }
     execute(connection, "CREATE DATABASE " + quoted(scratch) + " WITH " + properties);
+  }
+
+  /** Names everybody who owns something or may do something, and is not there. */
+  private void requireRoles(Connection connection, CharSequence schema, RestoreOptions options)
+      throws SQLException, ComponentFailure {
+    if (options.leavesOwnersOut() || !isSuperuser(connection)) {
+      return;
+    }
+    requireAll(
+        named(ROLE, schema),
+        known(connection, "SELECT rolname FROM pg_roles"),
+        "roles",
+        "make them (CREATE ROLE), or ask for owners to be left out (--no-owner)");
+  }
+
+  private void requireExtensions(Connection connection, CharSequence schema)
+      throws SQLException, ComponentFailure {
+    Set<String> wanted = named(EXTENSION, schema);
+    requireAll(
+        wanted,
+        known(connection, "SELECT name FROM pg_available_extensions"),
+        "extensions",
+        "install their packages on the server");
+    if (!isSuperuser(connection)) {
+      requireAll(
+          wanted,
+          known(connection, "SELECT name FROM pg_available_extension_versions WHERE trusted"),
+          "extensions that user " + postgres.user() + " may make",
+          "restore as a superuser, as these are not trusted");
+    }
+  }
+
+  private void requireAll(Set<String> wanted, Set<String> known, String what, String remedy)
+      throws ComponentFailure {
+    Set<String> missing = new TreeSet<>(wanted);
+    missing.removeAll(known);
+    if (!missing.isEmpty()) {
+      throw ComponentFailure.permanent(
+          FailureCode.DATABASE_PERMISSION,
+          "the dump wants %s which the server of %s does not have: %s; %s"
+              .formatted(what, postgres, String.join(", ", missing), remedy),
+          null);
+    }
+  }
+
+  private static Set<String> known(Connection connection, String sql) throws SQLException {
+    Set<String> known = new TreeSet<>();
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery(sql)) {
+      while (rows.next()) {
+        known.add(rows.getString(1));
+      }
+    }
+    return known;
+  }
+
+  /** The names at the places that the pattern finds, without quotes. */
+  private static Set<String> named(Pattern pattern, CharSequence schema) {
+    Set<String> names = new TreeSet<>();
+    Matcher matcher = pattern.matcher(schema);
+    while (matcher.find()) {
+      String name = matcher.group(1);
+      names.add(
+          name.startsWith("\"")
+              ? name.substring(1, name.length() - 1).replace("\"\"", "\"")
+              : name);
+    }
+    return names;
   }
 
   private static void requireNoObjects(Postgres database) throws ComponentFailure {
@@ -423,7 +591,7 @@ final class DatabaseTarget {
                 + database
                 + " is not empty (there is something in "
                 + found.getString(1)
-                + "), and nothing is restored over existing data; drop it or name another target; a"
+                + "); ask for it to be replaced (--replace), drop it or name another target; a"
                 + " database that is new has what template1 has",
             null);
       }
@@ -472,6 +640,67 @@ final class DatabaseTarget {
                   + quoted(row.getString(2))
                   + " TO "
                   + quoted(postgres.user()),
+              null);
+        }
+      }
+    }
+  }
+
+  private void requireSessionsCanBeEnded(Connection connection)
+      throws SQLException, ComponentFailure {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            """
+            SELECT DISTINCT quote_ident(coalesce(s.usename, '?'))
+              FROM pg_stat_activity s, pg_roles me
+             WHERE s.datname = ? AND me.rolname = current_user AND NOT me.rolsuper
+               AND s.backend_type IS DISTINCT FROM 'autovacuum worker'
+               AND NOT (pg_has_role(s.usesysid, 'USAGE')
+                        OR (pg_has_role('pg_signal_backend', 'USAGE')
+                            AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = s.usesysid)))
+            """)) {
+      query.setString(1, postgres.name());
+      try (ResultSet row = query.executeQuery()) {
+        if (row.next()) {
+          throw ComponentFailure.permanent(
+              FailureCode.DATABASE_PERMISSION,
+              "sessions of "
+                  + row.getString(1)
+                  + " are connected to "
+                  + postgres
+                  + ", and user "
+                  + postgres.user()
+                  + " may not end them; stop them yourself, or run: GRANT pg_signal_backend TO "
+                  + quoted(postgres.user())
+                  + " (which does not do for superusers)",
+              null);
+        }
+      }
+    }
+  }
+
+  /** What refers to the database by its number stays with it when it gets another name. */
+  private void requireNoDependents(Connection connection) throws SQLException, ComponentFailure {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            """
+            SELECT 'prepared transaction ' || gid || '; commit or roll it back'
+              FROM pg_prepared_xacts WHERE database = ?
+            UNION ALL
+            SELECT 'logical replication slot ' || slot_name || '; drop it with its subscriber'
+              FROM pg_replication_slots WHERE database = ?
+            UNION ALL
+            SELECT 'subscription ' || subname || '; drop it'
+              FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = ?
+            """)) {
+      for (int parameter = 1; parameter <= 3; parameter++) {
+        query.setString(parameter, postgres.name());
+      }
+      try (ResultSet row = query.executeQuery()) {
+        if (row.next()) {
+          throw ComponentFailure.permanent(
+              FailureCode.TARGET_IN_USE,
+              "the target database " + postgres + " has a " + row.getString(1),
               null);
         }
       }
@@ -528,13 +757,13 @@ final class DatabaseTarget {
     return "restore_" + run + "_";
   }
 
-  private static void execute(Connection connection, String sql) throws SQLException {
+  static void execute(Connection connection, String sql) throws SQLException {
     try (Statement statement = connection.createStatement()) {
       statement.execute(sql);
     }
   }
 
-  private static String quoted(String name) {
+  static String quoted(String name) {
     return '"' + name.replace("\"", "\"\"") + '"';
   }
 

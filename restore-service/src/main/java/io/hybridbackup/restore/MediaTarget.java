@@ -3,216 +3,175 @@ package io.hybridbackup.restore;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
-import io.hybridbackup.common.job.Work;
-import io.hybridbackup.common.process.NativeTools;
-import io.hybridbackup.common.process.ToolCommand;
-import io.hybridbackup.common.process.ToolException;
-import io.hybridbackup.common.process.ToolProcess;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
-import java.nio.file.FileStore;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
+import java.nio.file.attribute.FileAttribute;
+import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Objects;
-import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
-/** The folder that files are restored to, and the scratch folders beside it. */
+/** The folder that files are restored to. */
 final class MediaTarget {
-  private final Path folder;
-  private final NativeTools tools;
-  private final String rsync;
+  /** For what nobody but this service is to look into. */
+  static final FileAttribute<Set<PosixFilePermission>> PRIVATE =
+      PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
-  MediaTarget(Path folder, NativeTools tools, String rsync) {
+  private static final Path MOUNTS = Path.of("/proc/self/mountinfo");
+
+  private final Path folder;
+
+  MediaTarget(Path folder) {
     this.folder = folder;
-    this.tools = tools;
-    this.rsync = rsync;
   }
 
-  boolean exists() {
-    return Files.exists(folder, LinkOption.NOFOLLOW_LINKS);
+  /** How the folder's content is to be exchanged for what that run brings. */
+  Exchange.Folders plan(RunId run) throws IOException {
+    Path real = real(folder.toAbsolutePath().normalize());
+    boolean existed = Files.exists(real);
+    boolean within =
+        existed && (isMountPoint(real) || isOnADiskOfItsOwn(real) || !mayWriteBeside(real));
+    return new Exchange.Folders(real.toString(), within, existed, kept(run, real, within), null);
+  }
+
+  /** How what an earlier restore has replaced comes back. */
+  static Exchange.Folders planUndoing(RunId run, Exchange.Folders undone) {
+    Path real = Path.of(undone.folder());
+    return new Exchange.Folders(
+        undone.folder(),
+        undone.within(),
+        Files.exists(real),
+        kept(run, real, undone.within()),
+        undone.existed() ? undone.keptAs() : null);
+  }
+
+  private static String kept(RunId run, Path real, boolean within) {
+    Path kept =
+        within
+            ? real.resolve(".before-" + run)
+            : parent(real).resolve(real.getFileName() + "_before_" + run);
+    return kept.toString();
   }
 
   /**
-   * Makes sure that nothing would be overwritten.
+   * Makes sure that nothing would be replaced.
    *
    * @throws ComponentFailure if there is something there
    */
   void requireEmpty() throws ComponentFailure, IOException {
-    if (!exists()) {
-      return;
+    if (Files.exists(folder, LinkOption.NOFOLLOW_LINKS)
+        && (!Files.isDirectory(folder) || !isEmpty(folder))) {
+      throw ComponentFailure.permanent(
+          FailureCode.TARGET_NOT_EMPTY,
+          "the target folder "
+              + folder
+              + " is not empty; ask for it to be replaced (--replace), move the files away or name"
+              + " another target",
+          null);
     }
-    if (!Files.isDirectory(folder)) {
+  }
+
+  /**
+   * Makes sure that the folder can be exchanged and that there is room for what comes in.
+   *
+   * @throws ComponentFailure if not
+   */
+  void requireExchangeable(Exchange.Folders plan, long bytes) throws ComponentFailure, IOException {
+    Path target = Path.of(plan.folder());
+    if (plan.existed() && !Files.isDirectory(target)) {
       throw ComponentFailure.permanent(
           FailureCode.TARGET_NOT_EMPTY,
           "the target " + folder + " is not a folder; move it away",
           null);
     }
-    if (!isEmpty(folder)) {
-      throw ComponentFailure.permanent(
-          FailureCode.TARGET_NOT_EMPTY,
-          "the target folder "
-              + folder
-              + " is not empty, and nothing is restored over existing files; move them away or"
-              + " name another target",
-          null);
-    }
-  }
-
-  /**
-   * Makes sure that there is room for the files twice: verified beside the target, and in it.
-   *
-   * @throws ComponentFailure if there is not
-   */
-  void requireRoom(long bytes) throws ComponentFailure, IOException {
-    FileStore beside = Files.getFileStore(existing(parent()));
-    FileStore within = Files.getFileStore(existing(folder.toAbsolutePath()));
-    if (!Files.isWritable(existing(parent()))) {
+    Path home = existing(plan.within() ? target : parent(target));
+    if (!Files.isWritable(home) || (plan.existed() && !Files.isWritable(target))) {
       throw ComponentFailure.permanent(
           FailureCode.MEDIA_PERMISSION,
-          "files are verified beside the target folder before they go in; let this service write"
-              + " in "
-              + existing(parent()),
+          "files are verified beside the target folder before they go in; let this service write in "
+              + home
+              + " and in "
+              + target,
           null);
     }
-    boolean same = beside.equals(within);
-    requireFree(existing(parent()), beside.getUsableSpace(), same ? 2 * bytes : bytes);
-    requireFree(folder, within.getUsableSpace(), same ? 2 * bytes : bytes);
-  }
-
-  private static void requireFree(Path place, long free, long needed) throws ComponentFailure {
-    if (free < needed) {
+    long free = Files.getFileStore(home).getUsableSpace();
+    if (free < bytes) {
       throw ComponentFailure.permanent(
           FailureCode.DISK_FULL,
-          "%s has %,d bytes free, and the restore needs %,d there for a while; free some"
-              .formatted(place, free, needed),
+          "%s has %,d bytes free, and the restore needs %,d there beside what is there already;"
+                  .formatted(home, free, bytes)
+              + " free some",
           null);
     }
+  }
+
+  private static boolean mayWriteBeside(Path real) {
+    return Files.isWritable(parent(real));
+  }
+
+  private static boolean isOnADiskOfItsOwn(Path real) throws IOException {
+    return !Objects.equals(
+        Files.getAttribute(real, "unix:dev"), Files.getAttribute(parent(real), "unix:dev"));
+  }
+
+  /** Also one whose disk is its parent's. */
+  private static boolean isMountPoint(Path real) throws IOException {
+    // As the kernel writes it there.
+    String escaped =
+        real.toString()
+            .replace("\\", "\\134")
+            .replace(" ", "\\040")
+            .replace("\t", "\\011")
+            .replace("\n", "\\012");
+    return Files.readString(MOUNTS, StandardCharsets.ISO_8859_1)
+        .lines()
+        .map(line -> line.split(" ", -1))
+        .anyMatch(fields ->
+            new String(fields[4].getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8)
+                .equals(escaped));
+  }
+
+  /** Without symbolic links, as far as the path exists. */
+  private static Path real(Path path) throws IOException {
+    if (Files.exists(path)) {
+      return path.toRealPath();
+    }
+    Path parent = path.getParent();
+    return parent == null ? path : real(parent).resolve(String.valueOf(path.getFileName()));
   }
 
   private static Path existing(Path path) {
     Path existing = path;
     while (!Files.exists(existing)) {
-      existing = Objects.requireNonNull(existing.getParent());
+      existing = parent(existing);
     }
     return existing;
   }
 
-  /** A new, empty folder beside the target, which belongs to one epoch of one restore. */
-  Path makeScratch(RunId run, int epoch) throws IOException {
-    Files.createDirectories(parent());
-    return Files.createDirectory(
-        parent().resolve(scratchPrefix(run) + epoch),
-        PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------")));
-  }
-
-  /** Removes every scratch folder of a restore. */
-  void removeScratch(RunId run) throws IOException {
-    if (!Files.isDirectory(parent())) {
-      return;
-    }
-    try (DirectoryStream<Path> found =
-        Files.newDirectoryStream(
-            parent(),
-            path ->
-                Objects.requireNonNull(path.getFileName())
-                    .toString()
-                    .startsWith(scratchPrefix(run)))) {
-      for (Path scratch : found) {
-        delete(scratch);
-      }
-    }
-  }
-
-  /**
-   * Has rsync put a verified folder into the target, which must be empty: nothing is ever deleted
-   * there, since an rsync that was frozen and thawed may find its source gone.
-   */
-  void fill(Path verified, Work work) throws ComponentFailure, InterruptedException {
-    ToolCommand command =
-        ToolCommand.of(rsync, "-aHAX", "--numeric-ids", "--", verified + "/", folder + "/");
-    try (ToolProcess process = tools.start(command)) {
-      work.own(process);
-      try {
-        process.awaitLines(line -> {});
-      } finally {
-        work.disown(process);
-      }
-    } catch (ToolException e) {
-      boolean full = e.errors().contains("No space left on device");
-      throw ComponentFailure.permanent(
-          full ? FailureCode.DISK_FULL : FailureCode.TOOL_FAILED,
-          e.getMessage() + " (target folder " + folder + ")",
-          e);
-    }
-  }
-
-  /** What the folder itself is like; empty if it is not there. */
-  Optional<Folder> look() throws IOException {
-    if (!exists()) {
-      return Optional.empty();
-    }
-    return Optional.of(
-        new Folder(attribute("unix:mode") & 07777, attribute("unix:uid"), attribute("unix:gid")));
-  }
-
-  private int attribute(String name) throws IOException {
-    return (int) Objects.requireNonNull(Files.getAttribute(folder, name));
-  }
-
-  /**
-   * A folder, without what is in it.
-   *
-   * @param mode its permissions
-   */
-  record Folder(int mode, int uid, int gid) {}
-
-  /** Makes the target what it was before: empty, or not there. */
-  void empty(Optional<Folder> before, Work work) throws IOException {
-    if (!exists()) {
-      return;
-    }
-    // What was restored there may be read-only even for its owner.
-    Files.setAttribute(folder, "unix:mode", 0700);
-    try (DirectoryStream<Path> children = Files.newDirectoryStream(folder)) {
-      for (Path child : children) {
-        // Another epoch may be filling the folder by now.
-        work.checkpoint();
-        delete(child);
-      }
-    }
-    if (before.isEmpty()) {
-      Files.delete(folder);
-      return;
-    }
-    Folder was = before.get();
-    if (attribute("unix:uid") != was.uid() || attribute("unix:gid") != was.gid()) {
-      Files.setAttribute(folder, "unix:uid", was.uid());
-      Files.setAttribute(folder, "unix:gid", was.gid());
-    }
-    Files.setAttribute(folder, "unix:mode", was.mode());
-  }
-
-  private Path parent() {
-    return Objects.requireNonNull(folder.toAbsolutePath().getParent());
-  }
-
-  private String scratchPrefix(RunId run) {
-    return "." + folder.getFileName() + ".restore-" + run + "-";
+  static Path parent(Path folder) {
+    return Objects.requireNonNull(folder.getParent(), "the root folder is no target");
   }
 
   private static boolean isEmpty(Path folder) throws IOException {
-    try (DirectoryStream<Path> children = Files.newDirectoryStream(folder)) {
+    try (DirectoryStream<Path> children =
+        Files.newDirectoryStream(folder, child -> !Gate.isOwn(child))) {
       return !children.iterator().hasNext();
     }
   }
 
-  private static void delete(Path tree) throws IOException {
+  /** Deletes a folder and all that is in it; one that is not there is deleted already. */
+  static void delete(Path tree) throws IOException {
+    if (!Files.exists(tree, LinkOption.NOFOLLOW_LINKS)) {
+      return;
+    }
     Files.walkFileTree(
         tree,
         new SimpleFileVisitor<>() {

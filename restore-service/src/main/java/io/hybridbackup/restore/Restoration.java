@@ -1,20 +1,24 @@
 package io.hybridbackup.restore;
 
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
 import io.hybridbackup.common.archive.ArchiveCorruptException;
 import io.hybridbackup.common.archive.ArchiveReader;
 import io.hybridbackup.common.archive.ExtractOptions;
 import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.Fact.RestoreCompleted;
+import io.hybridbackup.common.event.Fact.RestoreFailed;
 import io.hybridbackup.common.event.Fact.RestoreProgressed;
 import io.hybridbackup.common.event.Fact.RestoreStarted;
+import io.hybridbackup.common.event.Fact.TerminalFact;
 import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.identity.TargetName;
 import io.hybridbackup.common.job.ComponentFailure;
-import io.hybridbackup.common.job.Decision;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.job.Work;
@@ -29,6 +33,9 @@ import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.store.StoredObject;
+import io.hybridbackup.restore.Journal.Back;
+import io.hybridbackup.restore.Journal.Begun;
+import io.hybridbackup.restore.Journal.Preparing;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -37,22 +44,33 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collections;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletionService;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorCompletionService;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
 import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * Carries out one restore. Everything is fetched, verified and made whole beside the targets first;
- * a failure up to there leaves them untouched. Then the files go in, and last the database takes
- * its name, which is one transaction. A later epoch repeats what an earlier one had not finished.
+ * Carries out one restore. Everything is fetched, verified and made whole beside the target first,
+ * database and files at the same time; a failure up to there leaves it untouched. Then a {@link
+ * Swap} exchanges both. A later epoch goes on where the {@link Journal} says.
  */
 final class Restoration {
   private static final Logger LOG = LoggerFactory.getLogger(Restoration.class);
+  private static final String DUMP_ENDING = ".dump";
 
   private final Settings settings;
   private final Runs runs;
@@ -70,200 +88,379 @@ final class Restoration {
   }
 
   /**
-   * What the targets were before the restore; decided once, when both were seen to be empty.
+   * Restores, from wherever an earlier epoch left off.
    *
-   * @param media null if the folder was not there, or is not restored
+   * @param deadline after which nothing more is begun; what has begun is finished
+   * @return what came of it: {@link RestoreCompleted}, or {@link RestoreFailed} if an earlier epoch
+   *     has decided that
    */
-  record Before(MediaTarget.@Nullable Folder media) {}
-
-  /**
-   * A step after which the target is no longer what it was: decided before it is taken.
-   *
-   * @param epoch the one that came there first
-   * @param durations by phase, up to there
-   * @param warnings up to there
-   */
-  record Step(int epoch, Map<String, Duration> durations, List<String> warnings) {}
-
-  /** What became of the targets of a failed restore. */
-  enum Undone {
-    AS_BEFORE,
-    /** The restore had succeeded after all. */
-    IN_PLACE,
-    NOT_KNOWN
-  }
-
-  /**
-   * Restores, unless an earlier epoch has done so and could not say it any more.
-   *
-   * @param deadline after which nothing more is begun
-   */
-  RestoreCompleted restore(RestoreStarted started, Instant deadline, Work work)
+  TerminalFact restore(RestoreStarted started, Instant deadline, Work work)
       throws ComponentFailure, InterruptedException {
     try {
-      ArchiveReader reader = open(started, work);
-      Manifest manifest = Manifest.parse(reader.manifest());
-      if (isInPlace(started, work)) {
-        Step step =
-            work.insist(() -> runs.decisions().find(swapping(started.restoreId()))).orElseThrow();
-        return completed(started, work, manifest, step.durations(), step.warnings());
+      Journal journal = journal(started, work);
+      journal.take();
+      if (journal.end().isEmpty() && journal.begun().isEmpty()) {
+        if (!clock.instant().isBefore(deadline)) {
+          throw ComponentFailure.permanent(
+              FailureCode.DEADLINE, "the restore had not ended by its deadline, " + deadline, null);
+        }
+        removeScratch(started, journal, work.epoch() + 1);
+        if (options(started).isRehearsal()) {
+          return rehearsed(started, work);
+        }
+        prepare(started, journal, work);
       }
-      if (!clock.instant().isBefore(deadline)) {
-        throw ComponentFailure.permanent(
-            FailureCode.DEADLINE, "the restore had not ended by its deadline, " + deadline, null);
-      }
-      removeScratch(started);
-      return restoreAnew(started, reader, manifest, work);
+      Optional<Begun> begun = journal.begun();
+      return begun.isPresent() && swap(started, begun.get(), journal, work).forward()
+          ? completed(started, begun.get(), work)
+          : back(started, journal, work, null);
     } catch (ArchiveCorruptException | UnreadableManifestException e) {
       throw ComponentFailure.permanent(
           FailureCode.ARCHIVE_CORRUPT,
           "archive " + started.archive() + " is damaged: " + e.getMessage() + "; use another one",
           e);
     } catch (IOException e) {
-      String said = String.valueOf(e.getMessage());
-      throw said.contains("No space left on device")
-          ? ComponentFailure.permanent(
-              FailureCode.DISK_FULL,
-              "there is no room left in data-directory or beside the target folder: "
-                  + said
-                  + "; free some and ask again",
-              e)
-          : ComponentFailure.passing(FailureCode.INTERNAL, "the restore broke off: " + e, e);
+      throw failure(e);
     }
   }
 
-  /** The database goes in last, and a restore without one says itself that it is done. */
-  private boolean isInPlace(RestoreStarted started, Work work)
+  private static ComponentFailure failure(IOException e) {
+    String said = String.valueOf(e.getMessage());
+    return said.contains("No space left on device")
+        ? ComponentFailure.permanent(
+            FailureCode.DISK_FULL,
+            "there is no room left in data-directory or beside the target folder: "
+                + said
+                + "; free some and ask again",
+            e)
+        : ComponentFailure.passing(FailureCode.INTERNAL, "the restore broke off: " + e, e);
+  }
+
+  /**
+   * Ends a restore that cannot succeed: the target is made what it was.
+   *
+   * @return what came of it; {@link RestoreCompleted} if the restore had succeeded after all
+   * @throws ComponentFailure if the target cannot be made what it was
+   */
+  TerminalFact giveUp(RestoreStarted started, FailureCode code, String message, Work work)
       throws ComponentFailure, InterruptedException {
-    RunId run = started.restoreId();
-    if (work.insist(() -> runs.decisions().isMade(inPlace(run)))) {
-      return true;
-    }
-    Optional<DatabaseTarget> database = database(started);
-    return database.isPresent()
-        && work.insist(() -> runs.decisions().isMade(swapping(run)))
-        && database.get().isRestoredBy(run);
-  }
-
-  /** Undoes what a failed restore has done so far. */
-  Undone rollBack(RestoreStarted started, Work work) throws InterruptedException {
-    RunId run = started.restoreId();
-    Optional<Before> before = work.insist(() -> runs.decisions().find(before(run)));
-    boolean filling = work.insist(() -> runs.decisions().isMade(filling(run)));
     try {
-      if (before.isPresent() && isInPlace(started, work)) {
-        return Undone.IN_PLACE;
-      }
-      Optional<MediaTarget> media = media(started);
-      if (before.isPresent() && filling && media.isPresent()) {
-        media.get().empty(Optional.ofNullable(before.get().media()), work);
-      }
-      return Undone.AS_BEFORE;
-    } catch (IOException | ComponentFailure e) {
-      LOG.atError().addKeyValue("run", run).setCause(e).log("the restore could not be rolled back");
-      return Undone.NOT_KNOWN;
+      Journal journal = journal(started, work);
+      return back(started, journal, work, new Back(work.epoch(), code, message));
+    } catch (IOException e) {
+      throw failure(e);
     }
   }
 
   /**
-   * Removes what a restore that has ended left beside its targets, and dumps of others that ended
+   * @param reason null if it has been decided
+   */
+  private TerminalFact back(
+      RestoreStarted started, Journal journal, Work work, @Nullable Back reason)
+      throws ComponentFailure, IOException, InterruptedException {
+    Optional<Begun> begun = journal.begun();
+    if (begun.isEmpty()) {
+      if (reason != null) {
+        boolean _ = journal.append(reason);
+      }
+    } else {
+      Back standing = reason != null ? reason : decided(journal);
+      Swap swap = swap(started, begun.get(), journal, work);
+      if (!swap.back(standing)) {
+        boolean _ = swap.forward();
+        return completed(started, begun.get(), work);
+      }
+    }
+    Back decided = decided(journal);
+    return failed(started, decided.code(), decided.message(), true, work);
+  }
+
+  private static Back decided(Journal journal) throws InterruptedException {
+    if (journal.end().orElseThrow() instanceof Back back) {
+      return back;
+    }
+    throw new IllegalStateException("the journal says that the restore is done");
+  }
+
+  /**
+   * Removes what a restore that has ended left beside its target, and dumps of others that ended
    * elsewhere.
    */
-  void tidyUp(RestoreStarted started) throws IOException, ComponentFailure {
+  void tidyUp(RestoreStarted started, Work work)
+      throws IOException, ComponentFailure, InterruptedException {
+    Journal journal = journal(started, work);
     // What was refused has left nothing, and its target may never answer.
-    if (runs.decisions().isMade(before(started.restoreId()))) {
-      removeScratch(started);
+    if (journal.prepares()) {
+      removeScratch(started, journal, Integer.MAX_VALUE);
     }
     removeForgottenDumps();
   }
 
-  private RestoreCompleted restoreAnew(
-      RestoreStarted started, ArchiveReader reader, Manifest manifest, Work work)
+  /** Removes what a restore that has ended has replaced. */
+  void removeKept(RestoreStarted started, Work work)
+      throws IOException, ComponentFailure, InterruptedException {
+    Optional<Begun> begun = journal(started, work).begun();
+    if (begun.isEmpty()) {
+      return;
+    }
+    Exchange.@Nullable Databases databases = begun.get().exchange().database();
+    Optional<DatabaseTarget> database = database(started);
+    if (databases != null && database.isPresent()) {
+      database.get().removeKept(databases);
+    }
+    Exchange.@Nullable Folders folders = begun.get().exchange().media();
+    if (folders != null) {
+      Gate.removeKept(folders, started.restoreId());
+    }
+  }
+
+  private Journal journal(RestoreStarted started, Work work) {
+    return new Journal(runs.decisions(), started.restoreId(), work);
+  }
+
+  private Swap swap(RestoreStarted started, Begun begun, Journal journal, Work work)
+      throws ComponentFailure {
+    Exchange exchange = begun.exchange();
+    return new Swap(
+        started.restoreId(),
+        begun,
+        journal,
+        work,
+        exchange.database() == null ? Optional.empty() : database(started),
+        Optional.ofNullable(exchange.media()).map(folders -> gate(started, folders, work)),
+        options(started).replaces() || started.undoes() != null,
+        step -> told(started, step));
+  }
+
+  private Gate gate(RestoreStarted started, Exchange.Folders folders, Work work) {
+    return new Gate(
+        folders,
+        started.restoreId(),
+        work.epoch(),
+        tools,
+        settings.tools().rsync(),
+        step -> told(started, step));
+  }
+
+  private static void told(RestoreStarted started, String step) {
+    LOG.atDebug()
+        .addKeyValue("run", started.restoreId())
+        .addKeyValue("target", started.target())
+        .addKeyValue("step", step)
+        .log("exchanging");
+  }
+
+  private static RestoreOptions options(RestoreStarted started) {
+    return started.options() == null ? RestoreOptions.NONE : started.options();
+  }
+
+  /** Makes everything whole beside the target, and decides that it is to be exchanged. */
+  private void prepare(RestoreStarted started, Journal journal, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
+    Begun begun =
+        started.undoes() == null
+            ? fetch(started, journal, work)
+            : takeBack(started, started.undoes(), journal, work);
+    RunId run = started.restoreId();
+    if (begun.exchange().replaces()) {
+      work.insist(() -> runs.store().create(RunKeys.kept(run), run.value().getBytes(US_ASCII)));
+    }
+    boolean _ = journal.append(begun);
+  }
+
+  private Begun fetch(RestoreStarted started, Journal journal, Work work)
       throws ComponentFailure, IOException, InterruptedException {
     RunId run = started.restoreId();
-    Map<String, Duration> durations = new LinkedHashMap<>();
-    List<String> warnings = new ArrayList<>();
+    Map<String, Duration> durations = new ConcurrentSkipListMap<>();
+    List<String> warnings = Collections.synchronizedList(new ArrayList<>());
     Optional<DatabaseTarget> database = database(started);
     Optional<MediaTarget> media = media(started);
 
     long begun = System.nanoTime();
-    preflight(started, work, manifest, database, media);
+    ArchiveReader reader = open(started, work);
+    Manifest manifest = Manifest.parse(reader.manifest());
+    Exchange.@Nullable Folders folders = media.isPresent() ? media.get().plan(run) : null;
+    preflight(started, manifest, database, media, folders);
+    boolean _ = journal.append(new Preparing(work.epoch(), folders));
     durations.put("preflight", since(begun));
 
-    begun = System.nanoTime();
-    Path dump = null;
-    Path files = null;
+    List<Callable<Boolean>> halves = new ArrayList<>();
+    AtomicReference<Exchange.Databases> databases = new AtomicReference<>();
     if (database.isPresent()) {
-      dump = makeWorkFolder(run).resolve(work.epoch() + ".dump");
-      reader.extractDatabase(
-          dump, reporter(started, work, "fetch-database", bytes(manifest.databasePart())));
-      work.checkpoint();
+      halves.add(() -> {
+        databases.set(
+            restoreDatabase(started, reader, manifest, database.get(), work, durations, warnings));
+        return true;
+      });
     }
-    if (media.isPresent()) {
-      files = media.get().makeScratch(run, work.epoch());
-      boolean root = NativeTools.isRoot();
-      warnings.addAll(
-          reader.extractMedia(
-              files,
-              new ExtractOptions(root, root),
-              reporter(started, work, "fetch-media", bytes(manifest.storagePart()))));
-      if (!root) {
-        warnings.add("files belong to the user of the restore service: only root can give them");
-      }
-      work.checkpoint();
+    if (folders != null) {
+      halves.add(() -> {
+        extractMedia(started, reader, manifest, folders, work, durations, warnings);
+        return true;
+      });
     }
-    durations.put("fetch", since(begun));
-
-    begun = System.nanoTime();
-    String scratch = null;
-    if (dump != null) {
-      scratch = database.orElseThrow().restore(dump, run, work.epoch(), work, warnings);
-      work.checkpoint();
-    }
-    durations.put("database", since(begun));
-
-    begun = System.nanoTime();
-    if (files != null) {
-      beginFilling(run, media.orElseThrow(), work);
-      media.orElseThrow().fill(files, work);
-      work.checkpoint();
-    }
-    if (scratch != null) {
-      database.orElseThrow().prepareSwap(scratch, warnings);
-    }
-    durations.put("put-in-place", since(begun));
-    Step step = new Step(work.epoch(), durations, warnings);
-    Step _ = work.insist(() -> runs.decisions().decide(swapping(run), step));
-    if (scratch != null) {
-      database.orElseThrow().swapIn(scratch, run);
-    }
-    Step _ = work.insist(() -> runs.decisions().decide(inPlace(run), step));
-    return completed(started, work, manifest, durations, warnings);
+    together(halves);
+    work.checkpoint();
+    DatabasePart databasePart = database.isPresent() ? manifest.databasePart() : null;
+    StoragePart storagePart = folders == null ? null : manifest.storagePart();
+    return new Begun(
+        work.epoch(),
+        new Exchange(databases.get(), folders),
+        databasePart == null ? null : databasePart.bytes(),
+        storagePart == null ? null : storagePart.bytes(),
+        storagePart == null ? null : storagePart.files(),
+        new LinkedHashMap<>(durations),
+        List.copyOf(warnings));
   }
 
-  /** From here on what is in the target folder is this restore's own. */
-  private void beginFilling(RunId run, MediaTarget media, Work work)
-      throws ComponentFailure, IOException, InterruptedException {
-    if (work.insist(() -> runs.decisions().isMade(filling(run)))) {
-      // What an earlier try has left of its files.
-      media.empty(media.look(), work);
-      return;
-    }
-    media.requireEmpty();
-    Step step = new Step(work.epoch(), Map.of(), List.of());
-    Step _ = work.insist(() -> runs.decisions().decide(filling(run), step));
-  }
-
-  private RestoreCompleted completed(
+  private Exchange.Databases restoreDatabase(
       RestoreStarted started,
-      Work work,
+      ArchiveReader reader,
       Manifest manifest,
+      DatabaseTarget database,
+      Work work,
       Map<String, Duration> durations,
-      List<String> warnings) {
-    DatabasePart database =
-        started.components().contains(Component.DATABASE) ? manifest.databasePart() : null;
-    StoragePart storage =
-        started.components().contains(Component.MEDIA) ? manifest.storagePart() : null;
+      List<String> warnings)
+      throws ComponentFailure, IOException, InterruptedException {
+    RunId run = started.restoreId();
+    long begun = System.nanoTime();
+    Path dump = makeWorkFolder(run).resolve(work.epoch() + DUMP_ENDING);
+    reader.extractDatabase(
+        dump, reporter(started, work, "fetch-database", bytes(manifest.databasePart())));
+    work.checkpoint();
+    durations.put("fetch-database", since(begun));
+
+    begun = System.nanoTime();
+    String scratch = database.restore(dump, run, work.epoch(), options(started), work, warnings);
+    work.checkpoint();
+    database.takeOver(scratch, warnings);
+    Files.deleteIfExists(dump);
+    durations.put("database", since(begun));
+    return database.plan(run, scratch);
+  }
+
+  private void extractMedia(
+      RestoreStarted started,
+      ArchiveReader reader,
+      Manifest manifest,
+      Exchange.Folders folders,
+      Work work,
+      Map<String, Duration> durations,
+      List<String> warnings)
+      throws ComponentFailure, IOException, InterruptedException {
+    long begun = System.nanoTime();
+    Gate gate = gate(started, folders, work);
+    gate.make();
+    boolean root = NativeTools.isRoot();
+    boolean owners = root && !options(started).leavesOwnersOut();
+    warnings.addAll(
+        reader.extractMedia(
+            gate.next(),
+            new ExtractOptions(owners, root),
+            reporter(started, work, "fetch-media", bytes(manifest.storagePart()))));
+    if (!root) {
+      warnings.add("files belong to the user of the restore service: only root can give them");
+    }
+    gate.seal();
+    durations.put("fetch-media", since(begun));
+  }
+
+  /** Does all at the same time. When one fails, the others are interrupted. */
+  private static void together(List<Callable<Boolean>> halves)
+      throws ComponentFailure, IOException, InterruptedException {
+    try (ExecutorService threads =
+        Executors.newFixedThreadPool(
+            Math.max(1, halves.size()),
+            Thread.ofPlatform().daemon().name("restore-half-", 1).factory())) {
+      CompletionService<Boolean> ended = new ExecutorCompletionService<>(threads);
+      halves.forEach(ended::submit);
+      try {
+        for (int left = halves.size(); left > 0; left--) {
+          boolean _ = ended.take().get();
+        }
+      } catch (ExecutionException e) {
+        threads.shutdownNow();
+        throw rethrown(e.getCause());
+      } catch (InterruptedException e) {
+        threads.shutdownNow();
+        throw e;
+      }
+    }
+  }
+
+  private static IOException rethrown(@Nullable Throwable cause)
+      throws ComponentFailure, IOException, InterruptedException {
+    switch (cause) {
+      case ComponentFailure failure -> throw failure;
+      case IOException failure -> throw failure;
+      case InterruptedException failure -> throw failure;
+      case RuntimeException failure -> throw failure;
+      case Error failure -> throw failure;
+      case null, default -> throw new IllegalStateException(cause);
+    }
+  }
+
+  /** Takes what an earlier restore has replaced for what is to come in. */
+  private Begun takeBack(RestoreStarted started, RunId undone, Journal journal, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
+    RunId run = started.restoreId();
+    Exchange exchange =
+        new Journal(runs.decisions(), undone, work).begun().orElseThrow().exchange();
+    long begun = System.nanoTime();
+    Exchange.@Nullable Databases theirs = exchange.database();
+    Exchange.@Nullable Databases databases = null;
+    if (theirs != null) {
+      DatabaseTarget database = database(started).orElseThrow();
+      database.checkExchange();
+      databases = database.plan(run, theirs.previous() == null ? null : theirs.keptAs());
+      if (!databases.name().equals(theirs.name())
+          || !Objects.equals(databases.next(), theirs.previous())) {
+        throw notKept(undone, "database " + theirs.keptAs());
+      }
+    }
+    Exchange.@Nullable Folders folders = null;
+    if (exchange.media() != null) {
+      folders = MediaTarget.planUndoing(run, exchange.media());
+      if (folders.nextFrom() != null && !Files.isDirectory(Path.of(folders.nextFrom()))) {
+        throw notKept(undone, "folder " + folders.nextFrom());
+      }
+    }
+    boolean _ = journal.append(new Preparing(work.epoch(), folders));
+    if (folders != null) {
+      Gate gate = gate(started, folders, work);
+      gate.make();
+      journal.requireCharge();
+      if (folders.nextFrom() == null) {
+        Path _ = Files.createDirectory(gate.next());
+      } else {
+        gate.takeNext(Path.of(folders.nextFrom()));
+      }
+      gate.seal();
+    }
+    return new Begun(
+        work.epoch(),
+        new Exchange(databases, folders),
+        null,
+        null,
+        null,
+        Map.of("preflight", since(begun)),
+        List.of());
+  }
+
+  private static ComponentFailure notKept(RunId undone, String what) {
+    return ComponentFailure.permanent(
+        FailureCode.NOTHING_TO_DO,
+        "what the restore "
+            + undone
+            + " replaced is not kept any more (the "
+            + what
+            + "); restore an archive instead",
+        null);
+  }
+
+  private RestoreCompleted completed(RestoreStarted started, Begun begun, Work work) {
+    Exchange.@Nullable Databases databases = begun.exchange().database();
+    Exchange.@Nullable Folders folders = begun.exchange().media();
     return new RestoreCompleted(
         started.restoreId(),
         started.source(),
@@ -271,11 +468,63 @@ final class Restoration {
         work.next(1),
         started.archive(),
         started.components(),
-        database == null ? null : database.bytes(),
-        storage == null ? null : storage.bytes(),
-        storage == null ? null : storage.files(),
-        durations,
-        warnings,
+        begun.databaseBytes(),
+        begun.storageBytes(),
+        begun.files(),
+        begun.durations(),
+        begun.warnings(),
+        databases == null || databases.previous() == null ? null : databases.keptAs(),
+        folders == null || !folders.existed() ? null : folders.keptAs(),
+        started.undoes(),
+        null,
+        started.requestedBy());
+  }
+
+  /** Looks at everything and changes nothing. */
+  private RestoreCompleted rehearsed(RestoreStarted started, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
+    RunId run = started.restoreId();
+    long begun = System.nanoTime();
+    Optional<DatabaseTarget> database = database(started);
+    Optional<MediaTarget> media = media(started);
+    ArchiveReader reader = open(started, work);
+    Manifest manifest = Manifest.parse(reader.manifest());
+    Exchange.@Nullable Folders folders = media.isPresent() ? media.get().plan(run) : null;
+    preflight(started, manifest, database, media, folders);
+    Exchange.@Nullable Databases databases =
+        database.isPresent() ? database.get().plan(run, null) : null;
+    DatabasePart databasePart = database.isPresent() ? manifest.databasePart() : null;
+    StoragePart storagePart = folders == null ? null : manifest.storagePart();
+    Exchange exchange = new Exchange(databases, folders);
+    return new RestoreCompleted(
+        run,
+        started.source(),
+        started.target(),
+        work.next(1),
+        started.archive(),
+        started.components(),
+        databasePart == null ? null : databasePart.bytes(),
+        storagePart == null ? null : storagePart.bytes(),
+        storagePart == null ? null : storagePart.files(),
+        Map.of("preflight", since(begun)),
+        List.of(),
+        null,
+        null,
+        null,
+        Rehearsal.of(exchange, databasePart, storagePart, settings),
+        started.requestedBy());
+  }
+
+  RestoreFailed failed(
+      RestoreStarted started, FailureCode code, String message, boolean rolledBack, Work work) {
+    return new RestoreFailed(
+        started.restoreId(),
+        started.source(),
+        started.target(),
+        work.next(1),
+        code,
+        message,
+        rolledBack,
         started.requestedBy());
   }
 
@@ -314,31 +563,23 @@ final class Restoration {
   /** Finds out whatever can be wrong before anything is fetched. */
   private void preflight(
       RestoreStarted started,
-      Work work,
       Manifest manifest,
       Optional<DatabaseTarget> database,
-      Optional<MediaTarget> media)
+      Optional<MediaTarget> media,
+      Exchange.@Nullable Folders folders)
       throws ComponentFailure, IOException, InterruptedException {
-    Decision<Before> decision = before(started.restoreId());
-    if (work.insist(() -> runs.decisions().find(decision)).isPresent()) {
-      return;
-    }
+    boolean replacing = options(started).replaces();
     if (database.isPresent()) {
       DatabasePart part = manifest.databasePart();
-      database.get().requireEmpty(part == null ? "0" : part.toolVersion());
+      database.get().check(part == null ? "0" : part.toolVersion(), replacing);
       requireRoomForDump(bytes(part));
     }
-    if (media.isPresent()) {
-      media.get().requireEmpty();
-      media.get().requireRoom(bytes(manifest.storagePart()));
+    if (media.isPresent() && folders != null) {
+      if (!replacing) {
+        media.get().requireEmpty();
+      }
+      media.get().requireExchangeable(folders, bytes(manifest.storagePart()));
     }
-    Before mine = new Before(media.isPresent() ? media.get().look().orElse(null) : null);
-    Before standing = work.insist(() -> runs.decisions().decide(decision, mine));
-    LOG.atInfo()
-        .addKeyValue("run", started.restoreId())
-        .addKeyValue("target", started.target())
-        .addKeyValue("before", standing)
-        .log("the target is empty");
   }
 
   private void requireRoomForDump(long bytes) throws ComponentFailure, IOException {
@@ -351,22 +592,6 @@ final class Restoration {
               .formatted(folder, free, bytes),
           null);
     }
-  }
-
-  private static Decision<Before> before(RunId run) {
-    return new Decision<>(RunKeys.epochs(run, Component.RESTORE).resolve("before"), Before.class);
-  }
-
-  private static Decision<Step> filling(RunId run) {
-    return new Decision<>(RunKeys.epochs(run, Component.RESTORE).resolve("filling"), Step.class);
-  }
-
-  private static Decision<Step> swapping(RunId run) {
-    return new Decision<>(RunKeys.epochs(run, Component.RESTORE).resolve("swapping"), Step.class);
-  }
-
-  private static Decision<Step> inPlace(RunId run) {
-    return new Decision<>(RunKeys.epochs(run, Component.RESTORE).resolve("in-place"), Step.class);
   }
 
   private Optional<DatabaseTarget> database(RestoreStarted started) throws ComponentFailure {
@@ -385,7 +610,7 @@ final class Restoration {
     Settings.@Nullable Media media = target(started).media();
     return media == null || !started.components().contains(Component.MEDIA)
         ? Optional.empty()
-        : Optional.of(new MediaTarget(media.location(), tools, settings.tools().rsync()));
+        : Optional.of(new MediaTarget(media.location()));
   }
 
   private Settings.Target target(RestoreStarted started) throws ComponentFailure {
@@ -399,15 +624,19 @@ final class Restoration {
     return target;
   }
 
-  private void removeScratch(RestoreStarted started) throws IOException, ComponentFailure {
-    Optional<MediaTarget> media = media(started);
-    if (media.isPresent()) {
-      media.get().removeScratch(started.restoreId());
+  /**
+   * @param before only what epochs before this one have left
+   */
+  private void removeScratch(RestoreStarted started, Journal journal, int before)
+      throws IOException, ComponentFailure, InterruptedException {
+    RunId run = started.restoreId();
+    for (Exchange.Folders folders : journal.folders()) {
+      Gate.remove(folders, run, before);
     }
-    removeDumps(workFolder(started.restoreId()));
+    removeDumps(workFolder(run), before);
     Optional<DatabaseTarget> database = database(started);
-    if (database.isPresent()) {
-      database.get().dropScratch(started.restoreId());
+    if (database.isPresent() && started.undoes() == null) {
+      database.get().dropScratch(run, before);
     }
   }
 
@@ -420,22 +649,31 @@ final class Restoration {
       for (Path folder : folders) {
         Optional<RunId> run = RunId.ifValid(String.valueOf(folder.getFileName()));
         if (run.isPresent() && runs.decisions().isMade(RunKeys.outcome(run.get()))) {
-          removeDumps(folder);
+          removeDumps(folder, Integer.MAX_VALUE);
         }
       }
     }
   }
 
-  private static void removeDumps(Path folder) throws IOException {
+  private static void removeDumps(Path folder, int before) throws IOException {
     if (!Files.isDirectory(folder)) {
       return;
     }
-    try (var dumps = Files.newDirectoryStream(folder)) {
+    boolean all = true;
+    try (var dumps = Files.newDirectoryStream(folder, "*" + DUMP_ENDING)) {
       for (Path dump : dumps) {
-        Files.deleteIfExists(dump);
+        String name = String.valueOf(dump.getFileName());
+        String epoch = name.substring(0, name.length() - DUMP_ENDING.length());
+        boolean old = epoch.matches("\\d{1,9}") && Integer.parseInt(epoch) < before;
+        if (old) {
+          Files.deleteIfExists(dump);
+        }
+        all &= old;
       }
     }
-    Files.deleteIfExists(folder);
+    if (all) {
+      Files.deleteIfExists(folder);
+    }
   }
 
   private Path workFolder(RunId run) {

@@ -20,12 +20,23 @@ import org.springframework.context.annotation.Import;
 @Import(RuntimeConfiguration.class)
 public class RestoreConfiguration {
   @Bean
+  Restoration restoration(
+      Settings settings, Runs runs, EventPublisher publisher, NativeTools tools, Clock clock) {
+    return new Restoration(settings, runs, publisher, tools, clock);
+  }
+
+  @Bean
+  KeptRemoval keptRemoval(Runs runs, Restoration restoration, Settings settings, Clock clock) {
+    return new KeptRemoval(runs, restoration, settings, clock);
+  }
+
+  @Bean
   WorkerService restoreService(
       Settings settings,
       Runs runs,
       Leases leases,
       EventPublisher publisher,
-      NativeTools tools,
+      Restoration restoration,
       Clock clock) {
     return new WorkerService(
         "restore",
@@ -33,12 +44,7 @@ public class RestoreConfiguration {
         runs,
         leases,
         settings.jobs().parallelRuns(),
-        new RestoreJobs(
-            runs,
-            publisher,
-            new Restoration(settings, runs, publisher, tools, clock),
-            settings.jobs(),
-            clock),
+        new RestoreJobs(runs, publisher, restoration, settings.jobs(), clock),
         envelope -> {});
   }
 

@@ -24,7 +24,6 @@ import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoreException;
-import io.hybridbackup.restore.Restoration.Undone;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Instant;
@@ -165,7 +164,7 @@ final class RestoreJobs implements Job.Source {
     /** What cannot be removed is tried again until the deadline, and then left to people. */
     private void tidyUp(Work work) throws InterruptedException {
       try {
-        restoration.tidyUp(started);
+        restoration.tidyUp(started, work);
       } catch (IOException | ComponentFailure e) {
         if (!isPastDeadline()) {
           throw new IllegalStateException("scratch of the restore could not be removed", e);
@@ -186,13 +185,13 @@ final class RestoreJobs implements Job.Source {
         } catch (ComponentFailure e) {
           work.checkpoint();
           if (!e.retryable() || tries >= settings.attempts()) {
-            return failed(work, e.code(), e);
+            return giveUp(work, e.code(), e);
           }
           logRetry(e);
         } catch (StoreException e) {
           work.checkpoint();
           if (!e.retryable()) {
-            return failed(
+            return giveUp(
                 work,
                 e instanceof StoreException.Missing
                     ? FailureCode.ARCHIVE_MISSING
@@ -204,7 +203,7 @@ final class RestoreJobs implements Job.Source {
           throw e;
         } catch (RuntimeException e) {
           work.checkpoint();
-          return failed(work, FailureCode.INTERNAL, e);
+          return giveUp(work, FailureCode.INTERNAL, e);
         }
         pause(work, tries);
       }
@@ -218,35 +217,39 @@ final class RestoreJobs implements Job.Source {
           .log("the restore was interrupted; it is tried again");
     }
 
-    /** The fact of the failure, unless it came after the restore had succeeded. */
-    private Fact failed(Work work, FailureCode code, Exception cause) throws InterruptedException {
+    /** Until the deadline nothing but what the target was, or is to be, is put up with. */
+    private Fact giveUp(Work work, FailureCode code, Exception cause) throws InterruptedException {
       LOG.atError()
           .addKeyValue("run", run())
           .addKeyValue("target", started.target())
           .addKeyValue("code", code)
           .setCause(cause)
           .log("the restore failed");
-      Undone undone = restoration.rollBack(started, work);
-      for (int tries = 1; undone == Undone.NOT_KNOWN && tries < settings.attempts(); tries++) {
-        pause(work, tries);
-        undone = restoration.rollBack(started, work);
-      }
-      if (undone == Undone.IN_PLACE) {
+      String message = cause.getMessage() == null ? cause.toString() : cause.getMessage();
+      for (int tries = 1; ; tries++) {
         try {
-          return restoration.restore(started, claim.deadline(), work);
+          return restoration.giveUp(started, code, message, work);
         } catch (ComponentFailure e) {
-          LOG.atError().addKeyValue("run", run()).setCause(e).log("the end cannot be told");
+          work.checkpoint();
+          LOG.atError()
+              .addKeyValue("run", run())
+              .addKeyValue("target", started.target())
+              .setCause(e)
+              .log("the target could not be put back yet; it is tried again");
+          if (isPastDeadline() && tries >= settings.attempts()) {
+            return restoration.failed(
+                started,
+                code,
+                message
+                    + "; and the target could not be put back ("
+                    + e.getMessage()
+                    + "): see what the restore service's README says of that",
+                false,
+                work);
+          }
         }
+        pause(work, tries);
       }
-      return new RestoreFailed(
-          run(),
-          started.source(),
-          started.target(),
-          work.next(1),
-          code,
-          cause.getMessage() == null ? cause.toString() : cause.getMessage(),
-          undone == Undone.AS_BEFORE,
-          started.requestedBy());
     }
 
     private void pause(Work work, int tries) throws InterruptedException {

@@ -1,11 +1,13 @@
 package io.hybridbackup.restore;
 
 import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.event.Fact.RestoreCompleted;
 import io.hybridbackup.common.event.Fact.RestoreFailed;
 import io.hybridbackup.common.event.Fact.RestoreStarted;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.event.Origin;
 import io.hybridbackup.common.event.Request.RestoreRequested;
+import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
@@ -17,6 +19,7 @@ import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.manifest.ArchiveManifest;
+import io.hybridbackup.common.manifest.Manifest;
 import io.hybridbackup.common.manifest.UnreadableManifestException;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.messaging.ReceivedRequest;
@@ -128,6 +131,10 @@ final class RestoreRequests implements RequestHandler {
               + " and older than jobs.stale-restore allows; ask again if it is still wanted");
     }
     Settings.Target target = target(request.target());
+    if (request.undo() != null) {
+      return undo(run, request, request.undo());
+    }
+    requireSense(request);
     SourceName source = source(request.source());
     Set<Component> possible = EnumSet.noneOf(Component.class);
     if (target.database() != null) {
@@ -162,7 +169,66 @@ final class RestoreRequests implements RequestHandler {
         ANSWER,
         archive,
         EnumSet.copyOf(wanted),
+        request.options(),
+        null,
         request.requestedBy());
+  }
+
+  /** What that restore replaced comes back, as long as it is kept. */
+  private RestoreStarted undo(RunId run, RestoreRequested request, RunId undone) throws Refusal {
+    Optional<RestoreCompleted> completed =
+        runs.decisions()
+            .find(RunKeys.outcome(undone))
+            .map(Outcome::announcement)
+            .map(Announcement::fact)
+            .filter(RestoreCompleted.class::isInstance)
+            .map(RestoreCompleted.class::cast);
+    if (completed.isEmpty() || !completed.get().target().equals(request.target())) {
+      throw new Refusal(
+          FailureCode.INVALID_REQUEST,
+          "there is no restore %s to target '%s' that has been completed; 'hybrid-backup watch %s'"
+                  .formatted(undone, request.target(), undone)
+              + " shows what came of it");
+    }
+    RestoreCompleted restored = completed.get();
+    boolean kept = runs.store().find(RunKeys.kept(undone)).isPresent();
+    if (!kept || (restored.previousDatabase() == null && restored.previousFolder() == null)) {
+      throw new Refusal(
+          FailureCode.NOTHING_TO_DO,
+          "the restore %s replaced nothing, or what it replaced is not kept any more"
+                  .formatted(undone)
+              + " (restore.keep-previous); restore an archive instead");
+    }
+    return new RestoreStarted(
+        run,
+        restored.source(),
+        restored.target(),
+        ANSWER,
+        restored.archive(),
+        restored.components(),
+        null,
+        undone,
+        request.requestedBy());
+  }
+
+  /** What contradicts itself is refused before anything is looked at. */
+  private static void requireSense(RestoreRequested request) throws Refusal {
+    RestoreOptions options = request.options() == null ? RestoreOptions.NONE : request.options();
+    if (options.selects() && options.replaces()) {
+      throw new Refusal(
+          FailureCode.INVALID_REQUEST,
+          "a part of a database replaces nothing; restore it into a target of its own, without"
+              + " replace");
+    }
+    if (options.selects() && !Set.of(Component.DATABASE).equals(request.components())) {
+      throw new Refusal(
+          FailureCode.INVALID_REQUEST,
+          "schemas and tables are parts of the database; ask for components [\"database\"]");
+    }
+    if (request.asOf() != null && !request.archive().equals(LATEST)) {
+      throw new Refusal(
+          FailureCode.INVALID_REQUEST, "asOf goes with archive latest, not with an archive's name");
+    }
   }
 
   private Settings.Target target(String name) throws Refusal {
@@ -198,8 +264,11 @@ final class RestoreRequests implements RequestHandler {
         throw new Refusal(FailureCode.INVALID_REQUEST, String.valueOf(e.getMessage()));
       }
     }
+    Instant asOf = request.asOf() == null ? Instant.MAX : request.asOf();
     for (ArchiveName archive : runs.archives(source).reversed()) {
-      if (manifest(source, archive).manifest().components().containsAll(asked)) {
+      Manifest manifest = manifest(source, archive).manifest();
+      if (manifest.components().containsAll(asked)
+          && !manifest.timestamp().toInstant().isAfter(asOf)) {
         return archive;
       }
     }
@@ -208,7 +277,8 @@ final class RestoreRequests implements RequestHandler {
         "there is no backup of source '"
             + source
             + "'"
-            + (asked.isEmpty() ? "" : " with " + Component.labels(asked)));
+            + (asked.isEmpty() ? "" : " with " + Component.labels(asked))
+            + (request.asOf() == null ? "" : " as of " + request.asOf()));
   }
 
   private ArchiveManifest manifest(SourceName source, ArchiveName archive) throws Refusal {

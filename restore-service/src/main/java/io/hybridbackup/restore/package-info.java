@@ -1,8 +1,11 @@
 /**
- * Brings a backup back. {@link io.hybridbackup.restore.RestoreRequests} answers requests; a {@link
- * io.hybridbackup.restore.Restoration} fetches and verifies everything, restores the database
- * beside the target ({@link io.hybridbackup.restore.DatabaseTarget}), and only when all is whole
- * puts both in place ({@link io.hybridbackup.restore.MediaTarget}).
+ * Brings a backup back. {@link io.hybridbackup.restore.RestoreRequests} answers requests; {@link
+ * io.hybridbackup.restore.RestoreJobs} has each carried out by a {@link
+ * io.hybridbackup.restore.Restoration}: it fetches and verifies everything and makes it whole
+ * beside the target. Then a {@link io.hybridbackup.restore.Swap} exchanges it for what is there, as
+ * the {@link io.hybridbackup.restore.Journal} says: the files through a {@link
+ * io.hybridbackup.restore.Gate}, the database under a {@link io.hybridbackup.restore.DatabaseLock}.
+ * What was there is kept until {@link io.hybridbackup.restore.KeptRemoval} finds that it is time.
  */
 @NullMarked
 package io.hybridbackup.restore;

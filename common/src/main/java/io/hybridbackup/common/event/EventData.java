@@ -105,7 +105,7 @@ final class EventData {
       if (type == int.class || type == long.class || type == Long.class) {
         return COUNT;
       }
-      if (type == boolean.class) {
+      if (type == boolean.class || type == Boolean.class) {
         return TRUTH;
       }
       return type instanceof Class<?> named && named.isRecord() && !isText(named) ? FIELDS : TEXT;

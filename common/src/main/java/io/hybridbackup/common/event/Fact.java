@@ -229,6 +229,9 @@ public sealed interface Fact extends Event {
       @Nullable String requestedBy)
       implements BackupFact {}
 
+  /**
+   * @param undoes the restore whose predecessors come back, instead of what the archive holds
+   */
   record RestoreStarted(
       RunId restoreId,
       String source,
@@ -236,6 +239,8 @@ public sealed interface Fact extends Event {
       Origin origin,
       ArchiveName archive,
       Set<Component> components,
+      @Nullable RestoreOptions options,
+      @Nullable RunId undoes,
       @Nullable String requestedBy)
       implements RestoreFact {
     public RestoreStarted {
@@ -255,6 +260,10 @@ public sealed interface Fact extends Event {
 
   /**
    * @param durations by phase; in JSON {@code durationSeconds}, numbers of seconds
+   * @param previousDatabase the name under which the database that was replaced is kept
+   * @param previousFolder the path under which the files that were replaced are kept
+   * @param undoes as in {@link RestoreStarted}
+   * @param plan of a dry run: what would have been done; nothing was
    */
   record RestoreCompleted(
       RunId restoreId,
@@ -271,9 +280,14 @@ public sealed interface Fact extends Event {
           @JsonDeserialize(contentUsing = Seconds.Reader.class)
           Map<String, Duration> durations,
       List<String> warnings,
+      @Nullable String previousDatabase,
+      @Nullable String previousFolder,
+      @Nullable RunId undoes,
+      @Nullable List<String> plan,
       @Nullable String requestedBy)
       implements RestoreFact, TerminalFact {
     public RestoreCompleted {
+      plan = plan == null ? null : List.copyOf(plan);
       components = Ordered.components(components);
       durations = Ordered.phases(durations);
       warnings = List.copyOf(warnings);

@@ -31,6 +31,8 @@ public enum FailureCode {
   ARCHIVE_MISSING,
   ARCHIVE_CORRUPT,
   TARGET_NOT_EMPTY,
+  /** Something outside of the target database depends on it. */
+  TARGET_IN_USE,
   /** A worker died or was superseded where its work cannot be carried on. */
   INTERRUPTED,
   DEADLINE,

@@ -2,6 +2,7 @@ package io.hybridbackup.common.event;
 
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
+import java.time.Instant;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -37,13 +38,19 @@ public sealed interface Request extends Event {
 
   /**
    * @param archive an archive's name, or {@code latest}
+   * @param asOf with {@code latest}: the newest that is not younger than this
    * @param components what to restore; absent: all that both the archive and the target have
+   * @param options how; absent: all of it, and only into what is empty or not there
+   * @param undo a restore to that target: bring back what it replaced, instead of the archive
    */
   record RestoreRequested(
       String source,
       String archive,
       String target,
+      @Nullable Instant asOf,
       @Nullable Set<Component> components,
+      @Nullable RestoreOptions options,
+      @Nullable RunId undo,
       @Nullable String requestedBy)
       implements Request {
     public RestoreRequested {

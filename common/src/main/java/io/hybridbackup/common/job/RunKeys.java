@@ -20,12 +20,13 @@ import java.util.Locale;
  * slots/backup/SOURCE/000001                which run of the source is under way: the newest slot's
  * slots/restore/TARGET/000001               which run to the target is under way
  * open/RUN                                  marks a run that has not ended or not been tidied up
+ * kept/RUN                                  what that restore has replaced is still there
  * runs/RUN/claim                            the answer to the request
  * runs/RUN/outcome                          how it ended
  * runs/RUN/told                             the outcome has been carried out and published
  * runs/RUN/COMPONENT/epoch-00001            who works on a whole run (packager, restore), and
  *                                           beside it the .heartbeat of each epoch
- * runs/RUN/restore/before, filling, swapping, in-place  how far a restore has come at its target
+ * runs/RUN/restore/journal-00001            what a restore does to its target, step by step
  * runs/RUN/attempt-01/opened                name and time of the archive
  * runs/RUN/attempt-01/prepared, snapshot    what media and database tell each other
  * runs/RUN/attempt-01/COMPONENT/outcome     a part's inventory, or why there is none
@@ -37,6 +38,8 @@ import java.util.Locale;
 public final class RunKeys {
   public static final ObjectKey OPEN = new ObjectKey("open");
 
+  public static final ObjectKey KEPT = new ObjectKey("kept");
+
   private static final String ARCHIVE_ENDING = ".tar.gz";
 
   static final String MANIFEST_ENDING = ".manifest.json";
@@ -46,6 +49,11 @@ public final class RunKeys {
 
   public static ObjectKey open(RunId run) {
     return OPEN.resolve(run.value());
+  }
+
+  /** Marks a restore that has replaced something, until that is removed. */
+  public static ObjectKey kept(RunId run) {
+    return KEPT.resolve(run.value());
   }
 
   public static ObjectKey run(RunId run) {

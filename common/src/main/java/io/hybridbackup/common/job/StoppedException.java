@@ -5,7 +5,7 @@ package io.hybridbackup.common.job;
  * failure; whoever has the right to will say what becomes of the run.
  */
 public final class StoppedException extends RuntimeException {
-  StoppedException(String reason) {
+  public StoppedException(String reason) {
     super(reason);
   }
 }

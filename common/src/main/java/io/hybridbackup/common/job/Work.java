@@ -39,7 +39,7 @@ public final class Work {
   private long signals;
   private @Nullable String stopped;
 
-  Work(RunId run, Component component, int epoch) {
+  public Work(RunId run, Component component, int epoch) {
     this.run = run;
     this.component = component;
     this.epoch = epoch;

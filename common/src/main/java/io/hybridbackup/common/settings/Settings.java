@@ -24,6 +24,7 @@ public record Settings(
     Path dataDirectory,
     ZoneId zone,
     Jobs jobs,
+    Restore restore,
     Tools tools,
     Map<SourceName, Source> sources,
     Map<TargetName, Target> targets) {
@@ -84,6 +85,11 @@ public record Settings(
     WAIT,
     REJECT
   }
+
+  /**
+   * @param keepPrevious how long what a restore has replaced is kept, from the restore's end
+   */
+  public record Restore(Duration keepPrevious) {}
 
   /** The native programs: a bare name is looked up in PATH. */
   public record Tools(String pgDump, String pgRestore, String rsync) {}

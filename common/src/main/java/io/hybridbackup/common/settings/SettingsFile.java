@@ -131,6 +131,7 @@ public final class SettingsFile {
         dataDirectory,
         zone,
         jobs(root.section("jobs")),
+        restore(root.section("restore")),
         tools(root.section("tools")),
         named(root.section("sources"), SourceName::new, this::source),
         named(root.section("targets"), TargetName::new, this::target));
@@ -240,6 +241,13 @@ public final class SettingsFile {
             jobs.value("read-back", "write true or false", SettingsFile::bool).orElse(true),
             jobs.value("scrub-percent", "write a number from 0 to 100", number(0, 100)).orElse(5));
     jobs.finish();
+    return settings;
+  }
+
+  private static Settings.Restore restore(Section restore) {
+    Settings.Restore settings =
+        new Settings.Restore(duration(restore, "keep-previous", Duration.ofDays(7)));
+    restore.finish();
     return settings;
   }
 

@@ -87,11 +87,17 @@ public final class EventSamples {
     Origin media = origin(Component.MEDIA);
     Origin packager = origin(Component.PACKAGER);
     Origin restore = origin(Component.RESTORE);
+    RestoreOptions options =
+        by == null
+            ? null
+            : new RestoreOptions(true, true, List.of("archive"), List.of("document"), true);
+    Instant asOf = by == null ? null : TIME;
+    RunId undone = by == null ? null : RUN;
     return List.of(
         new BackupRequested("edms", parts, by),
         new BackupCancelRequested(RUN, "edms", text, by),
         new VerificationRequested("edms", ARCHIVE.value(), "drill", by),
-        new RestoreRequested("edms", "latest", "edms-test", parts, by),
+        new RestoreRequested("edms", "latest", "edms-test", asOf, parts, options, undone, by),
         new BackupAccepted(RUN, "edms", packager, PARTS, TIME, TIME.plusSeconds(3600), by),
         new BackupRejected(RUN, "edms", packager, FailureCode.BUSY, "another runs", by),
         new BackupStarted(RUN, "edms", packager, ARCHIVE, PARTS),
@@ -123,7 +129,7 @@ public final class EventSamples {
         new BackupCancelled(RUN, "edms", packager, text, by),
         new BackupExpired(RUN, "edms", packager, ARCHIVE),
         new BackupVerified(RUN, "edms", restore, ARCHIVE, "checksums", true, text, by),
-        new RestoreStarted(RUN, "edms", "edms-test", restore, ARCHIVE, PARTS, by),
+        new RestoreStarted(RUN, "edms", "edms-test", restore, ARCHIVE, PARTS, options, undone, by),
         new RestoreProgressed(RUN, "edms-test", restore, "fetch", 5, number),
         new RestoreCompleted(
             RUN,
@@ -137,6 +143,10 @@ public final class EventSamples {
             number,
             PHASES,
             WARNINGS,
+            text,
+            text,
+            undone,
+            by == null ? null : WARNINGS,
             by),
         new RestoreFailed(
             RUN,

@@ -295,7 +295,7 @@ abstract class MessagingContract {
     listen(Topics.BACKUP_REQUESTS, received::add);
     Envelope restore =
         Envelope.of(
-            new RestoreRequested("edms", "latest", "edms", null, null),
+            new RestoreRequested("edms", "latest", "edms", null, null, null, null, null),
             id,
             "/test",
             EventSamples.TIME);

@@ -102,6 +102,7 @@ class SettingsFileTest {
                     Duration.ofHours(1),
                     true,
                     5),
+                new Settings.Restore(Duration.ofDays(7)),
                 new Settings.Tools("pg_dump", "pg_restore", "rsync"),
                 Map.of(),
                 Map.of()));

@@ -32,7 +32,16 @@ final class ContainerPostgres implements PostgresTestServer.Engine {
             .withPassword(PostgresTestServer.PASSWORD)
             .withDatabaseName("postgres")
             .withCopyToContainer(Transferable.of(PostgresTestServer.ACCESS), ACCESS_FILE)
-            .withCommand("postgres", "-c", "hba_file=" + ACCESS_FILE, "-c", "fsync=off");
+            .withCommand(
+                "postgres",
+                "-c",
+                "hba_file=" + ACCESS_FILE,
+                "-c",
+                "fsync=off",
+                "-c",
+                "wal_level=logical",
+                "-c",
+                "max_prepared_transactions=8");
     container.setPortBindings(List.of(PostgresTestServer.HOST + ":" + port + ":5432"));
   }
 

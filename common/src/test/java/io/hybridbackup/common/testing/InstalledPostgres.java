@@ -96,7 +96,11 @@ final class InstalledPostgres implements PostgresTestServer.Engine {
                       "-c",
                       "unix_socket_directories=" + folder.resolve("socket"),
                       "-c",
-                      "fsync=off"))
+                      "fsync=off",
+                      "-c",
+                      "wal_level=logical",
+                      "-c",
+                      "max_prepared_transactions=8"))
               .directory(folder.toFile())
               .redirectErrorStream(true)
               .redirectOutput(ProcessBuilder.Redirect.appendTo(folder.resolve("log").toFile()))

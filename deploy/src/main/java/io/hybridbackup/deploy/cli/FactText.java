@@ -4,8 +4,10 @@ import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.identity.Component;
 import java.util.Collection;
 import java.util.List;
+import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /** A fact in a sentence. */
@@ -79,24 +81,34 @@ final class FactText {
               + (verified.sound() ? " is sound" : " is NOT sound")
               + reason(verified.message());
       case Fact.RestoreStarted started ->
-          "started: "
-              + labels(started.components())
-              + " of "
-              + started.archive()
-              + " to "
-              + started.target();
+          started.undoes() == null
+              ? "started: "
+                  + labels(started.components())
+                  + " of "
+                  + started.archive()
+                  + " to "
+                  + started.target()
+              : "started: undoing " + started.undoes() + " at " + started.target();
       case Fact.RestoreProgressed progressed ->
           "restore: "
               + progressed.phase()
               + progress(progressed.bytesDone(), progressed.bytesTotal(), null, null);
       case Fact.RestoreCompleted completed ->
-          "complete: "
-              + labels(completed.components())
-              + " of "
-              + completed.archive()
-              + " restored to "
-              + completed.target()
-              + warnings(completed.warnings());
+          completed.plan() != null
+              ? "nothing was done; this would be:\n  " + String.join("\n  ", completed.plan())
+              : (completed.undoes() == null
+                      ? "complete: "
+                          + labels(completed.components())
+                          + " of "
+                          + completed.archive()
+                          + " restored to "
+                          + completed.target()
+                      : "complete: "
+                          + completed.target()
+                          + " is what it was before "
+                          + completed.undoes())
+                  + kept(completed)
+                  + warnings(completed.warnings());
       case Fact.RestoreFailed failed ->
           "failed ("
               + failed.code()
@@ -104,6 +116,19 @@ final class FactText {
               + failed.message()
               + (failed.rolledBack() ? "; the target is as it was" : "");
     };
+  }
+
+  private static String kept(Fact.RestoreCompleted completed) {
+    String kept =
+        Stream.of(completed.previousDatabase(), completed.previousFolder())
+            .filter(Objects::nonNull)
+            .collect(Collectors.joining(" and "));
+    return kept.isEmpty()
+        ? ""
+        : "\nkept for a while: "
+            + kept
+            + "; to bring it back: hybrid-backup restore --undo "
+            + completed.restoreId();
   }
 
   static String progress(

@@ -9,6 +9,8 @@ import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.identity.TargetName;
 import java.time.DateTimeException;
+import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.util.List;
 import java.util.Set;
 import java.util.function.Function;
@@ -49,6 +51,10 @@ final class Names {
 
   static String archiveOrLatest(CommandSpec spec, String text) {
     return isLatest(text) ? LATEST : archive(spec, text).value();
+  }
+
+  static @Nullable Instant time(CommandSpec spec, @Nullable String text) {
+    return text == null ? null : parse(spec, text, time -> OffsetDateTime.parse(time).toInstant());
   }
 
   static @Nullable Set<Component> components(CommandSpec spec, @Nullable String only) {

@@ -97,6 +97,43 @@ final class RunClient {
     }
   }
 
+  /** Asks that what a restore replaced come back. */
+  ExitCode undo(RunId undone, String requestedBy, String idName, boolean wait) {
+    Fact.RestoreCompleted completed;
+    try (FactStream facts = FactStream.ofRun(kafka, undone)) {
+      completed = completed(facts, undone);
+    }
+    return request(
+        new Request.RestoreRequested(
+            completed.source(),
+            completed.archive().value(),
+            completed.target(),
+            null,
+            null,
+            null,
+            undone,
+            requestedBy),
+        idName,
+        wait);
+  }
+
+  private static Fact.RestoreCompleted completed(FactStream facts, RunId run) {
+    while (true) {
+      boolean caughtUp = facts.caughtUp();
+      for (FactStream.Heard heard : facts.poll(POLL)) {
+        if (heard.fact().run().equals(run)
+            && heard.fact() instanceof Fact.RestoreCompleted completed) {
+          return completed;
+        }
+      }
+      if (caughtUp) {
+        throw new CommandException(
+            ExitCode.NOTHING_FOUND,
+            "there is no completed restore " + run + "; check its id, facts are kept for 30 days");
+      }
+    }
+  }
+
   private static String source(FactStream facts, RunId run) {
     String source = null;
     while (source == null || !facts.caughtUp()) {

@@ -81,6 +81,7 @@ public final class StandaloneCommand implements Callable<Integer> {
         data.toAbsolutePath().normalize(),
         settings.zone(),
         settings.jobs(),
+        settings.restore(),
         settings.tools(),
         settings.sources(),
         settings.targets());

@@ -1,0 +1,296 @@
+package io.hybridbackup.restore;
+
+import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.StoppedException;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * The right to change which database has the target's name, and who may connect to it. It is an
+ * advisory lock of the server and lives as long as its connection, over which all of that is done:
+ * a later epoch ends the connection of an earlier one, and nothing that that one still tries gets
+ * through.
+ */
+final class DatabaseLock implements AutoCloseable {
+  /** Tells this product's advisory locks from others. */
+  private static final int LOCKS = 0x48594252;
+
+  private static final String NOT_ALLOWED = "42501";
+  private static final String IN_USE = "55006";
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  private final Postgres target;
+  private final Connection connection;
+
+  private DatabaseLock(Postgres target, Connection connection) {
+    this.target = target;
+    this.connection = connection;
+  }
+
+  /**
+   * Waits for the lock, and ends the connection of whoever holds it.
+   *
+   * @param connection to another database of the server; becomes the lock's
+   * @throws StoppedException if another epoch has taken over
+   */
+  static DatabaseLock take(Postgres target, Connection connection, Journal journal)
+      throws ComponentFailure, InterruptedException {
+    DatabaseLock lock = new DatabaseLock(target, connection);
+    boolean taken = false;
+    try {
+      long end = System.nanoTime() + PATIENCE.toNanos();
+      journal.requireCharge();
+      while (!lock.tryTake()) {
+        if (System.nanoTime() > end) {
+          throw ComponentFailure.passing(
+              FailureCode.TARGET_IN_USE,
+              "another restore to " + target + " is at work and does not stop; stop its service",
+              null);
+        }
+        journal.requireCharge();
+        lock.endHolders();
+        lock.pause();
+      }
+      // Only now, as nobody can take over from here on without ending this connection.
+      journal.requireCharge();
+      taken = true;
+      return lock;
+    } catch (SQLException e) {
+      throw target.failure(e);
+    } finally {
+      if (!taken) {
+        lock.close();
+      }
+    }
+  }
+
+  /** The number of the database of that name; null if there is none. */
+  static @Nullable Long number(Connection connection, String name) throws SQLException {
+    try (PreparedStatement query =
+        connection.prepareStatement("SELECT oid FROM pg_database WHERE datname = ?")) {
+      query.setString(1, name);
+      try (ResultSet row = query.executeQuery()) {
+        return row.next() ? row.getLong(1) : null;
+      }
+    }
+  }
+
+  /** Whether the next database has the target's name. */
+  boolean isExchanged(Exchange.Databases exchange) throws ComponentFailure {
+    try {
+      Long named = number(connection, exchange.name());
+      return exchange.next() == null
+          ? named == null && has(exchange.keptAs(), exchange.previous())
+          : exchange.next().equals(named);
+    } catch (SQLException e) {
+      throw target.failure(e);
+    }
+  }
+
+  /**
+   * Lets nobody connect to the target any more.
+   *
+   * @param ending whether sessions are ended; else they must end by themselves within a while
+   */
+  void block(Exchange.Databases exchange, boolean ending) throws ComponentFailure {
+    try {
+      requireUnchanged(exchange);
+      if (exchange.previous() == null) {
+        return;
+      }
+      allowConnections(exchange.name(), false);
+      long end = System.nanoTime() + PATIENCE.toNanos();
+      for (List<String> users = sessions(exchange.name(), ending);
+          !users.isEmpty();
+          users = sessions(exchange.name(), ending)) {
+        if (System.nanoTime() > end) {
+          throw ComponentFailure.permanent(
+              ending ? FailureCode.DATABASE_PERMISSION : FailureCode.TARGET_NOT_EMPTY,
+              "sessions of "
+                  + users
+                  + " are connected to the target database "
+                  + target
+                  + " and do not end; stop them",
+              null);
+        }
+        pause();
+      }
+    } catch (SQLException e) {
+      throw target.failure(e);
+    }
+  }
+
+  /** Both names change at once. */
+  void exchange(Exchange.Databases exchange) throws ComponentFailure {
+    try {
+      requireUnchanged(exchange);
+      connection.setAutoCommit(false);
+      if (exchange.previous() != null) {
+        rename(exchange.name(), exchange.keptAs());
+      }
+      if (exchange.next() != null) {
+        String nextName = String.valueOf(exchange.nextName());
+        if (!has(nextName, exchange.next())) {
+          throw ComponentFailure.permanent(
+              FailureCode.DATABASE_MISSING,
+              "the database " + nextName + ", which was to take the target's name, has gone",
+              null);
+        }
+        rename(nextName, exchange.name());
+        allowConnections(exchange.name(), true);
+      }
+      connection.commit();
+    } catch (SQLException e) {
+      throw IN_USE.equals(e.getSQLState())
+          ? ComponentFailure.permanent(
+              FailureCode.TARGET_NOT_EMPTY,
+              "somebody is connected to the database " + target + "; end the connection: " + e,
+              e)
+          : target.failure(e);
+    } finally {
+      settle();
+    }
+  }
+
+  /** Lets everybody connect to the target again. */
+  void unblock(Exchange.Databases exchange) throws ComponentFailure {
+    try {
+      if (has(exchange.name(), exchange.previous())) {
+        allowConnections(exchange.name(), true);
+      }
+    } catch (SQLException e) {
+      throw target.failure(e);
+    }
+  }
+
+  /** Lets the lock go. */
+  @Override
+  public void close() {
+    try {
+      connection.close();
+    } catch (SQLException e) {
+      throw new IllegalStateException("a connection could not be closed", e);
+    }
+  }
+
+  private boolean tryTake() throws SQLException {
+    try (PreparedStatement query =
+        connection.prepareStatement("SELECT pg_try_advisory_lock(?, ?)")) {
+      query.setInt(1, LOCKS);
+      query.setInt(2, target.name().hashCode());
+      try (ResultSet row = query.executeQuery()) {
+        return row.next() && row.getBoolean(1);
+      }
+    }
+  }
+
+  private void endHolders() throws SQLException {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_locks
+             WHERE locktype = 'advisory' AND objsubid = 2 AND granted
+               AND classid::bigint = ? AND objid::bigint = ?
+               AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
+            """)) {
+      query.setLong(1, LOCKS);
+      query.setLong(2, Integer.toUnsignedLong(target.name().hashCode()));
+      boolean _ = query.execute();
+    }
+  }
+
+  private void requireUnchanged(Exchange.Databases exchange) throws SQLException, ComponentFailure {
+    Long named = number(connection, exchange.name());
+    boolean unchanged =
+        exchange.previous() == null ? named == null : exchange.previous().equals(named);
+    if (!unchanged) {
+      throw ComponentFailure.permanent(
+          FailureCode.TARGET_NOT_EMPTY,
+          "the target database "
+              + target
+              + " is another one than when the restore began; ask again",
+          null);
+    }
+  }
+
+  private boolean has(String name, @Nullable Long number) throws SQLException {
+    return number != null && number.equals(number(connection, name));
+  }
+
+  /** Who is connected. */
+  private List<String> sessions(String name, boolean ending) throws SQLException {
+    List<Integer> processes = new ArrayList<>();
+    List<String> users = new ArrayList<>();
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            """
+            SELECT pid, coalesce(usename, '?') FROM pg_stat_activity
+             WHERE datname = ? AND backend_type IS DISTINCT FROM 'autovacuum worker'
+            """)) {
+      query.setString(1, name);
+      try (ResultSet rows = query.executeQuery()) {
+        while (rows.next()) {
+          processes.add(rows.getInt(1));
+          users.add(rows.getString(2));
+        }
+      }
+    }
+    if (ending) {
+      for (int process : processes) {
+        end(process);
+      }
+    }
+    return users;
+  }
+
+  private void end(int process) throws SQLException {
+    try (PreparedStatement call = connection.prepareStatement("SELECT pg_terminate_backend(?)")) {
+      call.setInt(1, process);
+      boolean _ = call.execute();
+    } catch (SQLException e) {
+      // It may still end by itself; who it is will be said if not.
+      if (!NOT_ALLOWED.equals(e.getSQLState())) {
+        throw e;
+      }
+    }
+  }
+
+  private void allowConnections(String name, boolean allowed) throws SQLException {
+    DatabaseTarget.execute(
+        connection,
+        "ALTER DATABASE " + DatabaseTarget.quoted(name) + " ALLOW_CONNECTIONS " + allowed);
+  }
+
+  private void rename(String from, String to) throws SQLException {
+    DatabaseTarget.execute(
+        connection,
+        "ALTER DATABASE "
+            + DatabaseTarget.quoted(from)
+            + " RENAME TO "
+            + DatabaseTarget.quoted(to));
+  }
+
+  /** Gives up what has not been committed. */
+  private void settle() throws ComponentFailure {
+    try {
+      if (!connection.isClosed() && !connection.getAutoCommit()) {
+        connection.rollback();
+        connection.setAutoCommit(true);
+      }
+    } catch (SQLException e) {
+      throw target.failure(e);
+    }
+  }
+
+  private void pause() throws SQLException {
+    DatabaseTarget.execute(connection, "SELECT pg_sleep(0.1)");
+  }
+}

@@ -1,0 +1,170 @@
+package io.hybridbackup.restore;
+
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.restore.Journal.Back;
+import io.hybridbackup.restore.Journal.Begun;
+import io.hybridbackup.restore.Journal.Done;
+import io.hybridbackup.restore.Journal.Entry;
+import java.io.IOException;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.function.Consumer;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * Exchanges a target's database and files for those that have been made whole beside them: both or
+ * neither, whoever is killed or frozen when.
+ *
+ * <p>Every step can be taken again, and by another epoch. Those in the database are taken under a
+ * {@link DatabaseLock}, those in the file system go through a {@link Gate}; both make sure that an
+ * epoch that was frozen changes nothing once a later one has begun. What is to become of the target
+ * is decided in the {@link Journal} alone: forward until {@link Back} is there, and that can only
+ * be decided while the database still has its old name.
+ */
+final class Swap {
+  private final RunId run;
+  private final Exchange exchange;
+  private final Journal journal;
+  private final Work work;
+  private final Optional<DatabaseTarget> database;
+  private final Optional<Gate> gate;
+  private final boolean endingSessions;
+  private final int first;
+  private final Consumer<String> steps;
+
+  /**
+   * @param begun what is exchanged
+   * @param database there if one is exchanged
+   * @param gate there if files are exchanged
+   * @param endingSessions whether those who are connected to the database are disconnected
+   * @param steps is told of each step before it is taken
+   */
+  Swap(
+      RunId run,
+      Begun begun,
+      Journal journal,
+      Work work,
+      Optional<DatabaseTarget> database,
+      Optional<Gate> gate,
+      boolean endingSessions,
+      Consumer<String> steps) {
+    this.run = run;
+    this.exchange = begun.exchange();
+    this.first = begun.epoch();
+    this.journal = journal;
+    this.work = work;
+    this.database = database;
+    this.gate = gate;
+    this.endingSessions = endingSessions;
+    this.steps = steps;
+  }
+
+  /**
+   * Puts everything in place, from wherever an earlier try left off.
+   *
+   * @return false if it has been decided that the target stays what it was
+   */
+  boolean forward() throws ComponentFailure, IOException, InterruptedException {
+    steps.accept("lock");
+    try (Held held = hold()) {
+      Optional<Entry> end = journal.end();
+      if (end.isPresent()) {
+        return end.get() instanceof Done;
+      }
+      if (!held.isExchanged()) {
+        if (held.lock != null) {
+          steps.accept("block connections");
+          held.lock.block(databases(), endingSessions);
+        }
+        if (gate.isPresent()) {
+          gate.get().exchange();
+        }
+        if (held.lock != null) {
+          steps.accept("rename the databases");
+          held.lock.exchange(databases());
+        }
+      }
+      if (gate.isPresent()) {
+        gate.get().finish();
+      }
+      steps.accept("done");
+      return journal.append(new Done(work.epoch()));
+    }
+  }
+
+  /**
+   * Makes the target what it was, unless everything is in place already.
+   *
+   * @param reason what is decided if nothing has been decided before
+   * @return false if everything is in place: only forward is left
+   */
+  boolean back(Back reason) throws ComponentFailure, IOException, InterruptedException {
+    steps.accept("lock to go back");
+    try (Held held = hold()) {
+      if (journal.end().isEmpty()) {
+        if (held.isExchanged()) {
+          return false;
+        }
+        steps.accept("decide to go back");
+        boolean _ = journal.append(reason);
+      }
+      if (journal.end().orElseThrow() instanceof Done) {
+        return false;
+      }
+      if (gate.isPresent()) {
+        gate.get().revert();
+      }
+      if (held.lock != null) {
+        steps.accept("unblock connections");
+        held.lock.unblock(databases());
+      }
+      return true;
+    }
+  }
+
+  private Exchange.Databases databases() {
+    return Objects.requireNonNull(exchange.database());
+  }
+
+  private Held hold() throws ComponentFailure, IOException, InterruptedException {
+    journal.requireCharge();
+    Held held = new Held(database.isPresent() ? database.get().lock(journal) : null);
+    boolean claimed = false;
+    try {
+      if (gate.isPresent()) {
+        gate.get().claim(run, first);
+      }
+      claimed = true;
+      return held;
+    } finally {
+      if (!claimed) {
+        held.close();
+      }
+    }
+  }
+
+  /** The right to change the target, and what is known of it then. */
+  private final class Held implements AutoCloseable {
+    private final @Nullable DatabaseLock lock;
+
+    Held(@Nullable DatabaseLock lock) {
+      this.lock = lock;
+    }
+
+    /** Whether only what is harmless is left to do. Database names change last. */
+    boolean isExchanged() throws ComponentFailure, IOException {
+      return lock != null
+          ? lock.isExchanged(databases())
+          : gate.isPresent() && gate.get().isExchanged();
+    }
+
+    @Override
+    public void close() {
+      if (lock != null) {
+        lock.close();
+      }
+    }
+  }
+}

@@ -1,0 +1,574 @@
+package io.hybridbackup.restore;
+
+import static java.util.Objects.requireNonNull;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.Decisions;
+import io.hybridbackup.common.job.StoppedException;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.store.FilesystemObjectStore;
+import io.hybridbackup.common.testing.PostgresTestServer;
+import io.hybridbackup.restore.Journal.Back;
+import io.hybridbackup.restore.Journal.Begun;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.List;
+import java.util.Map;
+import java.util.Optional;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
+import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
+import java.util.stream.Stream;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.extension.AnnotatedElementContext;
+import org.junit.jupiter.api.extension.ExtensionContext;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.api.io.TempDirFactory;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
+
+/**
+ * Kills and freezes an exchange at every step: the target is wholly what it was, or wholly what it
+ * was to become, and a later epoch can tell which.
+ */
+@Timeout(300)
+class SwapIT {
+  private static final Back GIVEN_UP = new Back(2, FailureCode.TOOL_FAILED, "no luck");
+
+  /** In memory where there is such a place, as every step waits for the disk. */
+  @TempDir(factory = InMemory.class)
+  private static Path folder;
+
+  private static final AtomicInteger cases = new AtomicInteger();
+  private static PostgresTestServer postgres;
+  private static FilesystemObjectStore store;
+  private static NativeTools tools;
+
+  @BeforeAll
+  static void start() {
+    postgres = PostgresTestServer.start();
+    store = new FilesystemObjectStore(folder.resolve("store"));
+    tools = new NativeTools();
+  }
+
+  @AfterAll
+  static void stop() {
+    tools.close();
+    store.close();
+    postgres.close();
+  }
+
+  /** Where temporary folders are made. */
+  static final class InMemory implements TempDirFactory {
+    private static final Path MEMORY = Path.of("/dev/shm");
+
+    @Override
+    public Path createTempDirectory(
+        AnnotatedElementContext elementContext, ExtensionContext extensionContext)
+        throws IOException {
+      return Files.isWritable(MEMORY)
+          ? Files.createTempDirectory(MEMORY, "swap")
+          : Files.createTempDirectory("swap");
+    }
+  }
+
+  /** What there is to exchange, and where. */
+  enum Kind {
+    DATABASE_AND_FOLDER(true, true, false, true, false),
+    DATABASE_AND_MOUNT_POINT(true, true, true, true, false),
+    DATABASE_ALONE(true, false, false, true, false),
+    FOLDER_ALONE(false, true, false, true, false),
+    MOUNT_POINT_ALONE(false, true, true, true, false),
+    NOTHING_WAS_THERE(true, true, false, false, false),
+    UNDOING(true, true, false, true, true),
+    UNDOING_IN_A_MOUNT_POINT(true, true, true, true, true);
+
+    private final boolean database;
+    private final boolean media;
+    private final boolean within;
+    private final boolean existed;
+    private final boolean undoing;
+
+    Kind(boolean database, boolean media, boolean within, boolean existed, boolean undoing) {
+      this.database = database;
+      this.media = media;
+      this.within = within;
+      this.existed = existed;
+      this.undoing = undoing;
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void shouldBeWhollyNewWhenKilledAtAnyStepAndCarriedOn(Kind kind) throws Exception {
+    boolean killed = true;
+    for (int step = 0; killed; step++) {
+      // given
+      Target target = new Target(kind);
+      killed = isKilled(target, 1, step, Swap::forward);
+
+      // when
+      target.epoch(killed ? 2 : 1, SwapIT::noTrouble).forward();
+
+      // then
+      target.assertNew("killed at step " + step);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void shouldBeWhollyOldOrNewWhenKilledAtAnyStepAndGivenUp(Kind kind) throws Exception {
+    boolean killed = true;
+    int old = 0;
+    for (int step = 0; killed; step++) {
+      // given
+      Target target = new Target(kind);
+      killed = isKilled(target, 1, step, Swap::forward);
+
+      // when
+      boolean back = killed && giveUp(target.epoch(2, SwapIT::noTrouble));
+
+      // then
+      target.assertOldOrNew(back, "killed at step " + step);
+      old += back ? 1 : 0;
+    }
+    assertThat(old).isPositive();
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Kind.class,
+      names = {"DATABASE_AND_FOLDER", "MOUNT_POINT_ALONE", "UNDOING"})
+  void shouldBeWhollyOldOrNewWhenKilledOnceMoreWhileItGoesBack(Kind kind) throws Exception {
+    boolean killed = true;
+    for (int step = 0; killed; step++) {
+      boolean killedAgain = true;
+      for (int backStep = 0; killed && killedAgain; backStep++) {
+        // given
+        Target target = new Target(kind);
+        killed = isKilled(target, 1, step, Swap::forward);
+        if (killed) {
+          killedAgain = isKilled(target, 2, backStep, SwapIT::giveUp);
+
+          // when
+          Swap last = target.epoch(3, SwapIT::noTrouble);
+          boolean back = !last.forward() && last.back(GIVEN_UP);
+
+          // then
+          target.assertOldOrNew(back, "killed at step " + step + ", again at " + backStep);
+        }
+      }
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void shouldChangeNothingMoreWhenFrozenAtAnyStepAndThawedAfterASuccess(Kind kind)
+      throws Exception {
+    boolean frozen = true;
+    for (int step = 0; frozen; step++) {
+      // given
+      Target target = new Target(kind);
+      try (Frozen first = new Frozen(target, 1, step, Swap::forward)) {
+        frozen = first.isFrozen();
+
+        // when
+        if (frozen) {
+          assertThat(target.epoch(2, SwapIT::noTrouble).forward()).isTrue();
+          target.assertNew("frozen at step " + step);
+        }
+        assertThat(first.thaw()).isNotEqualTo(frozen);
+      }
+
+      // then
+      target.assertNew("thawed at step " + step);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Kind.class)
+  void shouldChangeNothingMoreWhenFrozenAtAnyStepAndThawedAfterAnEnd(Kind kind) throws Exception {
+    boolean frozen = true;
+    for (int step = 0; frozen; step++) {
+      // given
+      Target target = new Target(kind);
+      boolean back = false;
+      try (Frozen first = new Frozen(target, 1, step, Swap::forward)) {
+        frozen = first.isFrozen();
+
+        // when
+        if (frozen) {
+          back = giveUp(target.epoch(2, SwapIT::noTrouble));
+          target.assertOldOrNew(back, "frozen at step " + step);
+        }
+        assertThat(first.thaw()).isNotEqualTo(frozen);
+      }
+
+      // then
+      target.assertOldOrNew(back, "thawed at step " + step);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Kind.class,
+      names = {"FOLDER_ALONE", "MOUNT_POINT_ALONE", "DATABASE_ALONE"})
+  void shouldChangeNothingMoreWhenThawedInTheMiddleOfTheNextEpoch(Kind kind) throws Exception {
+    boolean frozen = true;
+    for (int step = 0; frozen; step++) {
+      boolean nextFrozen = true;
+      for (int nextStep = 0; frozen && nextFrozen; nextStep++) {
+        // given
+        Target target = new Target(kind);
+        try (Frozen first = new Frozen(target, 1, step, Swap::forward)) {
+          frozen = first.isFrozen();
+          if (frozen) {
+            try (Frozen next = new Frozen(target, 2, nextStep, SwapIT::giveUp)) {
+              nextFrozen = next.isFrozen();
+
+              // when
+              assertThat(first.thaw()).isFalse();
+
+              // then
+              target.assertOldOrNew(
+                  next.thaw(), "frozen at step " + step + ", thawed at " + nextStep);
+            }
+          }
+        }
+      }
+    }
+  }
+
+  /** As a service does it: what cannot go back goes forward. */
+  private static boolean giveUp(Swap swap) throws Exception {
+    return swap.back(GIVEN_UP) || !swap.forward();
+  }
+
+  private interface Action {
+    boolean on(Swap swap) throws Exception;
+  }
+
+  private static boolean isKilled(Target target, int epoch, int step, Action action)
+      throws Exception {
+    AtomicInteger steps = new AtomicInteger();
+    Swap swap =
+        target.epoch(
+            epoch,
+            name -> {
+              if (steps.getAndIncrement() == step) {
+                throw new Killed(name);
+              }
+            });
+    try {
+      boolean _ = action.on(swap);
+      return false;
+    } catch (Killed e) {
+      return true;
+    }
+  }
+
+  private static void noTrouble(String step) {}
+
+  /** No {@code catch} of an exception stops it, as nothing stops a kill. */
+  private static final class Killed extends Error {
+    private static final long serialVersionUID = 1;
+
+    Killed(String step) {
+      super(step);
+    }
+  }
+
+  /** An epoch that stops in the middle of everything, and goes on when it is thawed. */
+  private static final class Frozen implements AutoCloseable {
+    private final CountDownLatch reached = new CountDownLatch(1);
+    private final CountDownLatch thawed = new CountDownLatch(1);
+    private final CompletableFuture<Boolean> end = new CompletableFuture<>();
+
+    Frozen(Target target, int epoch, int step, Action action) throws Exception {
+      AtomicInteger steps = new AtomicInteger();
+      Swap swap =
+          target.epoch(
+              epoch,
+              name -> {
+                if (steps.getAndIncrement() == step) {
+                  reached.countDown();
+                  await(thawed);
+                }
+              });
+      Thread.ofPlatform()
+          .daemon()
+          .start(() -> {
+            try {
+              end.complete(perform(swap, action));
+            } catch (Throwable e) {
+              end.completeExceptionally(e);
+            }
+            reached.countDown();
+          });
+    }
+
+    /** As a service does that has not noticed anything. */
+    private static boolean perform(Swap swap, Action action) throws Exception {
+      try {
+        return action.on(swap);
+      } catch (ComponentFailure | IOException e) {
+        return swap.back(GIVEN_UP);
+      }
+    }
+
+    boolean isFrozen() {
+      await(reached);
+      return !end.isDone();
+    }
+
+    /** What the action gives; false if the epoch found out that another has taken over. */
+    boolean thaw() {
+      thawed.countDown();
+      try {
+        return end.get(60, TimeUnit.SECONDS);
+      } catch (ExecutionException e) {
+        assertThat(e.getCause()).isInstanceOf(StoppedException.class);
+        return false;
+      } catch (InterruptedException | TimeoutException e) {
+        throw new AssertionError(e);
+      }
+    }
+
+    @Override
+    public void close() {
+      thawed.countDown();
+    }
+
+    private static void await(CountDownLatch latch) {
+      try {
+        assertThat(latch.await(60, TimeUnit.SECONDS)).isTrue();
+      } catch (InterruptedException e) {
+        throw new AssertionError(e);
+      }
+    }
+  }
+
+  /** A target in use, and all that is to take its place, whole. */
+  private static final class Target {
+    private final Kind kind;
+    private final String name = "app" + cases.incrementAndGet();
+    private final RunId run = RunId.ofRequest("/test", name);
+    private final RunId earlier = RunId.ofRequest("/test/earlier", name);
+    private final Path media = folder.resolve(name).resolve("storage");
+    private final DatabaseTarget database =
+        new DatabaseTarget(
+            new Postgres(postgres.settings(name)), tools, postgres.program("pg_restore"), 1);
+    private final Begun begun;
+
+    Target(Kind kind) throws Exception {
+      this.kind = kind;
+      Exchange.Databases databases = null;
+      Exchange.Folders folders = null;
+      if (kind.database) {
+        String next = kind.undoing ? name + "_before_" + earlier : "restore_" + run + "_1";
+        make(next, "new");
+        if (kind.undoing) {
+          postgres.execute("postgres", "ALTER DATABASE \"" + next + "\" ALLOW_CONNECTIONS false");
+        }
+        if (kind.existed) {
+          make(name, "old");
+        }
+        databases = database.plan(run, next);
+      }
+      if (kind.media) {
+        Path kept = kept(run);
+        folders =
+            new Exchange.Folders(
+                media.toString(),
+                kind.within,
+                kind.existed,
+                kept.toString(),
+                kind.undoing ? kept(earlier).toString() : null);
+        if (kind.existed) {
+          plant(media, "old");
+        }
+        Gate gate = gate(folders, 1, SwapIT::noTrouble);
+        gate.make();
+        if (kind.undoing) {
+          plant(kept(earlier), "new");
+          gate.takeNext(kept(earlier));
+        } else {
+          plant(gate.next(), "new");
+        }
+        gate.seal();
+      }
+      begun = new Begun(1, new Exchange(databases, folders), null, null, null, Map.of(), List.of());
+      Journal journal = journal(1);
+      journal.take();
+      assertThat(journal.append(begun)).isTrue();
+    }
+
+    private Path kept(RunId of) {
+      return kind.within
+          ? media.resolve(".before-" + of)
+          : media.resolveSibling("storage_before_" + of);
+    }
+
+    private Journal journal(int epoch) {
+      return new Journal(new Decisions(store), run, new Work(run, Component.RESTORE, epoch));
+    }
+
+    private Gate gate(Exchange.Folders folders, int epoch, Consumer<String> steps) {
+      return new Gate(folders, run, epoch, tools, "rsync", steps);
+    }
+
+    Swap epoch(int epoch, Consumer<String> steps) throws InterruptedException {
+      Journal journal = journal(epoch);
+      journal.take();
+      return new Swap(
+          run,
+          begun,
+          journal,
+          new Work(run, Component.RESTORE, epoch),
+          kind.database ? Optional.of(database) : Optional.empty(),
+          Optional.ofNullable(begun.exchange().media()).map(folders -> gate(folders, epoch, steps)),
+          true,
+          steps);
+    }
+
+    void assertOldOrNew(boolean old, String when) throws Exception {
+      if (old) {
+        assertOld(when);
+      } else {
+        assertNew(when);
+      }
+    }
+
+    void assertNew(String when) throws Exception {
+      if (kind.database) {
+        assertThat(content(name)).as(when).isEqualTo("new");
+        assertThat(databases())
+            .as(when)
+            .containsExactlyElementsOf(
+                kind.existed ? List.of(name, name + "_before_" + run) : List.of(name));
+      }
+      if (kind.media) {
+        assertThat(files(media)).as(when).containsExactly("a new file", "both", "new", "new/file");
+        assertThat(media.resolve("both")).as(when).hasContent("new");
+        if (kind.existed) {
+          assertThat(files(kept(run)))
+              .as(when)
+              .containsExactly("an old file", "both", "old", "old/file");
+        }
+        assertBeside(when, kept(run));
+      }
+    }
+
+    void assertOld(String when) throws Exception {
+      if (kind.database) {
+        assertThat(databases())
+            .as(when)
+            .contains(requireNonNull(begun.exchange().database()).nextName())
+            .hasSize(kind.existed ? 2 : 1);
+        if (kind.existed) {
+          assertThat(content(name)).as(when).isEqualTo("old");
+        }
+      }
+      if (kind.media) {
+        Gate.remove(requireNonNull(begun.exchange().media()), run, Integer.MAX_VALUE);
+        if (kind.existed) {
+          assertThat(files(media))
+              .as(when)
+              .containsExactly("an old file", "both", "old", "old/file");
+          assertThat(media.resolve("both")).as(when).hasContent("old");
+        } else {
+          assertThat(media).as(when).doesNotExist();
+        }
+        if (kind.undoing) {
+          assertThat(files(kept(earlier)))
+              .as(when)
+              .containsExactly("a new file", "both", "new", "new/file");
+        }
+        assertBeside(when, kept(earlier));
+      }
+    }
+
+    /** There is nothing else. */
+    private void assertBeside(String when, Path kept) throws IOException {
+      try (Stream<Path> beside = Files.list(media.getParent())) {
+        assertThat(beside).as(when).allMatch(path -> path.equals(media) || path.equals(kept));
+      }
+      if (Files.isDirectory(media)) {
+        try (Stream<Path> within = Files.list(media)) {
+          assertThat(within.filter(Gate::isOwn)).as(when).allMatch(kept::equals);
+        }
+      }
+    }
+
+    private Set<String> databases() throws SQLException {
+      Set<String> names = new TreeSet<>();
+      try (Connection connection = postgres.connect("postgres");
+          Statement statement = connection.createStatement();
+          ResultSet rows =
+              statement.executeQuery(
+                  "SELECT datname FROM pg_database WHERE datname = '%1$s' OR datname LIKE '%1$s\\_%%' OR datname LIKE 'restore\\_%2$s%%'"
+                      .formatted(name, run))) {
+        while (rows.next()) {
+          names.add(rows.getString(1));
+        }
+      }
+      return names;
+    }
+  }
+
+  private static void make(String database, String content) {
+    postgres.execute("postgres", "CREATE DATABASE \"" + database + "\" TEMPLATE template0");
+    postgres.execute(database, "CREATE TABLE what AS SELECT '" + content + "'::text AS it");
+  }
+
+  private static String content(String database) throws SQLException {
+    try (Connection connection = postgres.connect(database);
+        Statement statement = connection.createStatement();
+        ResultSet row = statement.executeQuery("SELECT it FROM what")) {
+      assertThat(row.next()).isTrue();
+      return row.getString(1);
+    }
+  }
+
+  private static void plant(Path where, String content) throws IOException {
+    Files.createDirectories(where.resolve(content));
+    Files.writeString(where.resolve(content).resolve("file"), content);
+    Files.writeString(where.resolve("both"), content);
+    Files.writeString(
+        where.resolve((content.equals("old") ? "an " : "a ") + content + " file"), content);
+  }
+
+  /** What the application sees. */
+  private static List<String> files(Path tree) {
+    try (Stream<Path> files = Files.walk(tree)) {
+      return files
+          .filter(file -> !file.equals(tree))
+          .filter(file -> !Gate.isOwn(tree.resolve(tree.relativize(file).getName(0))))
+          .map(file -> tree.relativize(file).toString())
+          .sorted()
+          .toList();
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+}

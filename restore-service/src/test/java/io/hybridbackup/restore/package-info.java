@@ -1,0 +1,4 @@
+@NullMarked
+package io.hybridbackup.restore;
+
+import org.jspecify.annotations.NullMarked;
