@@ -32,16 +32,19 @@ public final class Work {
   private final Component component;
   private final int epoch;
   private final AtomicLong sequence = new AtomicLong();
+  private final Machine machine;
   private final ReentrantLock lock = new ReentrantLock();
-  private final Condition news = lock.newCondition();
+  private final Condition news;
   private final Deque<AutoCloseable> owned = new ArrayDeque<>();
   private long signals;
   private @Nullable String stopped;
 
-  Work(RunId run, Component component, int epoch) {
+  Work(RunId run, Component component, int epoch, Machine machine) {
     this.run = run;
     this.component = component;
     this.epoch = epoch;
+    this.machine = machine;
+    this.news = machine.condition(lock);
   }
 
   public RunId run() {
@@ -105,13 +108,13 @@ public final class Work {
    */
   public <T> Optional<T> await(Supplier<Optional<T>> answer, Duration limit)
       throws StoppedException, InterruptedException {
-    long end = System.nanoTime() + limit.toNanos();
+    long end = machine.nanoTime() + limit.toNanos();
     Duration poll = FIRST_POLL;
     while (true) {
       checkpoint();
       long seen = signals();
       Optional<T> found = ask(answer);
-      long left = end - System.nanoTime();
+      long left = end - machine.nanoTime();
       if (found.isPresent() || left <= 0) {
         return found;
       }
