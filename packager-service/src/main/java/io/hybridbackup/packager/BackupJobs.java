@@ -6,7 +6,6 @@ import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.Claim;
 import io.hybridbackup.common.job.Job;
-import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.job.Slots;
@@ -14,7 +13,10 @@ import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.store.ObjectKey;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
+import java.util.Map;
 import java.util.Optional;
+import java.util.concurrent.ConcurrentHashMap;
 
 /**
  * Finds the backups that want coordinating: those whose turn it is, in the order of their
@@ -26,6 +28,9 @@ final class BackupJobs implements Job.Source {
   private final Coordination coordination;
   private final Duration lingering;
   private final Clock clock;
+
+  /** When the end of a run that is still open was first seen here. */
+  private final Map<RunId, Instant> endedSince = new ConcurrentHashMap<>();
 
   /**
    * @param lingering how long a worker may go on after a run's end without noticing it
@@ -44,15 +49,33 @@ final class BackupJobs implements Job.Source {
     if (accepted.isEmpty()) {
       return Optional.empty();
     }
-    Optional<Outcome> outcome = runs.decisions().find(RunKeys.outcome(run));
-    if (outcome.isPresent()) {
-      return runs.wantsEnding(run, outcome.get(), lingering, clock.instant())
-          ? Optional.of(new Backup(accepted.get()))
-          : Optional.empty();
+    if (hasEnded(run)) {
+      return ended(accepted.get());
     }
     boolean wanted =
         !clock.instant().isBefore(accepted.get().deadline()) || isItsTurn(accepted.get());
-    return wanted ? Optional.of(new Backup(accepted.get())) : Optional.empty();
+    return wanted ? Optional.of(new Backup(accepted.get(), false)) : Optional.empty();
+  }
+
+  /**
+   * There is something left to do until the end has been told, and once more when everybody must
+   * have noticed it. The record does not say when that is: who decided may have been frozen between
+   * reading the clock and writing.
+   */
+  private Optional<Job> ended(BackupAccepted accepted) {
+    RunId run = accepted.backupId();
+    Instant now = clock.instant();
+    if (!runs.isOpen(run)) {
+      endedSince.remove(run);
+      return Optional.empty();
+    }
+    // Another replica may have closed some: one that is still open is only seen ended anew.
+    endedSince.values().removeIf(since -> since.plus(lingering.multipliedBy(10)).isBefore(now));
+    Instant since = endedSince.computeIfAbsent(run, _ -> now);
+    boolean known = !now.isBefore(since.plus(lingering));
+    return known || !runs.decisions().isMade(RunKeys.told(run))
+        ? Optional.of(new Backup(accepted, known))
+        : Optional.empty();
   }
 
   private boolean hasEnded(RunId run) {
@@ -83,9 +106,14 @@ final class BackupJobs implements Job.Source {
 
   private final class Backup implements Job {
     private final BackupAccepted accepted;
+    private final boolean last;
 
-    Backup(BackupAccepted accepted) {
+    /**
+     * @param last whether everybody knows that it has ended, so that it can be closed
+     */
+    Backup(BackupAccepted accepted, boolean last) {
       this.accepted = accepted;
+      this.last = last;
     }
 
     @Override
@@ -110,7 +138,7 @@ final class BackupJobs implements Job.Source {
 
     @Override
     public void perform(Work work) throws InterruptedException {
-      coordination.lead(accepted, work);
+      coordination.lead(accepted, work, last);
     }
   }
 }

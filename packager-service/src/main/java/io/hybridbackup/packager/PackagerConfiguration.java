@@ -26,8 +26,8 @@ public class PackagerConfiguration {
   private static final String GROUP = "hybrid-backup-packager";
 
   @Bean
-  Ending ending(Settings settings, Runs runs, EventPublisher publisher, Clock clock) {
-    return new Ending(runs, publisher, lingering(settings), clock);
+  Ending ending(Runs runs, EventPublisher publisher) {
+    return new Ending(runs, publisher);
   }
 
   @Bean

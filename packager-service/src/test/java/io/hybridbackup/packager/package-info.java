@@ -1,0 +1,4 @@
+@NullMarked
+package io.hybridbackup.packager;
+
+import org.jspecify.annotations.NullMarked;
