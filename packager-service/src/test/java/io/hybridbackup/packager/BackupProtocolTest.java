@@ -127,11 +127,6 @@ class BackupProtocolTest {
   }
 
   @Example
-  void shouldBreakPromisesWhereEpochsPutTheirBulkInTheSamePlace() {
-    assertBroken(Rules.SHARED_BULK, "hurt by another");
-  }
-
-  @Example
   void shouldPlayTheSameHistoryTheSameWay() {
     History history = samples(7).getFirst();
 

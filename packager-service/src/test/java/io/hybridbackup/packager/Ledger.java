@@ -31,7 +31,6 @@ import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.InMemoryObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoredObject;
-import io.hybridbackup.common.store.Upload;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -99,14 +98,6 @@ final class Ledger extends InMemoryObjectStore {
   }
 
   // Rules that are taken out.
-
-  @Override
-  public synchronized Upload upload(ObjectKey key) {
-    return super.upload(
-        rules == Rules.SHARED_BULK
-            ? new ObjectKey(key.value().replaceFirst("/epoch-\\d+/", "/epoch-00001/"))
-            : key);
-  }
 
   @Override
   public synchronized boolean create(ObjectKey key, byte[] content) {
