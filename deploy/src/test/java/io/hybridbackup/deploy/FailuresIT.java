@@ -849,6 +849,7 @@ class FailuresIT {
         new TargetName("empty"), new Settings.Target(postgres.settings("empty"), media("empty")));
     targets.put(
         new TargetName("by-pg-dump"), new Settings.Target(postgres.settings("by_pg_dump"), null));
+    targets.put(
         new TargetName("part"), new Settings.Target(postgres.settings("part"), media("part")));
     targets.put(
         new TargetName("busy"), new Settings.Target(postgres.settings("busy"), media("busy")));

@@ -6,7 +6,6 @@ import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.Claim;
 import io.hybridbackup.common.job.Job;
-import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.job.Slots;
@@ -37,6 +36,9 @@ final class BackupJobs implements Job.Source {
   private final Duration lingering;
   private final Duration sweep;
   private final Clock clock;
+
+  /** When the end of a run that is still open was first seen here. */
+  private final Map<RunId, Instant> endedSince = new HashMap<>();
 
   /** When what is left of runs that have ended is due. */
   private final Map<RunId, Instant> tidiedUntil = new HashMap<>();
@@ -114,16 +116,34 @@ final class BackupJobs implements Job.Source {
     if (accepted.isEmpty()) {
       return Optional.empty();
     }
-    Optional<Outcome> outcome = runs.decisions().find(RunKeys.outcome(run));
-    if (outcome.isPresent()) {
-      if (runs.wantsEnding(run, outcome.get(), lingering, clock.instant())) {
-        return Optional.of(new Backup(accepted.get()));
-      }
-      tidiedUntil.put(run, outcome.get().announcement().at().plus(lingering));
-      return Optional.empty();
+    if (runs.hasEnded(run)) {
+      return ended(accepted.get());
     }
     boolean wanted = isLate(accepted.get()) || isItsTurn(accepted.get());
-    return wanted ? Optional.of(new Backup(accepted.get())) : Optional.empty();
+    return wanted ? Optional.of(new Backup(accepted.get(), false)) : Optional.empty();
+  }
+
+  /**
+   * There is something left to do until the end has been told, and once more when everybody must
+   * have noticed it. The record does not say when that is: who decided may have been frozen between
+   * reading the clock and writing.
+   */
+  private Optional<Job> ended(BackupAccepted accepted) {
+    RunId run = accepted.backupId();
+    Instant now = clock.instant();
+    if (!runs.isOpen(run)) {
+      endedSince.remove(run);
+      return Optional.empty();
+    }
+    // Another replica may have closed some: one that is still open is only seen ended anew.
+    endedSince.values().removeIf(since -> since.plus(lingering.multipliedBy(10)).isBefore(now));
+    Instant noticed = endedSince.computeIfAbsent(run, _ -> now).plus(lingering);
+    boolean last = !now.isBefore(noticed);
+    if (!last && runs.decisions().isMade(RunKeys.told(run))) {
+      tidiedUntil.put(run, noticed);
+      return Optional.empty();
+    }
+    return Optional.of(new Backup(accepted, last));
   }
 
   private boolean isLate(BackupAccepted accepted) {
@@ -154,9 +174,14 @@ final class BackupJobs implements Job.Source {
 
   private final class Backup implements Job {
     private final BackupAccepted accepted;
+    private final boolean last;
 
-    Backup(BackupAccepted accepted) {
+    /**
+     * @param last whether everybody knows that it has ended, so that it can be closed
+     */
+    Backup(BackupAccepted accepted, boolean last) {
       this.accepted = accepted;
+      this.last = last;
     }
 
     @Override
@@ -181,7 +206,7 @@ final class BackupJobs implements Job.Source {
 
     @Override
     public void perform(Work work) throws InterruptedException {
-      coordination.lead(accepted, work);
+      coordination.lead(accepted, work, last);
     }
   }
 }

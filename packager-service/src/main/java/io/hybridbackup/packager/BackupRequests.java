@@ -61,39 +61,57 @@ final class BackupRequests implements RequestHandler {
   @Override
   public void handle(ReceivedRequest received) {
     RunId run = received.run();
+    Optional<Claim> standing;
     try {
-      switch (received.request()) {
-        case Request.BackupRequested request -> backup(run, request);
-        case Request.BackupCancelRequested request -> cancel(run, request);
-        case Request.VerificationRequested request ->
-            reject(
-                run,
-                request.source(),
-                FailureCode.INVALID_REQUEST,
-                "this version cannot verify archives on request",
-                request.requestedBy());
-        case Request.RestoreRequested request ->
-            throw new IllegalArgumentException("a restore request belongs in restore.requests.v1");
-      }
+      standing = runs.claim(run).or(() -> answer(run, received.request()));
     } catch (StoreException.Refused e) {
+      if (runs.isOpen(run)) {
+        throw new StoreException.Unavailable(
+            "another answer to the request of run "
+                + run
+                + " may be on record soon, and this one cannot be: "
+                + e.getMessage(),
+            e);
+      }
       // Nothing can be put on record, but nobody is to wait for an answer.
-      reject(
-          run,
-          Topics.keyOf(received.request()),
-          FailureCode.STORE_REFUSED,
-          "the object store: " + e.getMessage(),
-          received.request().requestedBy());
+      Claim unrecorded =
+          rejection(
+              run,
+              Topics.keyOf(received.request()),
+              FailureCode.STORE_REFUSED,
+              "the object store: " + e.getMessage(),
+              received.request().requestedBy());
+      publisher.publish(unrecorded.answer().envelope());
+      return;
     }
+    standing.ifPresent(claim -> tell(run, claim));
   }
 
-  private void backup(RunId run, Request.BackupRequested request) {
-    Optional<Claim> known = runs.claim(run);
-    Claim standing = known.orElseGet(() -> runs.answer(run, answer(run, request)));
-    if (known.isEmpty()) {
-      // Later states are the coordinating epoch's, and this one must not follow them.
-      publisher.publishState(firstState(run, request, standing));
-    }
-    tell(run, standing);
+  /** Puts the answer on record; empty if the request was carried out instead. */
+  private Optional<Claim> answer(RunId run, Request received) {
+    return switch (received) {
+      case Request.BackupRequested request -> Optional.of(backup(run, request));
+      case Request.BackupCancelRequested request -> cancel(run, request);
+      case Request.VerificationRequested request ->
+          Optional.of(
+              runs.answer(
+                  run,
+                  rejection(
+                      run,
+                      request.source(),
+                      FailureCode.INVALID_REQUEST,
+                      "this version cannot verify archives on request",
+                      request.requestedBy())));
+      case Request.RestoreRequested request ->
+          throw new IllegalArgumentException("a restore request belongs in restore.requests.v1");
+    };
+  }
+
+  private Claim backup(RunId run, Request.BackupRequested request) {
+    Claim standing = runs.answer(run, decide(run, request));
+    // Later states are the coordinating epoch's, and this one must not follow them.
+    publisher.publishState(firstState(run, request, standing));
+    return standing;
   }
 
   private static BackupState firstState(RunId run, Request.BackupRequested request, Claim claim) {
@@ -115,27 +133,27 @@ final class BackupRequests implements RequestHandler {
         request.requestedBy());
   }
 
-  private Claim answer(RunId run, Request.BackupRequested request) {
+  private Claim decide(RunId run, Request.BackupRequested request) {
     Instant now = clock.instant();
     Instant deadline = now.plus(settings.jobs().deadline());
     Settings.@Nullable Source source = source(request.source());
     if (source == null) {
       return rejection(
           run,
-          request,
+          request.source(),
           FailureCode.UNKNOWN_SOURCE,
           "there is no source '"
               + request.source()
               + "'; configured are "
               + settings.sources().keySet(),
-          now);
+          request.requestedBy());
     }
     Set<Component> available = components(source);
     Set<Component> wanted = request.components() == null ? available : request.components();
     if (wanted.isEmpty() || !available.containsAll(wanted)) {
       return rejection(
           run,
-          request,
+          request.source(),
           FailureCode.NOTHING_TO_DO,
           "source '"
               + request.source()
@@ -143,15 +161,15 @@ final class BackupRequests implements RequestHandler {
               + Component.labels(available)
               + ", not "
               + Component.labels(wanted),
-          now);
+          request.requestedBy());
     }
     if (settings.jobs().whenBusy() == Settings.WhenBusy.REJECT && isBusy(request.source())) {
       return rejection(
           run,
-          request,
+          request.source(),
           FailureCode.BUSY,
           "another backup of source '" + request.source() + "' is under way; ask again later",
-          now);
+          request.requestedBy());
     }
     return new Claim(
         new Announcement(
@@ -167,30 +185,31 @@ final class BackupRequests implements RequestHandler {
         deadline);
   }
 
-  private static Claim rejection(
-      RunId run, Request.BackupRequested request, FailureCode code, String reason, Instant now) {
+  private Claim rejection(
+      RunId run, String source, FailureCode code, String reason, @Nullable String requestedBy) {
+    Instant now = clock.instant();
     return new Claim(
-        new Announcement(
-            new BackupRejected(run, request.source(), ANSWER, code, reason, request.requestedBy()),
-            now),
+        new Announcement(new BackupRejected(run, source, ANSWER, code, reason, requestedBy), now),
         now);
   }
 
   /** A run is cancelled by deciding its outcome; whoever works on it finds that and stops. */
-  private void cancel(RunId requestRun, Request.BackupCancelRequested request) {
+  private Optional<Claim> cancel(RunId requestRun, Request.BackupCancelRequested request) {
     RunId run = request.backupId();
     Optional<BackupAccepted> accepted =
         runs.claim(run)
             .flatMap(Claim::backup)
             .filter(backup -> backup.source().equals(request.source()));
     if (accepted.isEmpty()) {
-      reject(
-          requestRun,
-          request.source(),
-          FailureCode.INVALID_REQUEST,
-          "there is no backup " + run + " of source '" + request.source() + "' to cancel",
-          request.requestedBy());
-      return;
+      return Optional.of(
+          runs.answer(
+              requestRun,
+              rejection(
+                  requestRun,
+                  request.source(),
+                  FailureCode.INVALID_REQUEST,
+                  "there is no backup " + run + " of source '" + request.source() + "' to cancel",
+                  request.requestedBy())));
     }
     Instant now = clock.instant();
     Outcome standing =
@@ -207,24 +226,22 @@ final class BackupRequests implements RequestHandler {
       publisher.publish(standing.announcement().envelope());
     }
     wake.accept(standing.announcement().fact());
+    return Optional.empty();
   }
 
   private void tell(RunId run, Claim standing) {
     publisher.publish(standing.answer().envelope());
-    Optional<Outcome> outcome =
-        standing.rejected() ? Optional.empty() : runs.decisions().find(RunKeys.outcome(run));
-    if (outcome.isPresent()) {
-      publisher.publish(outcome.get().announcement().envelope());
-    } else if (!standing.rejected()) {
+    if (standing.rejected()) {
+      return;
+    }
+    // An end that has not been carried out yet is told by whoever does that.
+    Optional<Outcome> told = runs.decisions().find(RunKeys.told(run));
+    if (told.isPresent()) {
+      publisher.publish(told.get().announcement().envelope());
+    } else {
       runs.markOpen(run);
       wake.accept(standing.answer().fact());
     }
-  }
-
-  private void reject(
-      RunId run, String source, FailureCode code, String reason, @Nullable String requestedBy) {
-    publisher.publish(
-        new BackupRejected(run, source, ANSWER, code, reason, requestedBy), clock.instant());
   }
 
   private Settings.@Nullable Source source(String name) {

@@ -79,8 +79,12 @@ final class Coordination {
     this.createdBy = createdBy;
   }
 
-  /** Goes from step to step until the run has ended and been tidied up after. */
-  void lead(BackupAccepted accepted, Work work) throws InterruptedException {
+  /**
+   * Goes from step to step until the run has ended and been tidied up after.
+   *
+   * @param last whether the run ended so long ago that nobody can be working on it unknowingly
+   */
+  void lead(BackupAccepted accepted, Work work, boolean last) throws InterruptedException {
     RunStates states = new RunStates(accepted, work, publisher, clock);
     ending.listen(accepted.backupId());
     try {
@@ -89,7 +93,7 @@ final class Coordination {
         work.checkpoint();
         outcome = step(accepted, work, states);
       }
-      ending.carryOut(accepted, outcome.get(), work, states);
+      ending.carryOut(accepted, outcome.get(), work, states, last);
     } finally {
       ending.forget(accepted.backupId());
     }

@@ -23,7 +23,6 @@ import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.StoredObject;
-import java.time.Clock;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -45,17 +44,9 @@ final class Ending {
   private final Runs runs;
   private final Decisions decisions;
   private final EventPublisher publisher;
-  private final Duration lingering;
-  private final Clock clock;
   private final Map<RunId, Set<String>> heard = new ConcurrentHashMap<>();
 
-  /**
-   * @param lingering how long a worker may go on after a run's end without noticing it: what it
-   *     leaves is removed then
-   */
-  Ending(Runs runs, EventPublisher publisher, Duration lingering, Clock clock) {
-    this.lingering = lingering;
-    this.clock = clock;
+  Ending(Runs runs, EventPublisher publisher) {
     this.runs = runs;
     this.decisions = runs.decisions();
     this.publisher = publisher;
@@ -85,7 +76,12 @@ final class Ending {
     }
   }
 
-  void carryOut(BackupAccepted accepted, Outcome outcome, Work work, RunStates states)
+  /**
+   * Carries the outcome out, as far as that has not been done.
+   *
+   * @param last whether the run is to be closed then
+   */
+  void carryOut(BackupAccepted accepted, Outcome outcome, Work work, RunStates states, boolean last)
       throws InterruptedException {
     RunId run = accepted.backupId();
     if (!work.insist(() -> decisions.isMade(RunKeys.told(run)))) {
@@ -105,7 +101,6 @@ final class Ending {
           .addKeyValue("outcome", outcome.announcement().fact().getClass().getSimpleName())
           .log("the backup has ended");
     }
-    boolean last = !clock.instant().isBefore(outcome.announcement().at().plus(lingering));
     work.insist(() -> tidyUp(accepted, outcome));
     if (last) {
       work.insist(() -> runs.close(run));
@@ -127,6 +122,10 @@ final class Ending {
             new ArchiveManifest.Archive(archive.name(), archive, plan.bytes(), plan.crc64nvme()));
     // An earlier epoch may have written it: then it wrote the same.
     boolean _ = runs.store().create(RunKeys.manifest(source, name), manifest.toJson());
+    if (runs.store().find(RunKeys.expired(source, name)).isPresent()) {
+      // Retention has been here since, and the manifest that it deleted must not come back.
+      runs.store().delete(RunKeys.manifest(source, name));
+    }
   }
 
   private void publishUnheard(BackupAccepted accepted, Work work) {

@@ -24,8 +24,8 @@ public class PackagerConfiguration {
   private static final int CAPACITY = 256;
 
   @Bean
-  Ending ending(Settings settings, Runs runs, EventPublisher publisher, Clock clock) {
-    return new Ending(runs, publisher, lingering(settings), clock);
+  Ending ending(Runs runs, EventPublisher publisher) {
+    return new Ending(runs, publisher);
   }
 
   @Bean

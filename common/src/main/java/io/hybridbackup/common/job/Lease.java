@@ -5,7 +5,6 @@ import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
 import java.time.Duration;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -22,6 +21,7 @@ public final class Lease implements AutoCloseable {
   private final int epoch;
   private final String holder;
   private final Duration duration;
+  private final Machine machine;
   private final CompletableFuture<String> lost = new CompletableFuture<>();
   private final Thread renewal;
   private final Thread watch;
@@ -29,7 +29,7 @@ public final class Lease implements AutoCloseable {
   private volatile boolean closed;
 
   /**
-   * @param taken the {@link System#nanoTime} before the epoch was created
+   * @param taken the machine's time before the epoch was created
    */
   Lease(
       ObjectStore store,
@@ -37,17 +37,20 @@ public final class Lease implements AutoCloseable {
       int epoch,
       String holder,
       Duration duration,
+      Machine machine,
       long taken) {
     this.store = store;
     this.folder = folder;
     this.epoch = epoch;
     this.holder = holder;
     this.duration = duration;
+    this.machine = machine;
     this.renewed = taken;
-    // Not virtual: a dead network drive holds up the carriers of all virtual threads.
-    this.renewal = Thread.ofPlatform().daemon().name("lease " + folder).start(this::renew);
+    this.renewal = machine.thread("lease " + folder, this::renew);
     // A call to the store may hang for longer than the lease lasts.
-    this.watch = Thread.ofPlatform().daemon().name("watch " + folder).start(this::watch);
+    this.watch = machine.thread("watch " + folder, this::watch);
+    renewal.start();
+    watch.start();
   }
 
   /** From 1; higher than that of everybody who held it before. */
@@ -67,11 +70,11 @@ public final class Lease implements AutoCloseable {
   @Override
   public void close() {
     closed = true;
-    renewal.interrupt();
-    watch.interrupt();
+    machine.interrupt(renewal);
+    machine.interrupt(watch);
     try {
-      renewal.join();
-      watch.join();
+      machine.join(renewal);
+      machine.join(watch);
       store.overwrite(heartbeatKey(folder, epoch), Json.write(new Heartbeat(holder, 0, true)));
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
@@ -86,7 +89,7 @@ public final class Lease implements AutoCloseable {
   private void renew() {
     ObjectKey successor = folder.resolve(RunKeys.epochName(epoch + 1));
     for (long counter = 1; !closed && !lost.isDone(); counter++) {
-      long before = System.nanoTime();
+      long before = machine.nanoTime();
       try {
         store.overwrite(
             heartbeatKey(folder, epoch), Json.write(new Heartbeat(holder, counter, false)));
@@ -104,7 +107,7 @@ public final class Lease implements AutoCloseable {
         }
       }
       try {
-        Thread.sleep(duration.dividedBy(5));
+        machine.sleep(duration.dividedBy(5));
       } catch (InterruptedException e) {
         return;
       }
@@ -114,8 +117,8 @@ public final class Lease implements AutoCloseable {
   private void watch() {
     long limit = duration.toNanos() * 3 / 4;
     try {
-      while (renewed + limit - System.nanoTime() > 0) {
-        TimeUnit.NANOSECONDS.sleep(renewed + limit - System.nanoTime());
+      while (renewed + limit - machine.nanoTime() > 0) {
+        machine.sleep(Duration.ofNanos(renewed + limit - machine.nanoTime()));
       }
     } catch (InterruptedException e) {
       return;

@@ -20,12 +20,18 @@ public final class Leases {
 
   private final ObjectStore store;
   private final Duration duration;
+  private final Machine machine;
   private final String holder = UUID.randomUUID().toString();
   private final Map<ObjectKey, Observation> observations = new ConcurrentHashMap<>();
 
   public Leases(ObjectStore store, Duration duration) {
+    this(store, duration, Machine.REAL);
+  }
+
+  Leases(ObjectStore store, Duration duration, Machine machine) {
     this.store = store;
     this.duration = duration;
+    this.machine = machine;
   }
 
   /**
@@ -38,13 +44,13 @@ public final class Leases {
       return Optional.empty();
     }
     int epoch = newest + 1;
-    long taken = System.nanoTime();
+    long taken = machine.nanoTime();
     byte[] record = Json.write(new Epoch(holder, UUID.randomUUID().toString()));
     if (!store.create(folder.resolve(RunKeys.epochName(epoch)), record)) {
       return Optional.empty();
     }
     observations.remove(folder);
-    return Optional.of(new Lease(store, folder, epoch, holder, duration, taken));
+    return Optional.of(new Lease(store, folder, epoch, holder, duration, machine, taken));
   }
 
   /** The number of the newest epoch in a lease's folder; 0 if there is none. */
@@ -63,7 +69,7 @@ public final class Leases {
 
   private boolean isAlive(ObjectKey folder, int epoch) {
     // The answer may be long on its way: it was true between then and now, no more is known.
-    long asked = System.nanoTime();
+    long asked = machine.nanoTime();
     Lease.Heartbeat heartbeat =
         store
             .read(Lease.heartbeatKey(folder, epoch))
@@ -73,7 +79,7 @@ public final class Leases {
       return false;
     }
     Observation seen = observations.get(folder);
-    long now = System.nanoTime();
+    long now = machine.nanoTime();
     if (seen == null || seen.epoch() != epoch || !seen.heartbeat().equals(heartbeat)) {
       seen = new Observation(epoch, heartbeat, now, now);
     }

@@ -8,8 +8,6 @@ import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.store.ObjectStore;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
-import java.time.Instant;
 import java.util.Collections;
 import java.util.EnumMap;
 import java.util.HashSet;
@@ -89,23 +87,14 @@ public final class Runs {
 
   /** Marks a run that is to be looked after, until {@link #close}. */
   public void markOpen(RunId run) {
-    store.create(RunKeys.open(run), run.value().getBytes(StandardCharsets.US_ASCII));
+    // A store that is full still shows that it has been marked.
+    boolean _ =
+        isOpen(run)
+            || store.create(RunKeys.open(run), run.value().getBytes(StandardCharsets.US_ASCII));
   }
 
   public boolean isOpen(RunId run) {
     return store.find(RunKeys.open(run)).isPresent();
-  }
-
-  /**
-   * Whether anything is left to do for a run that has ended: to carry its outcome out, or, when
-   * whoever still worked on it must have noticed, to tidy up for the last time.
-   *
-   * @param lingering how long a worker may go on without noticing
-   */
-  public boolean wantsEnding(RunId run, Outcome outcome, Duration lingering, Instant now) {
-    return isOpen(run)
-        && (!decisions.isMade(RunKeys.told(run))
-            || !now.isBefore(outcome.announcement().at().plus(lingering)));
   }
 
   /**

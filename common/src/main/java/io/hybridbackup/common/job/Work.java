@@ -32,17 +32,26 @@ public final class Work {
   private final Component component;
   private final int epoch;
   private final AtomicLong sequence = new AtomicLong();
+  private final Machine machine;
   private final ReentrantLock lock = new ReentrantLock();
-  private final Condition news = lock.newCondition();
+  private final Condition news;
   private final Deque<AutoCloseable> owned = new ArrayDeque<>();
-  private volatile long advanced = System.nanoTime();
+  private volatile long advanced;
   private long signals;
   private @Nullable String stopped;
 
-  public Work(RunId run, Component component, int epoch) {
+  Work(RunId run, Component component, int epoch, Machine machine) {
     this.run = run;
     this.component = component;
     this.epoch = epoch;
+    this.machine = machine;
+    this.news = machine.condition(lock);
+    this.advanced = machine.nanoTime();
+  }
+
+  /** In real time. */
+  public Work(RunId run, Component component, int epoch) {
+    this(run, component, epoch, Machine.REAL);
   }
 
   public RunId run() {
@@ -60,12 +69,12 @@ public final class Work {
 
   /** The job has got on with what it is there for. */
   void advanced() {
-    advanced = System.nanoTime();
+    advanced = machine.nanoTime();
   }
 
   /** Whether the job has not got on for so long: it hangs, or waits for somebody else. */
   boolean isStalled(Duration patience) {
-    return System.nanoTime() - advanced > patience.toNanos();
+    return machine.nanoTime() - advanced > patience.toNanos();
   }
 
   /** Goes on, unless the work is to stop. */
@@ -116,13 +125,13 @@ public final class Work {
    */
   public <T> Optional<T> await(Supplier<Optional<T>> answer, Duration limit)
       throws StoppedException, InterruptedException {
-    long end = System.nanoTime() + limit.toNanos();
+    long end = machine.nanoTime() + limit.toNanos();
     Duration poll = FIRST_POLL;
     while (true) {
       checkpoint();
       long seen = signals();
       Optional<T> found = ask(answer);
-      long left = end - System.nanoTime();
+      long left = end - machine.nanoTime();
       if (found.isPresent() || left <= 0) {
         return found;
       }

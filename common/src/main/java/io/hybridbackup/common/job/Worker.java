@@ -35,11 +35,12 @@ public final class Worker implements AutoCloseable {
   private final int capacity;
   private final Duration sweep;
   private final Duration patience;
+  private final Machine machine;
   private final Map<ObjectKey, Running> running = new ConcurrentHashMap<>();
   private final Map<ObjectKey, Long> restingUntil = new ConcurrentHashMap<>();
   private final Set<Thread> stopping = ConcurrentHashMap.newKeySet();
   private final ReentrantLock lock = new ReentrantLock();
-  private final Condition news = lock.newCondition();
+  private final Condition news;
   private final Set<RunId> woken = new LinkedHashSet<>();
   private boolean sweepDue = true;
   private volatile boolean closed;
@@ -58,6 +59,17 @@ public final class Worker implements AutoCloseable {
       Settings.Jobs settings,
       int capacity,
       Job.Source source) {
+    this(name, runs, leases, settings, capacity, source, Machine.REAL);
+  }
+
+  Worker(
+      String name,
+      Runs runs,
+      Leases leases,
+      Settings.Jobs settings,
+      int capacity,
+      Job.Source source,
+      Machine machine) {
     this.name = name;
     this.runs = runs;
     this.leases = leases;
@@ -65,7 +77,10 @@ public final class Worker implements AutoCloseable {
     this.capacity = capacity;
     this.sweep = settings.sweep();
     this.patience = settings.lease().multipliedBy(STALLED_LEASES);
-    this.thread = Thread.ofPlatform().daemon().name(name + " worker").start(this::loop);
+    this.machine = machine;
+    this.news = machine.condition(lock);
+    this.thread = machine.thread(name + " worker", this::loop);
+    thread.start();
   }
 
   /** Something has happened to this run: look soon. */
@@ -104,9 +119,9 @@ public final class Worker implements AutoCloseable {
       lock.unlock();
     }
     try {
-      thread.join();
+      machine.join(thread);
       running.values().forEach(one -> stop(one.work, "the service is shutting down"));
-      long end = System.nanoTime() + PATIENCE.toNanos();
+      long end = machine.nanoTime() + PATIENCE.toNanos();
       for (Thread one : stopping) {
         awaitEnd(one, end);
       }
@@ -119,13 +134,13 @@ public final class Worker implements AutoCloseable {
   }
 
   private void loop() {
-    long nextSweep = System.nanoTime();
+    long nextSweep = machine.nanoTime();
     while (true) {
       Set<RunId> looking;
       boolean sweeping;
       lock.lock();
       try {
-        long left = nextSweep - System.nanoTime();
+        long left = nextSweep - machine.nanoTime();
         while (!closed && woken.isEmpty() && !sweepDue && left > 0) {
           left = news.awaitNanos(left);
         }
@@ -142,9 +157,9 @@ public final class Worker implements AutoCloseable {
       } finally {
         lock.unlock();
       }
-      restingUntil.values().removeIf(end -> end - System.nanoTime() <= 0);
+      restingUntil.values().removeIf(end -> end - machine.nanoTime() <= 0);
       if (sweeping) {
-        nextSweep = System.nanoTime() + sweep.toNanos();
+        nextSweep = machine.nanoTime() + sweep.toNanos();
         guarded(() -> looking.addAll(source.promising(runs.open())));
       }
       running.values().forEach(one -> guarded(() -> stopIfOver(one)));
@@ -178,23 +193,23 @@ public final class Worker implements AutoCloseable {
   /** What the job owns may take a while to close, and must not hold up the others. */
   private void stop(Work work, String reason) {
     Runnable closing = work.order(reason);
-    Thread thread =
-        Thread.ofVirtual()
-            .name(name + " stops " + work.run())
-            .unstarted(() -> {
+    Thread stopper =
+        machine.thread(
+            name + " stops " + work.run(),
+            () -> {
               try {
                 closing.run();
               } finally {
                 stopping.remove(Thread.currentThread());
               }
             });
-    stopping.add(thread);
-    thread.start();
+    stopping.add(stopper);
+    stopper.start();
   }
 
   private void awaitEnd(Thread one, long end) throws InterruptedException {
     // Even when the time is up, one that has just ended must not be reported.
-    if (!one.join(Duration.ofNanos(Math.max(1, end - System.nanoTime())))) {
+    if (!machine.join(one, Duration.ofNanos(Math.max(1, end - machine.nanoTime())))) {
       LOG.atWarn()
           .addKeyValue("worker", name)
           .addKeyValue("thread", one.getName())
@@ -232,13 +247,8 @@ public final class Worker implements AutoCloseable {
       return;
     }
     Lease lease = taken.get();
-    Work work = new Work(job.run(), job.component(), lease.epoch());
-    // Not virtual: one that packs would keep the others from running.
-    Thread runner =
-        Thread.ofPlatform()
-            .daemon()
-            .name(name + " " + job.run())
-            .unstarted(() -> perform(job, work, lease));
+    Work work = new Work(job.run(), job.component(), lease.epoch(), machine);
+    Thread runner = machine.thread(name + " " + job.run(), () -> perform(job, work, lease));
     running.put(job.epochs(), new Running(job, work, runner));
     lease.whenLost(() -> stop(work, "the lease is lost"));
     runner.start();
@@ -263,7 +273,7 @@ public final class Worker implements AutoCloseable {
           .addKeyValue("reason", e.getMessage())
           .log("stops");
     } catch (InterruptedException | RuntimeException | Error e) {
-      restingUntil.put(job.epochs(), System.nanoTime() + sweep.toNanos());
+      restingUntil.put(job.epochs(), machine.nanoTime() + sweep.toNanos());
       LOG.atError()
           .addKeyValue("run", job.run())
           .addKeyValue("component", job.component().label())

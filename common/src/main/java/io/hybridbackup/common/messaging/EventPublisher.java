@@ -39,8 +39,14 @@ public final class EventPublisher implements AutoCloseable {
   private final Producer<String, byte[]> hastyProducer;
 
   public EventPublisher(Settings.Kafka kafka) {
-    producer = new KafkaProducer<>(KafkaClients.producer(kafka, PATIENCE));
-    hastyProducer = new KafkaProducer<>(KafkaClients.producer(kafka, IMPATIENCE));
+    this(
+        new KafkaProducer<>(KafkaClients.producer(kafka, PATIENCE)),
+        new KafkaProducer<>(KafkaClients.producer(kafka, IMPATIENCE)));
+  }
+
+  EventPublisher(Producer<String, byte[]> producer, Producer<String, byte[]> hastyProducer) {
+    this.producer = producer;
+    this.hastyProducer = hastyProducer;
   }
 
   /**

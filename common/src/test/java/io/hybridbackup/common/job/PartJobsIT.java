@@ -468,7 +468,7 @@ class PartJobsIT {
   }
 
   private Work work(int epoch) {
-    return new Work(run, Component.MEDIA, epoch);
+    return new Work(run, Component.MEDIA, epoch, Machine.REAL);
   }
 
   private void accept(EnumSet<Component> components) {

@@ -25,7 +25,8 @@ import org.junit.jupiter.api.Timeout;
 class WorkTest {
   private static final Duration LONG = Duration.ofHours(1);
 
-  private final Work work = new Work(RunId.ofRequest("/test", "1"), Component.MEDIA, 4);
+  private final Work work =
+      new Work(RunId.ofRequest("/test", "1"), Component.MEDIA, 4, Machine.REAL);
 
   @Test
   void shouldNumberTheFactsOfAnEpoch() {

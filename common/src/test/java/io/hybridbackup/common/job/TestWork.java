@@ -1,0 +1,13 @@
+package io.hybridbackup.common.job;
+
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+
+/** Work without a worker. */
+public final class TestWork {
+  private TestWork() {}
+
+  public static Work on(RunId run, Component component, int epoch) {
+    return new Work(run, component, epoch, Machine.REAL);
+  }
+}
