@@ -141,10 +141,6 @@ public final class RunningProgram implements AutoCloseable {
         .findFirst();
   }
 
-  ProcessHandle process() {
-    return process.toHandle();
-  }
-
   /** SIGSTOP: the process stays where it is. */
   public static void freeze(ProcessHandle process) {
     Commands.run("kill", "-STOP", Long.toString(process.pid()));

@@ -168,11 +168,12 @@ class BackupJobsTest {
             new Settings.FilesystemStore(directory),
             directory,
             ZoneId.of("UTC"),
-            new Settings.Jobs(HOUR, HOUR, HOUR, 3, HOUR, 2, Settings.WhenBusy.WAIT, HOUR),
+            new Settings.Jobs(HOUR, HOUR, HOUR, 3, HOUR, 2, Settings.WhenBusy.WAIT, HOUR, true, 5),
+            new Settings.Restore(HOUR),
             new Settings.Tools("pg_dump", "pg_restore", "rsync"),
             Map.of(),
             Map.of());
-    Ending ending = new Ending(runs, publisher, LINGERING, clock);
+    Ending ending = new Ending(runs, publisher);
     return new BackupJobs(
         runs,
         new Coordination(

@@ -119,13 +119,16 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
             history.prepareWait(),
             2,
             history.whenBusy(),
-            Duration.ofHours(1)),
+            Duration.ofHours(1),
+            true,
+            100),
+        new Settings.Restore(Duration.ofDays(7)),
         new Settings.Tools("pg_dump", "pg_restore", "rsync"),
         Map.of(
             SOURCE,
             new Settings.Source(
                 new Settings.Database("127.0.0.1", 1, "edms", "backup", null),
-                new Settings.Media(folder, List.of()),
+                new Settings.Media(folder, List.of(), false),
                 new Settings.LiteralVersion("1.4.2"))),
         Map.of());
   }
@@ -385,7 +388,7 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
             replica.leases(store, LEASE),
             settings.jobs(),
             256,
-            new BackupJobs(runs, coordination, LINGERING, replica.clock()));
+            new BackupJobs(runs, coordination, LINGERING, SWEEP, replica.clock()));
     BackupRequests handler =
         new BackupRequests(settings, runs, publisher, replica.clock(), fact -> wake(worker, fact));
     replica.start("requests", () -> listen(replica, handler));

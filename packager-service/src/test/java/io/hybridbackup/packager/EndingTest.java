@@ -140,6 +140,7 @@ class EndingTest {
             clock,
             "hybrid-backup"),
         LINGERING,
+        Duration.ZERO,
         clock);
   }
 

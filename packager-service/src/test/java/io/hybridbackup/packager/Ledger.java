@@ -1,7 +1,10 @@
 package io.hybridbackup.packager;
 
 import io.hybridbackup.common.archive.ArchiveReader;
-import io.hybridbackup.common.archive.PartReader;
+import io.hybridbackup.common.archive.ArchiveEntry;
+import io.hybridbackup.common.archive.ArchiveFiles;
+import io.hybridbackup.common.archive.DatabasePart;
+import io.hybridbackup.common.archive.EntryPath;
 import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.event.Envelope;
 import io.hybridbackup.common.event.Fact;
@@ -468,8 +471,10 @@ final class Ledger extends InMemoryObjectStore {
     try {
       ArchiveReader reader = ArchiveReader.open(this, archive.get());
       Map<String, Long> seen = new HashMap<>();
+      ArchiveFiles files = ArchiveFiles.open(this, archive.get());
       for (Component component : reader.parts()) {
-        read(reader.part(component), component, attempt, seen);
+        reader.part(component).verify(ProgressListener.NONE);
+        read(files, component, attempt, seen);
       }
       Told snapshot = find(RunKeys.snapshot(attempt.run, attempt.number)).orElseThrow();
       boolean fenced = snapshot.announcement().fact(Fact.DatabaseSnapshotTaken.class).fenced();
@@ -484,10 +489,13 @@ final class Ledger extends InMemoryObjectStore {
   }
 
   /** The content says who has made it, and when. */
-  private void read(PartReader part, Component component, Attempt attempt, Map<String, Long> seen)
+  private void read(
+      ArchiveFiles files, Component component, Attempt attempt, Map<String, Long> seen)
       throws IOException {
     ByteArrayOutputStream plain = new ByteArrayOutputStream();
-    part.verify(plain, ProgressListener.NONE);
+    EntryPath path =
+        component == Component.DATABASE ? DatabasePart.PATH : EntryPath.of("storage/seen");
+    ArchiveEntry _ = files.copy(path, plain).orElseThrow();
     PartOutcome.Committed committed =
         (PartOutcome.Committed)
             find(RunKeys.part(attempt.run, attempt.number, component)).orElseThrow();

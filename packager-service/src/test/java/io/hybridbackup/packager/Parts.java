@@ -1,10 +1,12 @@
 package io.hybridbackup.packager;
 
+import io.hybridbackup.common.archive.ArchiveCorruptException;
 import io.hybridbackup.common.archive.Compressor;
 import io.hybridbackup.common.archive.DatabasePart;
 import io.hybridbackup.common.archive.MediaPart;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartObjects;
+import io.hybridbackup.common.archive.PartReader;
 import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Fact.DatabaseDumpCompleted;
@@ -31,6 +33,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.function.Function;
@@ -134,7 +137,8 @@ final class Parts {
     }
 
     @Override
-    public Made make(Task task, Work work) throws ComponentFailure, InterruptedException {
+    public Made make(Task task, List<PartReader> earlier, Work work)
+        throws ComponentFailure, ArchiveCorruptException, InterruptedException {
       boolean fenced = work.insist(() -> isPrepared(task));
       int taken = step();
       decide(
@@ -153,6 +157,7 @@ final class Parts {
             DatabasePart.write(
                 new ByteArrayInputStream(dump),
                 here.simulation.instant(),
+                earlier,
                 objects,
                 here.compressor,
                 ProgressListener.NONE);
@@ -162,6 +167,8 @@ final class Parts {
             origin ->
                 new DatabaseDumpCompleted(
                     task.run(), task.source(), origin, dump.length, 1, inventory.sha256()));
+      } catch (ArchiveCorruptException e) {
+        throw e;
       } catch (IOException e) {
         throw ComponentFailure.passing(FailureCode.INTERNAL, String.valueOf(e.getMessage()), e);
       }
@@ -179,7 +186,8 @@ final class Parts {
     }
 
     @Override
-    public Made make(Task task, Work work) throws ComponentFailure, InterruptedException {
+    public Made make(Task task, List<PartReader> earlier, Work work)
+        throws ComponentFailure, ArchiveCorruptException, InterruptedException {
       Staged staged = prepare(task, work);
       Optional<Told> snapshot =
           work.await(
@@ -192,24 +200,32 @@ final class Parts {
       int last = step();
       byte[] content = content(task, work, "prepared " + staged.step + " last-pass " + last);
       try (PartObjects objects = objects(task, work)) {
-        PartInventory inventory = pack(content, objects);
+        PartInventory inventory = pack(content, earlier, objects);
         return made(
             inventory,
             2,
             origin ->
                 new MediaSyncCompleted(task.run(), task.source(), origin, 1, content.length, 1));
+      } catch (ArchiveCorruptException e) {
+        throw e;
       } catch (IOException e) {
         throw ComponentFailure.passing(FailureCode.INTERNAL, String.valueOf(e.getMessage()), e);
       }
     }
 
-    private PartInventory pack(byte[] content, PartObjects objects) throws IOException {
+    private PartInventory pack(byte[] content, List<PartReader> earlier, PartObjects objects)
+        throws IOException {
       Path tree = Files.createTempDirectory(here.folder, "tree");
       Path file = tree.resolve("seen");
       try {
         Path _ = Files.write(file, content);
         return MediaPart.write(
-            tree, path -> false, objects, here.compressor, ProgressListener.NONE);
+            tree,
+            path -> false,
+            new MediaPart.Earlier(earlier, false),
+            objects,
+            here.compressor,
+            ProgressListener.NONE);
       } finally {
         Files.delete(file);
         Files.delete(tree);

@@ -94,7 +94,9 @@ class StoreSweepTest {
             pause,
             2,
             Settings.WhenBusy.WAIT,
-            Duration.ofHours(1)),
+            Duration.ofHours(1),
+            true,
+            5),
         Clock.systemUTC());
   }
 
