@@ -1,8 +1,8 @@
 package io.hybridbackup.packager;
 
-import io.hybridbackup.common.archive.ArchiveReader;
 import io.hybridbackup.common.archive.ArchiveEntry;
 import io.hybridbackup.common.archive.ArchiveFiles;
+import io.hybridbackup.common.archive.ArchiveReader;
 import io.hybridbackup.common.archive.DatabasePart;
 import io.hybridbackup.common.archive.EntryPath;
 import io.hybridbackup.common.archive.ProgressListener;
