@@ -3,6 +3,13 @@ package io.hybridbackup.common.store;
 import static java.util.Objects.requireNonNull;
 
 import java.io.BufferedOutputStream;
+import java.io.EOFException;
+import java.io.InterruptedIOException;
+import java.nio.ByteBuffer;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -42,6 +49,9 @@ import org.jspecify.annotations.Nullable;
  * link(2), which fails if the name is taken, on every host that has the directory mounted.
  */
 public final class FilesystemObjectStore implements ObjectStore {
+  private static final int PROCESSORS = Runtime.getRuntime().availableProcessors();
+  private static final long SHORTEST_STRETCH = 16L << 20;
+
   private static final String SCRATCH = ".uploads";
   private static final int BUFFER_BYTES = 1 << 18;
 
@@ -143,18 +153,52 @@ public final class FilesystemObjectStore implements ObjectStore {
     if (find(key).isEmpty()) {
       throw new StoreException.Missing(key);
     }
-    Crc64Nvme crc = new Crc64Nvme();
-    byte[] buffer = new byte[1 << 20];
-    try (InputStream in = Files.newInputStream(file(key))) {
-      for (int count = in.read(buffer); count >= 0; count = in.read(buffer)) {
-        crc.update(buffer, 0, count);
-      }
+    try (FileChannel file = FileChannel.open(file(key), StandardOpenOption.READ)) {
+      return Optional.of(Crc64Nvme.hex(crc64nvme(file)));
     } catch (NoSuchFileException e) {
       throw new StoreException.Missing(key);
     } catch (IOException e) {
       throw failure("read " + key, e);
     }
-    return Optional.of(Crc64Nvme.hex(crc.value()));
+  }
+
+  /** A stretch for each processor, side by side. */
+  private static long crc64nvme(FileChannel file) throws IOException {
+    long bytes = file.size();
+    long stretch = Math.max(SHORTEST_STRETCH, Math.ceilDiv(bytes, PROCESSORS));
+    long whole = new Crc64Nvme().value();
+    try (ExecutorService executor = Executors.newFixedThreadPool(PROCESSORS)) {
+      List<Future<Long>> stretches = new ArrayList<>();
+      for (long offset = 0; offset < bytes; offset += stretch) {
+        long from = offset;
+        long end = Math.min(bytes, from + stretch);
+        stretches.add(executor.submit(() -> crc64nvme(file, from, end)));
+      }
+      for (int i = 0; i < stretches.size(); i++) {
+        long length = Math.min(stretch, bytes - i * stretch);
+        whole = Crc64Nvme.combine(whole, stretches.get(i).get(), length);
+      }
+      return whole;
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof IOException cause ? cause : new IOException(e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new InterruptedIOException("interrupted while a checksum was computed");
+    }
+  }
+
+  private static long crc64nvme(FileChannel file, long from, long end) throws IOException {
+    Crc64Nvme crc = new Crc64Nvme();
+    ByteBuffer buffer = ByteBuffer.allocate(1 << 20);
+    for (long at = from; at < end; ) {
+      int count = file.read(buffer.clear().limit((int) Math.min(buffer.capacity(), end - at)), at);
+      if (count < 0) {
+        throw new EOFException("the file became shorter while it was read");
+      }
+      crc.update(buffer.array(), 0, count);
+      at += count;
+    }
+    return crc.value();
   }
 
   @Override

@@ -28,6 +28,7 @@ final class Catalogue {
   private static final String ARCHIVE = ".tar.gz";
   private static final String MANIFEST = ".manifest.json";
   private static final String EXPIRED = ".expired";
+  private static final String DAMAGED = ".damaged";
   private static final int PARALLEL_READS = 16;
 
   private final ObjectStore store;
@@ -36,8 +37,17 @@ final class Catalogue {
     this.store = store;
   }
 
-  /** An archive and its manifest. */
-  record Entry(String source, ArchiveName archive, StoredObject object, JsonNode manifest) {
+  /**
+   * An archive and its manifest.
+   *
+   * @param damaged whether a backup that built upon it has found that it is not what it was
+   */
+  record Entry(
+      String source,
+      ArchiveName archive,
+      StoredObject object,
+      boolean damaged,
+      JsonNode manifest) {
     ObjectKey manifestKey() {
       return Catalogue.manifestKey(source, archive.value());
     }
@@ -53,7 +63,7 @@ final class Catalogue {
     return ObjectKey.of(FOLDER, source, archive + MANIFEST);
   }
 
-  private record Found(String source, String archive, StoredObject object) {
+  private record Found(String source, String archive, StoredObject object, boolean damaged) {
     ObjectKey manifestKey() {
       return Catalogue.manifestKey(source, archive);
     }
@@ -96,22 +106,28 @@ final class Catalogue {
             .collect(Collectors.toMap(object -> object.key().value(), Function.identity()));
     return objects.values().stream()
         .filter(object -> object.key().value().endsWith(ARCHIVE))
-        .flatMap(object -> found(object).stream())
+        .flatMap(object -> found(object, objects).stream())
         .filter(found -> objects.containsKey(found.manifestKey().value()))
         .filter(found ->
-            !objects.containsKey(String.join("/", FOLDER, found.source, found.archive + EXPIRED)))
+            !objects.containsKey(beside(found.source, found.archive, EXPIRED)))
         .sorted(Comparator.comparing(Found::source).thenComparing(Found::archive))
         .toList();
   }
 
-  private static Optional<Found> found(StoredObject object) {
+  private static String beside(String source, String archive, String ending) {
+    return String.join("/", FOLDER, source, archive + ending);
+  }
+
+  private static Optional<Found> found(StoredObject object, Map<String, StoredObject> objects) {
     List<String> segments = List.of(object.key().value().split("/", -1));
     if (segments.size() != 3) {
       return Optional.empty();
     }
+    String source = segments.get(1);
     String name = object.key().name();
+    String archive = name.substring(0, name.length() - ARCHIVE.length());
     return Optional.of(
-        new Found(segments.get(1), name.substring(0, name.length() - ARCHIVE.length()), object));
+        new Found(source, archive, object, objects.containsKey(beside(source, archive, DAMAGED))));
   }
 
   private List<Entry> read(List<Found> found) {
@@ -128,7 +144,11 @@ final class Catalogue {
         .read(found.manifestKey())
         .map(json ->
             new Entry(
-                found.source, new ArchiveName(found.archive), found.object, tree(found, json)));
+                found.source,
+                new ArchiveName(found.archive),
+                found.object,
+                found.damaged,
+                tree(found, json)));
   }
 
   private static JsonNode tree(Found found, byte[] json) {

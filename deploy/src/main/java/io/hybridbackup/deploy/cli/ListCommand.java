@@ -64,13 +64,16 @@ public final class ListCommand implements Callable<Integer> {
           entry.manifest().path("timestamp").asString("?"),
           Amounts.bytes(entry.object().bytes()),
           Amounts.bytes(entry.unpackedBytes()),
-          state(entry.manifest()));
+          state(entry));
     }
     return table.toString();
   }
 
-  private static String state(JsonNode manifest) {
-    int warnings = manifest.path("warnings").size();
+  private static String state(Catalogue.Entry entry) {
+    if (entry.damaged()) {
+      return "DAMAGED";
+    }
+    int warnings = entry.manifest().path("warnings").size();
     return switch (warnings) {
       case 0 -> "complete";
       case 1 -> "complete, 1 warning";
@@ -90,7 +93,11 @@ public final class ListCommand implements Callable<Integer> {
       object.put("unpackedBytes", entry.unpackedBytes());
       object.put(
           "state",
-          entry.manifest().path("warnings").isEmpty() ? "COMPLETE" : "COMPLETE_WITH_WARNINGS");
+          entry.damaged()
+              ? "DAMAGED"
+              : entry.manifest().path("warnings").isEmpty()
+                  ? "COMPLETE"
+                  : "COMPLETE_WITH_WARNINGS");
       object.set("warnings", entry.manifest().path("warnings"));
     }
     return array.toString();
