@@ -39,7 +39,7 @@ record Aim(Fault fault, Step step) {
               OUTCOME,
               TOLD,
               FETCH,
-              SWAPPING,
+              BEGUN,
               RESTORE_OUTCOME);
       // Wherever something is written that takes up room.
       case STORE_FULL ->
@@ -56,7 +56,7 @@ record Aim(Fault fault, Step step) {
               MANIFEST,
               RESTORE_OUTCOME);
       // Just before a service begins to fill its disk.
-      case DISK_FULL -> EnumSet.of(MEDIA_EPOCH, RESTORE_EPOCH, BEFORE, FILLING);
+      case DISK_FULL -> EnumSet.of(MEDIA_EPOCH, RESTORE_EPOCH, TAKEN, PREPARING);
       // Where something is about to be published, or has just been.
       case BROKER_RESTART ->
           EnumSet.of(
@@ -78,10 +78,10 @@ record Aim(Fault fault, Step step) {
               DATABASE_PART,
               DATABASE_READ_BACK,
               RESTORE_EPOCH,
-              BEFORE,
-              FILLING,
-              SWAPPING,
-              IN_PLACE,
+              TAKEN,
+              PREPARING,
+              BEGUN,
+              DONE,
               RESTORE_OUTCOME);
       case REPLAY ->
           EnumSet.of(
@@ -100,8 +100,8 @@ record Aim(Fault fault, Step step) {
               TOLD,
               CLOSED,
               RESTORE_CLAIM,
-              BEFORE,
-              SWAPPING,
+              TAKEN,
+              BEGUN,
               RESTORE_OUTCOME,
               RESTORE_CLOSED);
       // A restore cannot be cancelled.

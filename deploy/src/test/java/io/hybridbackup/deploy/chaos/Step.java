@@ -40,11 +40,12 @@ enum Step {
   RESTORE_SLOT("restore", "PUT", "slots/restore/.+"),
   RESTORE_EPOCH("restore", "PUT", "runs/[^/]+/restore/epoch-\\d+"),
   RESTORE_HEARTBEAT("restore", "PUT", "runs/.+\\.heartbeat"),
-  BEFORE("restore", "PUT", "runs/[^/]+/restore/before"),
+  /** Entries of the journal, by the numbers that they have where nobody takes over. */
+  TAKEN("restore", "PUT", "runs/[^/]+/restore/journal-00001"),
+  PREPARING("restore", "PUT", "runs/[^/]+/restore/journal-00002"),
   FETCH("restore", "GET", "backups/.+\\.tar\\.gz"),
-  FILLING("restore", "PUT", "runs/[^/]+/restore/filling"),
-  SWAPPING("restore", "PUT", "runs/[^/]+/restore/swapping"),
-  IN_PLACE("restore", "PUT", "runs/[^/]+/restore/in-place"),
+  BEGUN("restore", "PUT", "runs/[^/]+/restore/journal-00003"),
+  DONE("restore", "PUT", "runs/[^/]+/restore/journal-00004"),
   RESTORE_OUTCOME("restore", "PUT", "runs/[^/]+/outcome"),
   RESTORE_TOLD("restore", "PUT", "runs/[^/]+/told"),
   RESTORE_CLOSED("restore", "DELETE", "open/[^/]+");
