@@ -274,7 +274,10 @@ final class Ledger extends InMemoryObjectStore {
       if (backups.contains(run) && claim.isEmpty() && !unrecorded.contains(run)) {
         wrong("the request " + run + " has no answer");
       }
-      claim.ifPresent(answer -> checkTold(answer.answer()));
+      // The refusal of a cancellation may come late, when that has been carried out after all.
+      claim
+          .filter(_ -> backups.contains(run))
+          .ifPresent(answer -> checkTold(answer.answer()));
       if (claim.flatMap(Claim::backup).isPresent()) {
         checkRun(claim.get().backup().orElseThrow());
       } else if (ends.getOrDefault(run, Set.of()).size() > 1) {
@@ -365,16 +368,29 @@ final class Ledger extends InMemoryObjectStore {
           }
         });
     if (find(RunKeys.verdict(run, attempt)).orElse(null) instanceof Verdict.Voided voided
-        && voided.reason().startsWith("a part was changed")
+        && voided.reason().startsWith("what the archive is made of was changed")
+        && !hasLostItsBase(run, attempt)
         && whenWritten(RunKeys.verdict(run, attempt).key())
             .isBefore(whenWritten(RunKeys.outcome(run).key()))) {
       wrong("what was committed in attempt " + attempt + " of " + run + " has gone: " + voided);
     }
   }
 
+  /** Retention takes archives away without asking who builds upon them. */
+  private boolean hasLostItsBase(RunId run, int attempt) {
+    StoredObject base =
+        find(RunKeys.opened(run, attempt)).map(AttemptOpened::base).orElse(null);
+    return base != null
+        && isExpired(new ArchiveName(base.key().name().replaceFirst("\\.tar\\.gz$", "")));
+  }
+
   /** A part fails because of what befell its worker, not because of what another one did. */
   private void checkPartFailure(Fact.ComponentFailed failure) {
     String message = failure.message();
+    if (failure.code() == FailureCode.BASE_CHANGED
+        && hasLostItsBase(failure.backupId(), failure.origin().attempt())) {
+      return;
+    }
     if (message.contains("already has an object") || message.contains("has no object")) {
       wrong("a worker was hurt by another: " + failure);
     } else if (failure.code() != FailureCode.INTERRUPTED
