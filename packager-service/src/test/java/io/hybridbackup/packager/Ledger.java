@@ -275,9 +275,7 @@ final class Ledger extends InMemoryObjectStore {
         wrong("the request " + run + " has no answer");
       }
       // The refusal of a cancellation may come late, when that has been carried out after all.
-      claim
-          .filter(_ -> backups.contains(run))
-          .ifPresent(answer -> checkTold(answer.answer()));
+      claim.filter(_ -> backups.contains(run)).ifPresent(answer -> checkTold(answer.answer()));
       if (claim.flatMap(Claim::backup).isPresent()) {
         checkRun(claim.get().backup().orElseThrow());
       } else if (ends.getOrDefault(run, Set.of()).size() > 1) {
@@ -378,8 +376,7 @@ final class Ledger extends InMemoryObjectStore {
 
   /** Retention takes archives away without asking who builds upon them. */
   private boolean hasLostItsBase(RunId run, int attempt) {
-    StoredObject base =
-        find(RunKeys.opened(run, attempt)).map(AttemptOpened::base).orElse(null);
+    StoredObject base = find(RunKeys.opened(run, attempt)).map(AttemptOpened::base).orElse(null);
     return base != null
         && isExpired(new ArchiveName(base.key().name().replaceFirst("\\.tar\\.gz$", "")));
   }

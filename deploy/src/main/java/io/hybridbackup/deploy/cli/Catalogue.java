@@ -43,11 +43,7 @@ final class Catalogue {
    * @param damaged whether a backup that built upon it has found that it is not what it was
    */
   record Entry(
-      String source,
-      ArchiveName archive,
-      StoredObject object,
-      boolean damaged,
-      JsonNode manifest) {
+      String source, ArchiveName archive, StoredObject object, boolean damaged, JsonNode manifest) {
     ObjectKey manifestKey() {
       return Catalogue.manifestKey(source, archive.value());
     }
@@ -108,8 +104,7 @@ final class Catalogue {
         .filter(object -> object.key().value().endsWith(ARCHIVE))
         .flatMap(object -> found(object, objects).stream())
         .filter(found -> objects.containsKey(found.manifestKey().value()))
-        .filter(found ->
-            !objects.containsKey(beside(found.source, found.archive, EXPIRED)))
+        .filter(found -> !objects.containsKey(beside(found.source, found.archive, EXPIRED)))
         .sorted(Comparator.comparing(Found::source).thenComparing(Found::archive))
         .toList();
   }
