@@ -182,9 +182,13 @@ class ManyRunsIT {
     }
 
     // then
-    assertThat(console.lines(backup).stream().filter(line -> line.contains("BackupCompleted")))
-        .as("it is answered again")
-        .hasSizeGreaterThan(1);
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() ->
+            assertThat(
+                    console.lines(backup).stream().filter(line -> line.contains("BackupCompleted")))
+                .as("it is answered again")
+                .hasSizeGreaterThan(1));
     assertRanOnce(backup);
     assertThat(console.facts(restore, Fact.TerminalFact.class)).hasSize(1);
     RunId next = console.backup("other");
