@@ -1,5 +1,6 @@
 package io.hybridbackup.packager;
 
+import io.hybridbackup.common.job.Heard;
 import io.hybridbackup.common.job.Leases;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.messaging.EventPublisher;
@@ -24,26 +25,21 @@ public class PackagerConfiguration {
   private static final int CAPACITY = 256;
 
   @Bean
-  Ending ending(Runs runs, EventPublisher publisher) {
-    return new Ending(runs, publisher);
-  }
-
-  @Bean
   WorkerService packagerService(
       Settings settings,
       Runs runs,
       Leases leases,
       EventPublisher publisher,
       NativeTools tools,
-      Ending ending,
       Clock clock) {
+    Heard heard = new Heard();
     Coordination coordination =
         new Coordination(
             settings,
             runs,
             publisher,
             new ApplicationVersion(settings, tools),
-            ending,
+            new Ending(runs, publisher, heard),
             clock,
             RuntimeConfiguration.product());
     return new WorkerService(
@@ -53,7 +49,7 @@ public class PackagerConfiguration {
         leases,
         CAPACITY,
         new BackupJobs(runs, coordination, lingering(settings), settings.jobs().sweep(), clock),
-        ending::hear);
+        heard::hear);
   }
 
   @Bean

@@ -11,6 +11,7 @@ import io.hybridbackup.common.event.Request.BackupRequested;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.job.Heard;
 import io.hybridbackup.common.job.PartJobs;
 import io.hybridbackup.common.job.PartMaker;
 import io.hybridbackup.common.job.RunKeys;
@@ -371,14 +372,14 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
     ObjectStore store = replica.sees(ledger);
     Runs runs = new Runs(store);
     EventPublisher publisher = replica.publisher(this::hear);
-    Ending ending = new Ending(runs, publisher);
+    Heard heard = new Heard();
     Coordination coordination =
         new Coordination(
             settings,
             runs,
             publisher,
             new ApplicationVersion(settings, tools),
-            ending,
+            new Ending(runs, publisher, heard),
             replica.clock(),
             "hybrid-backup");
     Worker worker =
@@ -395,7 +396,7 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
     listeners.put(
         replica,
         envelope -> {
-          ending.hear(envelope);
+          heard.hear(envelope);
           wake(worker, envelope.data());
         });
   }

@@ -249,12 +249,29 @@ final class Ledger extends InMemoryObjectStore {
       boolean _ =
           ends.computeIfAbsent(end.run(), run -> new HashSet<>())
               .add(new String(content, StandardCharsets.UTF_8));
+      checkStory(end.run());
       if (end instanceof BackupCompleted completed
           && find(new ObjectKey(completed.manifest())).isEmpty()
           && !isExpired(completed.archive())) {
         wrong("told that " + completed.archive() + " is complete, and there is no manifest");
       }
     }
+  }
+
+  /** All that is on record of what led to an end has been told before it. */
+  private void checkStory(RunId run) {
+    find(RunKeys.claim(run)).map(Claim::answer).ifPresent(this::checkTold);
+    int attempt = find(RunKeys.outcome(run)).map(Outcome::attempt).orElse(0);
+    if (attempt == 0) {
+      return;
+    }
+    find(RunKeys.opened(run, attempt)).map(AttemptOpened::announcement).ifPresent(this::checkTold);
+    find(RunKeys.prepared(run, attempt)).map(Told::announcement).ifPresent(this::checkTold);
+    find(RunKeys.snapshot(run, attempt)).map(Told::announcement).ifPresent(this::checkTold);
+    BackupAccepted accepted = find(RunKeys.claim(run)).flatMap(Claim::backup).orElseThrow();
+    runs.parts(accepted, attempt).values().stream()
+        .map(PartOutcome::announcement)
+        .forEach(this::checkTold);
   }
 
   /** The one answer that is not on record: who asks again then asks anew. */
@@ -310,7 +327,7 @@ final class Ledger extends InMemoryObjectStore {
                   && voided.code() == FailureCode.INTERRUPTED
               ? 0
               : 1;
-      checkAttempt(accepted, attempt, outcome);
+      checkAttempt(accepted, attempt);
     }
     if (composed > 1) {
       wrong("the run " + run + " has " + composed + " composed attempts");
@@ -338,26 +355,10 @@ final class Ledger extends InMemoryObjectStore {
     }
   }
 
-  private void checkAttempt(BackupAccepted accepted, int attempt, Outcome outcome) {
+  private void checkAttempt(BackupAccepted accepted, int attempt) {
     RunId run = accepted.backupId();
-    boolean counts = attempt == outcome.attempt();
-    find(RunKeys.opened(run, attempt))
-        .map(AttemptOpened::announcement)
-        .filter(told -> counts)
-        .ifPresent(this::checkTold);
-    find(RunKeys.prepared(run, attempt))
-        .map(Told::announcement)
-        .filter(told -> counts)
-        .ifPresent(this::checkTold);
-    find(RunKeys.snapshot(run, attempt))
-        .map(Told::announcement)
-        .filter(told -> counts)
-        .ifPresent(this::checkTold);
     runs.parts(accepted, attempt)
         .forEach((component, part) -> {
-          if (counts) {
-            checkTold(part.announcement());
-          }
           // Once the run has ended everything is taken from under its workers.
           if (part instanceof PartOutcome.Failed failed
               && whenWritten(RunKeys.part(run, attempt, component).key())

@@ -13,6 +13,7 @@ import io.hybridbackup.common.identity.TargetName;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.Claim;
 import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.Heard;
 import io.hybridbackup.common.job.Job;
 import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
@@ -44,19 +45,22 @@ final class RestoreJobs implements Job.Source {
   private final Restoration restoration;
   private final Settings.Jobs settings;
   private final Clock clock;
+  private final Heard heard;
 
   RestoreJobs(
       Runs runs,
       EventPublisher publisher,
       Restoration restoration,
       Settings.Jobs settings,
-      Clock clock) {
+      Clock clock,
+      Heard heard) {
     this.settings = settings;
     this.runs = runs;
     this.slots = new Slots(runs);
     this.publisher = publisher;
     this.restoration = restoration;
     this.clock = clock;
+    this.heard = heard;
   }
 
   @Override
@@ -137,7 +141,8 @@ final class RestoreJobs implements Job.Source {
     }
 
     private void tell(Outcome outcome, Work work) throws InterruptedException {
-      if (work.epoch() > 1) {
+      // Whoever has decided the claim may have died, or be frozen, before telling it.
+      if (!heard.has(claim.answer())) {
         work.insist(() -> publisher.publish(claim.answer().envelope()));
       }
       work.insist(() -> publisher.publish(outcome.announcement().envelope()));

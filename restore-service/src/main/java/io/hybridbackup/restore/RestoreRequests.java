@@ -72,6 +72,14 @@ final class RestoreRequests implements RequestHandler {
           runs.claim(run)
               .orElseGet(() -> runs.answer(run, answer(run, request, received.recordTime())));
     } catch (StoreException.Refused e) {
+      if (runs.isOpen(run)) {
+        throw new StoreException.Unavailable(
+            "another answer to the request of run "
+                + run
+                + " may be on record soon, and this one cannot be: "
+                + e.getMessage(),
+            e);
+      }
       // Nothing can be put on record, but nobody is to wait for an answer.
       Instant now = clock.instant();
       Claim refusal =

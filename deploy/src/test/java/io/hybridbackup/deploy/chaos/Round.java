@@ -48,6 +48,8 @@ final class Round {
   private final int number;
   private final Random random;
   private final List<String> ends = new ArrayList<>();
+  private final long begun = System.nanoTime();
+  private final List<String> times = new ArrayList<>();
 
   Round(
       Site site,
@@ -86,6 +88,7 @@ final class Round {
         inspection.expect(completed.archiveKey(), completed.manifest());
       }
     });
+    noteTime("backups");
     String first = Site.SOURCES.get(number % Site.SOURCES.size());
     Optional<String> restored =
         archives.containsKey(first) ? Optional.of(first) : archives.keySet().stream().findFirst();
@@ -93,7 +96,13 @@ final class Round {
     RunId restore =
         journal.restore(
             restored.orElse(first), restored.map(archives::get).orElse("latest"), Site.TARGET);
+    for (String source : archives.keySet()) {
+      if (!restored.equals(Optional.of(source))) {
+        unpack(source, archives.get(source));
+      }
+    }
     Fact.TerminalFact restoreEnd = end(restore);
+    noteTime("restore");
     await("that the site is whole and no run is open")
         .atMost(PATIENCE)
         .pollInterval(POLL)
@@ -106,18 +115,23 @@ final class Round {
     } else if (restoreEnd instanceof Fact.RestoreFailed failed) {
       assertUntouched(failed);
     }
-    for (String source : archives.keySet()) {
-      if (!restored.equals(Optional.of(source))) {
-        unpack(source, archives.get(source));
-      }
-    }
     await("that nothing is left over")
         .atMost(Duration.ofSeconds(10))
         .pollInterval(POLL)
         .untilAsserted(inspection::look);
     assertNoProblems();
     inspection.forget();
+    noteTime("all");
     return missed;
+  }
+
+  private void noteTime(String done) {
+    times.add("%s %.1f s".formatted(done, (System.nanoTime() - begun) / 1e9));
+  }
+
+  /** After how long what was done, for people. */
+  String times() {
+    return String.join(", ", times);
   }
 
   /** How each run ended, for people. */
