@@ -5,6 +5,7 @@ import io.hybridbackup.common.job.Leases;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.messaging.RequestListener;
+import io.hybridbackup.common.messaging.TopicListener;
 import io.hybridbackup.common.messaging.Topics;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.runtime.RuntimeConfiguration;
@@ -55,6 +56,12 @@ public class PackagerConfiguration {
   @Bean
   StoreSweep storeSweep(Runs runs, Settings settings, Clock clock) {
     return new StoreSweep(runs, settings.jobs(), clock);
+  }
+
+  @Bean
+  TopicListener stateListener(Settings settings, EventPublisher publisher) {
+    return new TopicListener(
+        settings.kafka(), Topics.BACKUP_STATE, new NewestStates(publisher)::hear);
   }
 
   /** A worker whose run has ended hears of it, or loses its lease, within this time. */

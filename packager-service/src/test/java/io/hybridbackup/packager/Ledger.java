@@ -14,6 +14,7 @@ import io.hybridbackup.common.event.Fact.BackupFailed;
 import io.hybridbackup.common.event.Fact.BackupRejected;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.event.Request;
+import io.hybridbackup.common.event.RunState;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
@@ -69,6 +70,7 @@ final class Ledger extends InMemoryObjectStore {
   private final Map<RunId, Instant> closed = new HashMap<>();
   private final Map<String, byte[]> events = new HashMap<>();
   private final Map<RunId, Set<String>> ends = new HashMap<>();
+  private final Map<RunId, List<RunState>> states = new HashMap<>();
   private final Set<RunId> unrecorded = new HashSet<>();
 
   private record Attempt(RunId run, int number) {}
@@ -235,6 +237,9 @@ final class Ledger extends InMemoryObjectStore {
       refused(rejected);
       return;
     }
+    if (envelope.data() instanceof RunState state) {
+      boolean _ = states.computeIfAbsent(state.run(), _ -> new ArrayList<>()).add(state);
+    }
     byte[] before = events.putIfAbsent(String.valueOf(envelope.id()), content);
     if (before != null && !Arrays.equals(before, content)) {
       wrong(
@@ -291,16 +296,36 @@ final class Ledger extends InMemoryObjectStore {
       if (backups.contains(run) && claim.isEmpty() && !unrecorded.contains(run)) {
         wrong("the request " + run + " has no answer");
       }
-      // The refusal of a cancellation may come late, when that has been carried out after all.
-      claim.filter(_ -> backups.contains(run)).ifPresent(answer -> checkTold(answer.answer()));
+      claim.filter(_ -> !unrecorded.contains(run)).ifPresent(this::checkAnswered);
       if (claim.flatMap(Claim::backup).isPresent()) {
         checkRun(claim.get().backup().orElseThrow());
       } else if (ends.getOrDefault(run, Set.of()).size() > 1) {
         wrong("the refused " + run + " has several ends: " + ends.get(run));
       }
     }
+    states.values().forEach(this::checkLastState);
     checkLeavings();
     checkArchives();
+  }
+
+  private void checkLastState(List<RunState> published) {
+    RunState last = published.getLast();
+    for (RunState state : published) {
+      if (state.epoch() > last.epoch()
+          || (state.epoch() == last.epoch() && state.revision() > last.revision())) {
+        wrong("the last state is " + last + " though there was " + state);
+      }
+    }
+  }
+
+  private void checkAnswered(Claim claim) {
+    if (claim.answer().fact() instanceof Fact.BackupCancelled cancelled) {
+      if (find(RunKeys.outcome(cancelled.backupId())).isEmpty()) {
+        wrong("not cancelled: " + cancelled);
+      }
+    } else {
+      checkTold(claim.answer());
+    }
   }
 
   private void checkRun(BackupAccepted accepted) {

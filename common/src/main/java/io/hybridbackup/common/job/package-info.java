@@ -43,9 +43,7 @@
  *
  * <p>What is not guaranteed: what a worker writes that was frozen for longer than twice the lease
  * time after its run's end lies about until somebody sweeps it; and a request that the store
- * refuses to record is answered without a record, so that asked again it is another request. A
- * cancellation that is carried out has no record of its own: if the record of an earlier refusal
- * was on its way for long, the same request asked again is told of that refusal.
+ * refuses to record is answered without a record, so that asked again it is another request.
  */
 @NullMarked
 package io.hybridbackup.common.job;

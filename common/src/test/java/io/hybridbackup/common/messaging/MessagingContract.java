@@ -186,10 +186,11 @@ abstract class MessagingContract {
   @Test
   void shouldGoOnHearingWhenAFactCouldNotBeDealtWith() throws Exception {
     AtomicInteger calls = new AtomicInteger();
-    FactListener listener =
+    TopicListener listener =
         open(
-            new FactListener(
+            new TopicListener(
                 kafka(),
+                Topics.BACKUP_EVENTS,
                 envelope -> {
                   if (isOf(envelope, run())) {
                     calls.incrementAndGet();
@@ -405,13 +406,13 @@ abstract class MessagingContract {
 
   private List<Envelope> hear() throws InterruptedException {
     List<Envelope> heard = new CopyOnWriteArrayList<>();
-    FactListener listener = open(new FactListener(kafka(), heard::add));
+    TopicListener listener = open(new TopicListener(kafka(), Topics.BACKUP_EVENTS, heard::add));
     listener.start();
     assertThat(listener.awaitReady(PATIENCE)).isTrue();
     return heard;
   }
 
-  private FactListener open(FactListener listener) {
+  private TopicListener open(TopicListener listener) {
     opened.add(listener::stop);
     return listener;
   }

@@ -1,5 +1,6 @@
 package io.hybridbackup.deploy.chaos;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -21,6 +22,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.springframework.util.FileSystemUtils;
 
 /** A backup of every source and a restore, while faults strike; then a look at what is left. */
@@ -82,20 +84,24 @@ final class Round {
       backups.put(source, journal.backup(source));
     }
     Map<String, String> archives = new LinkedHashMap<>();
-    backups.forEach((source, run) -> {
-      if (end(run) instanceof Fact.BackupCompleted completed) {
+    // What is there first is restored while the other backup goes on.
+    Optional<String> restored = Optional.empty();
+    @Nullable RunId restore = null;
+    for (String source : inTurn()) {
+      if (end(requireNonNull(backups.get(source))) instanceof Fact.BackupCompleted completed) {
         archives.put(source, completed.archive().value());
         inspection.expect(completed.archiveKey(), completed.manifest());
+        if (restored.isEmpty()) {
+          restored = Optional.of(source);
+          restore = journal.restore(source, completed.archive().value(), Site.TARGET);
+        }
       }
-    });
+    }
+    if (restore == null) {
+      // An older archive serves, for the faults of a restore.
+      restore = journal.restore(inTurn().getFirst(), "latest", Site.TARGET);
+    }
     noteTime("backups");
-    String first = Site.SOURCES.get(number % Site.SOURCES.size());
-    Optional<String> restored =
-        archives.containsKey(first) ? Optional.of(first) : archives.keySet().stream().findFirst();
-    // Where there is no new archive an older one serves, for the faults of a restore.
-    RunId restore =
-        journal.restore(
-            restored.orElse(first), restored.map(archives::get).orElse("latest"), Site.TARGET);
     for (String source : archives.keySet()) {
       if (!restored.equals(Optional.of(source))) {
         unpack(source, archives.get(source));
@@ -123,6 +129,10 @@ final class Round {
     inspection.forget();
     noteTime("all");
     return missed;
+  }
+
+  private List<String> inTurn() {
+    return number % 2 == 0 ? Site.SOURCES : Site.SOURCES.reversed();
   }
 
   private void noteTime(String done) {
