@@ -62,7 +62,7 @@ final class BackupRequests implements RequestHandler {
   public void handle(ReceivedRequest received) {
     RunId run = received.run();
     try {
-      tell(run, runs.claim(run).orElseGet(() -> answer(run, received.request())));
+      tell(run, runs.claim(run).orElseGet(() -> answer(run, received)));
     } catch (StoreException.Refused e) {
       if (runs.isOpen(run) || runs.claim(run).isPresent()) {
         throw new StoreException.Unavailable(
@@ -85,9 +85,9 @@ final class BackupRequests implements RequestHandler {
   }
 
   /** Puts the answer on record. */
-  private Claim answer(RunId run, Request received) {
-    return switch (received) {
-      case Request.BackupRequested request -> backup(run, request);
+  private Claim answer(RunId run, ReceivedRequest received) {
+    return switch (received.request()) {
+      case Request.BackupRequested request -> backup(run, request, received.receivedAt());
       case Request.BackupCancelRequested request -> runs.answer(run, cancellation(run, request));
       case Request.VerificationRequested request ->
           runs.answer(
@@ -103,8 +103,8 @@ final class BackupRequests implements RequestHandler {
     };
   }
 
-  private Claim backup(RunId run, Request.BackupRequested request) {
-    Claim standing = runs.answer(run, decide(run, request));
+  private Claim backup(RunId run, Request.BackupRequested request, Instant now) {
+    Claim standing = runs.answer(run, decide(run, request, now));
     // Later states are the coordinating epoch's, and this one must not follow them.
     publisher.publishState(firstState(run, request, standing));
     return standing;
@@ -129,8 +129,7 @@ final class BackupRequests implements RequestHandler {
         request.requestedBy());
   }
 
-  private Claim decide(RunId run, Request.BackupRequested request) {
-    Instant now = clock.instant();
+  private Claim decide(RunId run, Request.BackupRequested request, Instant now) {
     Instant deadline = now.plus(settings.jobs().deadline());
     Settings.@Nullable Source source = source(request.source());
     if (source == null) {

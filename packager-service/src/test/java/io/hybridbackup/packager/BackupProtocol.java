@@ -46,6 +46,7 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.jspecify.annotations.Nullable;
@@ -89,11 +90,11 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
 
   /** A request in its topic, until it is acknowledged. */
   private static final class Delivery {
-    private final ReceivedRequest received;
+    private final Function<Instant, ReceivedRequest> received;
     private @Nullable Replica owner;
     private boolean acknowledged;
 
-    Delivery(ReceivedRequest received) {
+    Delivery(Function<Instant, ReceivedRequest> received) {
       this.received = received;
     }
   }
@@ -312,16 +313,13 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
   private void deliver(RunId run, Request request, String id) {
     simulation.note("requester", "asks " + id + ": " + request);
     ledger.requested(run, request);
+    Instant now = simulation.instant();
+    Envelope envelope = Envelope.of(request, id, REQUESTER, now);
+    int offset = requests.size();
     requests.add(
-        new Delivery(
+        new Delivery(received ->
             new ReceivedRequest(
-                Envelope.of(request, id, REQUESTER, simulation.instant()),
-                request,
-                run,
-                "backup.requests.v1",
-                0,
-                requests.size(),
-                simulation.instant())));
+                envelope, request, run, "backup.requests.v1", 0, offset, now, received)));
   }
 
   /** A record is another's once its owner is gone or has not been heard of for a while. */
@@ -344,7 +342,7 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
         }
         delivery.owner = replica;
         try {
-          handler.handle(delivery.received);
+          handler.handle(delivery.received.apply(replica.clock().instant()));
           delivery.acknowledged = true;
         } catch (StoreException | PublishException e) {
           boolean retryable =

@@ -204,7 +204,8 @@ class BackupRequestsTest {
             Clock.systemUTC(),
             fact -> {})
         .handle(
-            new ReceivedRequest(envelope, request, run, "backup.requests.v1", 0, 0, Instant.now()));
+            new ReceivedRequest(
+                envelope, request, run, "backup.requests.v1", 0, 0, Instant.now(), Instant.now()));
   }
 
   private static final class FullStore extends InMemoryObjectStore {

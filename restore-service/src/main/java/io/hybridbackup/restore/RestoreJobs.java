@@ -124,6 +124,18 @@ final class RestoreJobs implements Job.Source {
 
     @Override
     public void perform(Work work) throws InterruptedException {
+      try {
+        carryOut(work);
+      } catch (StoppedException e) {
+        // Frozen, it may have gone on when all had been tidied up after another epoch's end.
+        if (hasEnded(run())) {
+          removeScratch(new Work(run(), component(), 0));
+        }
+        throw e;
+      }
+    }
+
+    private void carryOut(Work work) throws InterruptedException {
       Optional<Outcome> decided = work.insist(() -> runs.decisions().find(RunKeys.outcome(run())));
       Outcome outcome;
       if (decided.isPresent()) {
@@ -137,7 +149,8 @@ final class RestoreJobs implements Job.Source {
       if (!work.insist(() -> runs.decisions().isMade(RunKeys.told(run())))) {
         tell(outcome, work);
       }
-      tidyUp(work);
+      removeScratch(work);
+      work.insist(() -> runs.close(run()));
     }
 
     private void tell(Outcome outcome, Work work) throws InterruptedException {
@@ -167,7 +180,7 @@ final class RestoreJobs implements Job.Source {
     }
 
     /** What cannot be removed is tried again until the deadline, and then left to people. */
-    private void tidyUp(Work work) throws InterruptedException {
+    private void removeScratch(Work work) throws InterruptedException {
       try {
         restoration.tidyUp(started, work);
       } catch (IOException | ComponentFailure e) {
@@ -180,7 +193,6 @@ final class RestoreJobs implements Job.Source {
             .setCause(e)
             .log("scratch of the restore is left beside its target; remove it by hand");
       }
-      work.insist(() -> runs.close(run()));
     }
 
     private Fact restore(Work work) throws InterruptedException {
