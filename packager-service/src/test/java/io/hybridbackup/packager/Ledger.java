@@ -279,10 +279,13 @@ final class Ledger extends InMemoryObjectStore {
         .forEach(this::checkTold);
   }
 
-  /** The one answer that is not on record: who asks again then asks anew. */
+  /**
+   * The one answer that is not on record: who asks again then asks anew. Another packager may have
+   * put a refusal on record at the same moment.
+   */
   private void refused(BackupRejected rejected) {
     unrecorded.add(rejected.backupId());
-    if (find(RunKeys.claim(rejected.backupId())).isPresent()) {
+    if (find(RunKeys.claim(rejected.backupId())).filter(claim -> !claim.rejected()).isPresent()) {
       wrong("rejected in spite of what is on record: " + rejected);
     }
   }
