@@ -54,7 +54,7 @@ import org.springframework.util.backoff.FixedBackOff;
  * topic's dead letters at once, with the same key and value and the reason in {@link
  * #REASON_HEADER}; then the next one has its turn. While the handler says that a retry may help,
  * the request is tried again, for ever, every ten seconds in the end, and later ones of its
- * partition wait.
+ * partition are acknowledged only after it.
  */
 public final class RequestListener implements SmartLifecycle {
   /** Why a record is a dead letter, for people. */
