@@ -14,6 +14,7 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.MediaReferences;
 import io.hybridbackup.common.job.PartMaker;
 import io.hybridbackup.common.job.ProgressReporter;
 import io.hybridbackup.common.job.RunKeys;
@@ -102,6 +103,10 @@ final class DatabasePartMaker implements PartMaker {
     try (connection) {
       Snapshot snapshot = Snapshot.take(connection, postgres);
       record(task, work, snapshot, fenced);
+      if (source.mediaReferences() != null
+          && task.opened().started().components().contains(Component.MEDIA)) {
+        list(task, work, connection, postgres, source.mediaReferences());
+      }
       PartInventory inventory = dump(task, earlier, work, postgres, snapshot, source.compression());
       return new Made(
           inventory,
@@ -109,6 +114,7 @@ final class DatabasePartMaker implements PartMaker {
           Map.of("database", Duration.ofNanos(System.nanoTime() - begun)),
           0,
           0,
+          null,
           origin ->
               new DatabaseDumpCompleted(
                   task.run(),
@@ -176,6 +182,27 @@ final class DatabasePartMaker implements PartMaker {
           null);
     }
     work.insist(() -> publisher.publish(mine.announcement().envelope()));
+  }
+
+  /** Media waits for this. Nobody else can do it: only this epoch has the snapshot. */
+  private void list(
+      Task task,
+      Work work,
+      Connection connection,
+      Postgres postgres,
+      Settings.ReferenceQuery references)
+      throws ComponentFailure, InterruptedException {
+    MediaReferences listed =
+        ReferenceList.write(
+            connection,
+            postgres,
+            references.query(),
+            runs.store(),
+            RunKeys.work(task.run(), task.attempt(), component(), work.epoch())
+                .resolve("references"));
+    MediaReferences _ =
+        work.insist(
+            () -> runs.decisions().decide(RunKeys.references(task.run(), task.attempt()), listed));
   }
 
   private PartInventory dump(

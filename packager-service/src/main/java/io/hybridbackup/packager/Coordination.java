@@ -379,6 +379,7 @@ final class Coordination {
                       plan.bytes() - reused,
                       durations,
                       manifest.warnings(),
+                      manifest.consistency().references(),
                       accepted.requestedBy()),
                   now),
               attempt));

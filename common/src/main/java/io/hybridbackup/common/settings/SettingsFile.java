@@ -309,8 +309,35 @@ public final class SettingsFile {
     if (compression.byPgDump() && database == null) {
       source.note("compression", "is left to pg_dump without a database", "write a level, 1 to 9");
     }
+    Settings.ReferenceQuery references = references(source);
+    if (references != null && (database == null || media == null)) {
+      source.note(
+          "media-references",
+          "compares a database with its files, and there is only one of them",
+          "remove it, or add what is missing");
+    }
     source.finish();
-    return new Settings.Source(database, media, version, compression);
+    return new Settings.Source(database, media, version, compression, references);
+  }
+
+  /** A section, or the query alone. */
+  private static Settings.@Nullable ReferenceQuery references(Section source) {
+    if (!source.has("media-references")) {
+      return null;
+    }
+    if (!source.isSection("media-references")) {
+      return source
+          .text("media-references")
+          .map(query -> new Settings.ReferenceQuery(query, false))
+          .orElse(null);
+    }
+    Section references = source.section("media-references");
+    Settings.ReferenceQuery settings =
+        new Settings.ReferenceQuery(
+            references.requiredText("query", "write a query such as \"SELECT path FROM document\""),
+            references.value("strict", "write true or false", SettingsFile::bool).orElse(false));
+    references.finish();
+    return settings;
   }
 
   private Settings.Target target(Section target) {
