@@ -9,6 +9,7 @@ import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoredObject;
 import io.hybridbackup.common.store.Upload;
+import java.io.BufferedOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.sql.Connection;
@@ -37,7 +38,8 @@ final class ReferenceList {
       throws ComponentFailure {
     try (Statement statement = connection.createStatement();
         Upload upload = store.upload(key);
-        OutputStream list = new GZIPOutputStream(upload, BUFFER_BYTES)) {
+        GZIPOutputStream gzip = new GZIPOutputStream(upload, BUFFER_BYTES);
+        OutputStream list = new BufferedOutputStream(gzip, BUFFER_BYTES)) {
       statement.setFetchSize(ROWS_AT_A_TIME);
       long count = 0;
       try (ResultSet rows = statement.executeQuery(nested(query))) {
@@ -50,7 +52,8 @@ final class ReferenceList {
           }
         }
       }
-      list.close();
+      list.flush();
+      gzip.finish();
       StoredObject object = upload.complete();
       return new MediaReferences(count, new Slice(key, object.etag(), 0, object.bytes()));
     } catch (SQLException e) {

@@ -15,6 +15,7 @@ import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.MediaReferences;
 import io.hybridbackup.common.job.PartMaker;
+import io.hybridbackup.common.job.PartOutcome;
 import io.hybridbackup.common.job.ProgressReporter;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
@@ -308,10 +309,13 @@ final class MediaPartMaker implements PartMaker {
     return new ReferencedFiles(runs.store(), list, location, staging.tree());
   }
 
-  /** Empty as long as the database may still list them; there is no list within if it did not. */
+  /** Empty as long as there may be a list yet; there is none within if there will be none. */
   private Optional<Optional<MediaReferences>> listed(Task task) {
     boolean dumped =
-        runs.decisions().isMade(RunKeys.part(task.run(), task.attempt(), Component.DATABASE));
+        runs.decisions()
+                .find(RunKeys.part(task.run(), task.attempt(), Component.DATABASE))
+                .orElse(null)
+            instanceof PartOutcome.Committed;
     Optional<MediaReferences> list =
         runs.decisions().find(RunKeys.references(task.run(), task.attempt()));
     return list.isPresent() || dumped ? Optional.of(list) : Optional.empty();

@@ -70,11 +70,6 @@ final class Section {
     return node != null && !node.getTag().equals(Tag.NULL);
   }
 
-  /** Whether the file gives the key a section and not a single value. */
-  boolean isSection(String key) {
-    return entries.get(key) instanceof MappingNode;
-  }
-
   /** The names in a section whose keys are free. */
   Collection<String> names() {
     known.addAll(entries.keySet());

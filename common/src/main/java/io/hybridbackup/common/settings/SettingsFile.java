@@ -320,24 +320,19 @@ public final class SettingsFile {
     return new Settings.Source(database, media, version, compression, references);
   }
 
-  /** A section, or the query alone. */
   private static Settings.@Nullable ReferenceQuery references(Section source) {
-    if (!source.has("media-references")) {
-      return null;
+    Optional<String> query = source.text("media-references");
+    boolean strict =
+        source
+            .value("media-references-strict", "write true or false", SettingsFile::bool)
+            .orElse(false);
+    if (strict && query.isEmpty()) {
+      source.note(
+          "media-references-strict",
+          "has nothing to be strict about",
+          "write media-references: \"SELECT path FROM document\", or the like");
     }
-    if (!source.isSection("media-references")) {
-      return source
-          .text("media-references")
-          .map(query -> new Settings.ReferenceQuery(query, false))
-          .orElse(null);
-    }
-    Section references = source.section("media-references");
-    Settings.ReferenceQuery settings =
-        new Settings.ReferenceQuery(
-            references.requiredText("query", "write a query such as \"SELECT path FROM document\""),
-            references.value("strict", "write true or false", SettingsFile::bool).orElse(false));
-    references.finish();
-    return settings;
+    return query.map(sql -> new Settings.ReferenceQuery(sql, strict)).orElse(null);
   }
 
   private Settings.Target target(Section target) {
