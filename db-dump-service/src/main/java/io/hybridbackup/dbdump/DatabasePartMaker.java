@@ -7,6 +7,7 @@ import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartObjects;
 import io.hybridbackup.common.archive.PartReader;
 import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.database.ReadingRights;
 import io.hybridbackup.common.event.Fact.DatabaseDumpCompleted;
 import io.hybridbackup.common.event.Fact.DatabaseSnapshotTaken;
 import io.hybridbackup.common.event.FailureCode;
@@ -36,6 +37,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Collectors;
 
 /**
  * Dumps a source's database: the real pg_dump, from an exported snapshot that is taken after media
@@ -90,6 +92,7 @@ final class DatabasePartMaker implements PartMaker {
     String serverVersion;
     try (Connection connection = postgres.connect()) {
       serverVersion = version(connection, postgres);
+      requireRights(connection, postgres);
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
@@ -154,6 +157,20 @@ final class DatabasePartMaker implements PartMaker {
     }
   }
 
+  /** pg_dump would find out too, after a while, and one thing at a time. */
+  private static void requireRights(Connection connection, Postgres postgres)
+      throws ComponentFailure, SQLException {
+    List<ReadingRights.Gap> gaps = ReadingRights.gaps(connection, postgres);
+    if (!gaps.isEmpty()) {
+      throw ComponentFailure.permanent(
+          FailureCode.DATABASE_PERMISSION,
+          gaps.stream()
+              .map(gap -> gap.text() + "; " + gap.cure())
+              .collect(Collectors.joining(". ")),
+          null);
+    }
+  }
+
   private boolean isPrepared(Task task) {
     return runs.decisions().isMade(RunKeys.prepared(task.run(), task.attempt()));
   }
@@ -197,6 +214,7 @@ final class DatabasePartMaker implements PartMaker {
             connection,
             postgres,
             references.query(),
+            work,
             runs.store(),
             RunKeys.work(task.run(), task.attempt(), component(), work.epoch())
                 .resolve("references"));

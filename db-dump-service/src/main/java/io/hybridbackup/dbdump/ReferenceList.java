@@ -4,6 +4,8 @@ import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.MediaReferences;
+import io.hybridbackup.common.job.StoppedException;
+import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.Slice;
@@ -34,10 +36,33 @@ final class ReferenceList {
    * @throws ComponentFailure if the query cannot be carried out
    */
   static MediaReferences write(
-      Connection connection, Postgres postgres, String query, ObjectStore store, ObjectKey key)
-      throws ComponentFailure {
-    try (Statement statement = connection.createStatement();
-        Upload upload = store.upload(key);
+      Connection connection,
+      Postgres postgres,
+      String query,
+      Work work,
+      ObjectStore store,
+      ObjectKey key)
+      throws ComponentFailure, StoppedException {
+    try (Statement statement = connection.createStatement()) {
+      // The server goes on with a query whose client has gone, and keeps the snapshot for it.
+      AutoCloseable cancellation = work.own(statement::cancel);
+      try {
+        return write(statement, query, store, key);
+      } finally {
+        work.disown(cancellation);
+      }
+    } catch (SQLException e) {
+      throw failure(postgres, e);
+    } catch (IOException e) {
+      throw ComponentFailure.passing(
+          FailureCode.INTERNAL, "the list of references could not be stored: " + e.getMessage(), e);
+    }
+  }
+
+  private static MediaReferences write(
+      Statement statement, String query, ObjectStore store, ObjectKey key)
+      throws SQLException, IOException {
+    try (Upload upload = store.upload(key);
         GZIPOutputStream gzip = new GZIPOutputStream(upload, BUFFER_BYTES);
         OutputStream list = new BufferedOutputStream(gzip, BUFFER_BYTES)) {
       statement.setFetchSize(ROWS_AT_A_TIME);
@@ -56,11 +81,6 @@ final class ReferenceList {
       gzip.finish();
       StoredObject object = upload.complete();
       return new MediaReferences(count, new Slice(key, object.etag(), 0, object.bytes()));
-    } catch (SQLException e) {
-      throw failure(postgres, e);
-    } catch (IOException e) {
-      throw ComponentFailure.passing(
-          FailureCode.INTERNAL, "the list of references could not be stored: " + e.getMessage(), e);
     }
   }
 
