@@ -94,7 +94,7 @@ final class MediaPartMaker implements PartMaker {
       requireMounted(media, staging, folder);
       Map<String, Duration> durations = new LinkedHashMap<>();
       long begun = System.nanoTime();
-      int passes = prepare(task, work, staging, rsync);
+      int passes = prepare(task, work, staging, rsync, media);
       durations.put("media-prepare", since(begun));
 
       if (task.opened().started().components().contains(Component.DATABASE)) {
@@ -206,7 +206,7 @@ final class MediaPartMaker implements PartMaker {
   }
 
   /** How many passes there were. */
-  private int prepare(Task task, Work work, Staging staging, Rsync rsync)
+  private int prepare(Task task, Work work, Staging staging, Rsync rsync, Settings.Media media)
       throws ComponentFailure, IOException, InterruptedException {
     boolean announced =
         work.insist(() -> runs.decisions().isMade(RunKeys.prepared(task.run(), task.attempt())));
@@ -220,6 +220,9 @@ final class MediaPartMaker implements PartMaker {
       return 1;
     }
     staging.unprepare();
+    if (staging.isEmpty()) {
+      requireRoom(media, staging, rsync, work);
+    }
     int passes = 1;
     long begun = System.nanoTime();
     rsync.mirror(staging, work, reporter(task, work, "first-pass"));
@@ -243,6 +246,21 @@ final class MediaPartMaker implements PartMaker {
     }
     work.insist(() -> publisher.publish(standing.announcement().envelope()));
     return passes;
+  }
+
+  /** A first copy that cannot be finished is not begun. */
+  private void requireRoom(Settings.Media media, Staging staging, Rsync rsync, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
+    Rsync.Size needed = rsync.firstCopy(staging, work);
+    long bytes = Files.getFileStore(staging.tree()).getUsableSpace();
+    long inodes = staging.freeInodes(tools).orElse(needed.inodes());
+    if (needed.bytes() > bytes || needed.inodes() > inodes) {
+      throw Staging.full(
+          media.location(),
+          "it takes %d bytes and %d inodes, and %s has %d and %d free"
+              .formatted(needed.bytes(), needed.inodes(), staging.tree(), bytes, inodes),
+          null);
+    }
   }
 
   private PartInventory pack(
