@@ -12,8 +12,8 @@ import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoredObject;
 import io.hybridbackup.common.store.Upload;
 import java.io.BufferedOutputStream;
+import java.io.DataOutputStream;
 import java.io.IOException;
-import java.io.OutputStream;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -64,15 +64,16 @@ final class ReferenceList {
       throws SQLException, IOException {
     try (Upload upload = store.upload(key);
         GZIPOutputStream gzip = new GZIPOutputStream(upload, BUFFER_BYTES);
-        OutputStream list = new BufferedOutputStream(gzip, BUFFER_BYTES)) {
+        DataOutputStream list =
+            new DataOutputStream(new BufferedOutputStream(gzip, BUFFER_BYTES))) {
       statement.setFetchSize(ROWS_AT_A_TIME);
       long count = 0;
       try (ResultSet rows = statement.executeQuery(nested(query))) {
         while (rows.next()) {
           byte[] path = rows.getBytes(1);
           if (path != null && path.length > 0) {
+            list.writeInt(path.length);
             list.write(path);
-            list.write(0);
             count++;
           }
         }

@@ -111,7 +111,7 @@ final class MediaPartMaker implements PartMaker {
       AtomicLong vanished = new AtomicLong();
       PartInventory packed = pack(task, earlier, work, staging, source, vanished, referenced);
       PartInventory inventory =
-          counted == null || counted.missing() == 0 ? packed : packed.warned(missing(counted));
+          counted == null || counted.missing() == 0 ? packed : packed.warned(message(counted));
       durations.put("media-pack", since(begun));
       return new Made(
           inventory,
@@ -350,11 +350,11 @@ final class MediaPartMaker implements PartMaker {
     if (counted.missing() > 0) {
       if (isFirstToMiss(task)) {
         throw ComponentFailure.passing(
-            FailureCode.MEDIA_REFERENCES_MISSING, missing(counted), null);
+            FailureCode.MEDIA_REFERENCES_MISSING, message(counted), null);
       }
       if (Objects.requireNonNull(source.mediaReferences()).strict()) {
         throw ComponentFailure.permanent(
-            FailureCode.MEDIA_REFERENCES_MISSING, missing(counted), null);
+            FailureCode.MEDIA_REFERENCES_MISSING, message(counted), null);
       }
     }
     return counted;
@@ -372,7 +372,7 @@ final class MediaPartMaker implements PartMaker {
     return runs.spentAttempts(task.run(), task.attempt()) < settings.jobs().attempts();
   }
 
-  private static String missing(References counted) {
+  private static String message(References counted) {
     return counted.missing()
         + " of "
         + counted.referenced()

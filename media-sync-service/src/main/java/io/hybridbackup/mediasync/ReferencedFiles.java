@@ -7,7 +7,7 @@ import io.hybridbackup.common.job.MediaReferences;
 import io.hybridbackup.common.manifest.References;
 import io.hybridbackup.common.store.ObjectStore;
 import java.io.BufferedInputStream;
-import java.io.ByteArrayOutputStream;
+import java.io.DataInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.file.Path;
@@ -54,27 +54,18 @@ final class ReferencedFiles implements MediaPart.Missing {
   @Override
   public void tell(Listener listener) throws IOException {
     TreePaths staged = new TreePaths(tree);
-    long seen = 0;
     try (InputStream stored = store.open(listed.list());
-        InputStream list =
-            new BufferedInputStream(new GZIPInputStream(stored, BUFFER_BYTES), BUFFER_BYTES)) {
-      ByteArrayOutputStream path = new ByteArrayOutputStream();
-      for (int next = list.read(); next >= 0; next = list.read()) {
-        if (next != 0) {
-          path.write(next);
-          continue;
-        }
-        EntryPath below = below(location, EntryPath.of(path.toByteArray()));
+        DataInputStream list =
+            new DataInputStream(
+                new BufferedInputStream(new GZIPInputStream(stored, BUFFER_BYTES), BUFFER_BYTES))) {
+      for (long n = 0; n < listed.count(); n++) {
+        byte[] path = new byte[list.readInt()];
+        list.readFully(path);
+        EntryPath below = below(location, EntryPath.of(path));
         if (!below.octets().isEmpty() && !staged.has(below)) {
           listener.path(below);
         }
-        path.reset();
-        seen++;
       }
-    }
-    if (seen != listed.count()) {
-      throw new IOException(
-          "the list of references has " + seen + " paths instead of " + listed.count());
     }
   }
 

@@ -7,6 +7,7 @@ import io.hybridbackup.common.store.Slice;
  * the attempt's snapshot.
  *
  * @param count how many there are
- * @param list holds them: gzip, each path followed by a NUL, in whatever form the rows have it
+ * @param list holds them: gzip, each path in whatever form its row has it, behind its length as
+ *     four bytes, big-endian
  */
 public record MediaReferences(long count, Slice list) {}
