@@ -7,6 +7,7 @@ import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartObjects;
 import io.hybridbackup.common.archive.PartReader;
 import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.database.ReadingRights;
 import io.hybridbackup.common.event.Fact.DatabaseDumpCompleted;
 import io.hybridbackup.common.event.Fact.DatabaseSnapshotTaken;
 import io.hybridbackup.common.event.FailureCode;
@@ -14,6 +15,7 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.MediaReferences;
 import io.hybridbackup.common.job.PartMaker;
 import io.hybridbackup.common.job.ProgressReporter;
 import io.hybridbackup.common.job.RunKeys;
@@ -35,6 +37,7 @@ import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
+import java.util.stream.Collectors;
 
 /**
  * Dumps a source's database: the real pg_dump, from an exported snapshot that is taken after media
@@ -89,6 +92,7 @@ final class DatabasePartMaker implements PartMaker {
     String serverVersion;
     try (Connection connection = postgres.connect()) {
       serverVersion = version(connection, postgres);
+      requireRights(connection, postgres);
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
@@ -102,6 +106,10 @@ final class DatabasePartMaker implements PartMaker {
     try (connection) {
       Snapshot snapshot = Snapshot.take(connection, postgres);
       record(task, work, snapshot, fenced);
+      if (source.mediaReferences() != null
+          && task.opened().started().components().contains(Component.MEDIA)) {
+        list(task, work, connection, postgres, source.mediaReferences());
+      }
       PartInventory inventory = dump(task, earlier, work, postgres, snapshot, source.compression());
       return new Made(
           inventory,
@@ -109,6 +117,7 @@ final class DatabasePartMaker implements PartMaker {
           Map.of("database", Duration.ofNanos(System.nanoTime() - begun)),
           0,
           0,
+          null,
           origin ->
               new DatabaseDumpCompleted(
                   task.run(),
@@ -148,6 +157,20 @@ final class DatabasePartMaker implements PartMaker {
     }
   }
 
+  /** pg_dump would find out too, after a while, and one thing at a time. */
+  private static void requireRights(Connection connection, Postgres postgres)
+      throws ComponentFailure, SQLException {
+    List<ReadingRights.Gap> gaps = ReadingRights.gaps(connection, postgres);
+    if (!gaps.isEmpty()) {
+      throw ComponentFailure.permanent(
+          FailureCode.DATABASE_PERMISSION,
+          gaps.stream()
+              .map(gap -> gap.text() + "; " + gap.cure())
+              .collect(Collectors.joining(". ")),
+          null);
+    }
+  }
+
   private boolean isPrepared(Task task) {
     return runs.decisions().isMade(RunKeys.prepared(task.run(), task.attempt()));
   }
@@ -176,6 +199,28 @@ final class DatabasePartMaker implements PartMaker {
           null);
     }
     work.insist(() -> publisher.publish(mine.announcement().envelope()));
+  }
+
+  /** Media waits for this. Nobody else can do it: only this epoch has the snapshot. */
+  private void list(
+      Task task,
+      Work work,
+      Connection connection,
+      Postgres postgres,
+      Settings.ReferenceQuery references)
+      throws ComponentFailure, InterruptedException {
+    MediaReferences listed =
+        ReferenceList.write(
+            connection,
+            postgres,
+            references.query(),
+            work,
+            runs.store(),
+            RunKeys.work(task.run(), task.attempt(), component(), work.epoch())
+                .resolve("references"));
+    MediaReferences _ =
+        work.insist(
+            () -> runs.decisions().decide(RunKeys.references(task.run(), task.attempt()), listed));
   }
 
   private PartInventory dump(

@@ -115,6 +115,7 @@ class ArchiveCommandsIT {
           MediaPart.write(
               tree,
               path -> false,
+              MediaPart.Missing.NONE,
               MediaPart.Earlier.NONE,
               mediaObjects,
               compressor,
@@ -131,7 +132,7 @@ class ArchiveCommandsIT {
             1,
             new DatabasePart(database.sha256(), DUMP.length, "15.8", "15.8", TIME, "0/1"),
             new StoragePart(media.files(), 1, media.unpackedBytes(), media.sha256()),
-            new Consistency(false, null, TIME, 1, 0),
+            new Consistency(false, null, TIME, 1, 0, null),
             Map.of(),
             List.of());
     ArchiveLayout.Composition composition =

@@ -115,7 +115,7 @@ class FrozenServiceIT {
             folder.resolve("rsync"),
             """
             #!/bin/bash
-            if [ "$1" = --version ]; then exec rsync --version; fi
+            case "$*" in --version|*--dry-run*) exec rsync "$@" ;; esac
             tree=${@: -1}
             (
               echo "begins $BASHPID" >> "%1$s/rsync.log"

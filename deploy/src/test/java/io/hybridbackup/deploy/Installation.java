@@ -72,6 +72,17 @@ final class Installation implements AutoCloseable {
       Map<SourceName, Settings.Source> sources,
       Map<TargetName, Settings.Target> targets)
       throws IOException {
+    return start(folder, postgres, jobs, sources, targets, "rsync");
+  }
+
+  static Installation start(
+      Path folder,
+      PostgresTestServer postgres,
+      Settings.Jobs jobs,
+      Map<SourceName, Settings.Source> sources,
+      Map<TargetName, Settings.Target> targets,
+      String rsync)
+      throws IOException {
     KafkaTestServer kafka = KafkaTestServer.start();
     Settings settings =
         new Settings(
@@ -82,7 +93,7 @@ final class Installation implements AutoCloseable {
             jobs,
             new Settings.Restore(Duration.ofSeconds(20)),
             new Settings.Tools(
-                tool("pg_dump", folder, postgres), tool("pg_restore", folder, postgres), "rsync"),
+                tool("pg_dump", folder, postgres), tool("pg_restore", folder, postgres), rsync),
             sources,
             targets);
     ConfigurableApplicationContext services =

@@ -65,6 +65,7 @@ class LimitsIT {
       data = Optional.of(SmallDisk.mount(folder.resolve("data")));
     }
     Files.createFile(Files.createDirectory(folder.resolve("empty-file")).resolve("empty"));
+    Files.createDirectory(folder.resolve("many"));
     for (String name : List.of("files", "growing", "storage")) {
       Files.createDirectory(folder.resolve(name));
       Path _ = grow(name, "note", 1);
@@ -92,6 +93,8 @@ class LimitsIT {
                 new Settings.Source(postgres.settings("edms"), media("files"), null),
                 new SourceName("growing"),
                 new Settings.Source(null, media("growing"), null),
+                new SourceName("many"),
+                new Settings.Source(null, media("many"), null),
                 new SourceName("empty-file"),
                 new Settings.Source(null, media("empty-file"), null)),
             Map.of(
@@ -165,6 +168,7 @@ class LimitsIT {
 
     // then
     assertStagingIsFull(run, "growing");
+    assertThat(folder.resolve("data/staging/growing/tree")).isEmptyDirectory();
 
     // when
     for (int n = 1; n <= 4; n++) {
@@ -189,6 +193,28 @@ class LimitsIT {
     // then
     installation.console.awaitEnd(next, BackupCompleted.class);
     assertThat(installation.backups("growing")).hasSize(4);
+  }
+
+  @Test
+  void shouldNotBeginAFirstCopyThatHasTooFewInodes() throws IOException {
+    SmallDisk disk = data.orElse(null);
+    assumeTrue(disk != null, "only root can mount a small disk");
+    // given
+    for (int n = 0; n < 300; n++) {
+      Files.createFile(folder.resolve("many/" + n));
+    }
+    disk.leaveInodes(250);
+
+    // when
+    RunId run = installation.console.backup("many");
+
+    // then
+    assertStagingIsFull(run, "many");
+    assertThat(installation.console.awaitEnd(run, BackupFailed.class).message())
+        .contains("300 inodes");
+    assertThat(folder.resolve("data/staging/many/tree")).isEmptyDirectory();
+    disk.enlarge();
+    installation.console.awaitEnd(installation.console.backup("many"), BackupCompleted.class);
   }
 
   @Test

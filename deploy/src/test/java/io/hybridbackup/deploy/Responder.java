@@ -125,6 +125,7 @@ final class Responder implements AutoCloseable {
                   600,
                   Map.of(),
                   List.of(),
+                  null,
                   request.requestedBy()));
     };
   }

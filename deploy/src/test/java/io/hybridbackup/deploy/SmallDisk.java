@@ -31,13 +31,25 @@ public final class SmallDisk implements AutoCloseable {
     resize(Math.ceilDiv(used, MEGABYTE) + megabytes);
   }
 
+  /** From now on so many more files can be made. */
+  public void leaveInodes(long inodes) {
+    String used =
+        Commands.run("df", "--output=iused", folder.toString()).lines().toList().getLast().strip();
+    remount("nr_inodes=" + (Long.parseLong(used) + inodes));
+  }
+
   /** From now on there is room for everything. */
   public void enlarge() {
     resize(PLENTY);
+    remount("nr_inodes=" + MEGABYTE);
   }
 
   private void resize(long megabytes) {
-    Commands.run("mount", "-o", "remount," + size(megabytes), folder.toString());
+    remount(size(megabytes));
+  }
+
+  private void remount(String option) {
+    Commands.run("mount", "-o", "remount," + option, folder.toString());
   }
 
   private static String size(long megabytes) {

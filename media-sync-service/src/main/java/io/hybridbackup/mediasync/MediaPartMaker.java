@@ -13,12 +13,16 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.MediaReferences;
 import io.hybridbackup.common.job.PartMaker;
+import io.hybridbackup.common.job.PartOutcome;
 import io.hybridbackup.common.job.ProgressReporter;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.job.Told;
+import io.hybridbackup.common.job.Verdict;
 import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.manifest.References;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
@@ -34,6 +38,7 @@ import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.concurrent.atomic.AtomicLong;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -89,7 +94,7 @@ final class MediaPartMaker implements PartMaker {
       requireMounted(media, staging, folder);
       Map<String, Duration> durations = new LinkedHashMap<>();
       long begun = System.nanoTime();
-      int passes = prepare(task, work, staging, rsync);
+      int passes = prepare(task, work, staging, rsync, media);
       durations.put("media-prepare", since(begun));
 
       if (task.opened().started().components().contains(Component.DATABASE)) {
@@ -99,10 +104,14 @@ final class MediaPartMaker implements PartMaker {
         passes++;
         durations.put("media-final-pass", since(begun));
       }
+      ReferencedFiles referenced = referenced(task, work, staging, source);
+      References counted = referenced == null ? null : count(referenced, task, source);
 
       begun = System.nanoTime();
       AtomicLong vanished = new AtomicLong();
-      PartInventory inventory = pack(task, earlier, work, staging, source, vanished);
+      PartInventory packed = pack(task, earlier, work, staging, source, vanished, referenced);
+      PartInventory inventory =
+          counted == null || counted.missing() == 0 ? packed : packed.warned(message(counted));
       durations.put("media-pack", since(begun));
       return new Made(
           inventory,
@@ -110,6 +119,7 @@ final class MediaPartMaker implements PartMaker {
           durations,
           passes,
           vanished.get(),
+          counted,
           origin ->
               new MediaSyncCompleted(
                   task.run(),
@@ -196,7 +206,7 @@ final class MediaPartMaker implements PartMaker {
   }
 
   /** How many passes there were. */
-  private int prepare(Task task, Work work, Staging staging, Rsync rsync)
+  private int prepare(Task task, Work work, Staging staging, Rsync rsync, Settings.Media media)
       throws ComponentFailure, IOException, InterruptedException {
     boolean announced =
         work.insist(() -> runs.decisions().isMade(RunKeys.prepared(task.run(), task.attempt())));
@@ -210,6 +220,9 @@ final class MediaPartMaker implements PartMaker {
       return 1;
     }
     staging.unprepare();
+    if (staging.isEmpty()) {
+      requireRoom(media, staging, rsync, work);
+    }
     int passes = 1;
     long begun = System.nanoTime();
     rsync.mirror(staging, work, reporter(task, work, "first-pass"));
@@ -235,13 +248,29 @@ final class MediaPartMaker implements PartMaker {
     return passes;
   }
 
+  /** A first copy that cannot be finished is not begun. */
+  private void requireRoom(Settings.Media media, Staging staging, Rsync rsync, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
+    Rsync.Size needed = rsync.firstCopy(staging, work);
+    long bytes = Files.getFileStore(staging.tree()).getUsableSpace();
+    long inodes = staging.freeInodes(tools).orElse(needed.inodes());
+    if (needed.bytes() > bytes || needed.inodes() > inodes) {
+      throw Staging.full(
+          media.location(),
+          "it takes %d bytes and %d inodes, and %s has %d and %d free"
+              .formatted(needed.bytes(), needed.inodes(), staging.tree(), bytes, inodes),
+          null);
+    }
+  }
+
   private PartInventory pack(
       Task task,
       List<PartReader> earlier,
       Work work,
       Staging staging,
       Settings.Source source,
-      AtomicLong vanished)
+      AtomicLong vanished,
+      @Nullable ReferencedFiles referenced)
       throws IOException {
     Settings.Media media = Objects.requireNonNull(source.media());
     try (PartObjects objects =
@@ -251,6 +280,7 @@ final class MediaPartMaker implements PartMaker {
           MediaPart.write(
               staging.tree(),
               file -> hasVanished(media.location().resolve(file), vanished),
+              referenced == null ? MediaPart.Missing.NONE : referenced,
               new MediaPart.Earlier(earlier, media.checksum()),
               objects,
               compressor.at(source.compression().media()),
@@ -271,6 +301,84 @@ final class MediaPartMaker implements PartMaker {
       throw ComponentFailure.passing(
           FailureCode.DEADLINE, "the database took no snapshot in time", null);
     }
+  }
+
+  /** What the rows refer to in the attempt's snapshot; null if nobody has to say so. */
+  private @Nullable ReferencedFiles referenced(
+      Task task, Work work, Staging staging, Settings.Source source)
+      throws ComponentFailure, InterruptedException {
+    if (source.mediaReferences() == null
+        || !task.opened().started().components().contains(Component.DATABASE)) {
+      return null;
+    }
+    Optional<Optional<MediaReferences>> listed =
+        work.await(() -> listed(task), settings.jobs().deadline());
+    MediaReferences list =
+        listed
+            .flatMap(found -> found)
+            .orElseThrow(() ->
+                ComponentFailure.permanent(
+                    FailureCode.MEDIA_REFERENCES_FAILED,
+                    "the db-dump service has not listed what rows of source "
+                        + task.source()
+                        + " refer to; give all services the same configuration",
+                    null));
+    Path location = Objects.requireNonNull(source.media()).location();
+    return new ReferencedFiles(runs.store(), list, location, staging.tree());
+  }
+
+  /** Empty as long as there may be a list yet; there is none within if there will be none. */
+  private Optional<Optional<MediaReferences>> listed(Task task) {
+    boolean dumped =
+        runs.decisions()
+                .find(RunKeys.part(task.run(), task.attempt(), Component.DATABASE))
+                .orElse(null)
+            instanceof PartOutcome.Committed;
+    Optional<MediaReferences> list =
+        runs.decisions().find(RunKeys.references(task.run(), task.attempt()));
+    return list.isPresent() || dumped ? Optional.of(list) : Optional.empty();
+  }
+
+  /**
+   * Counts what is missing.
+   *
+   * @throws ComponentFailure if another snapshot may show that nothing is, or the source is strict
+   */
+  private References count(ReferencedFiles referenced, Task task, Settings.Source source)
+      throws ComponentFailure, IOException {
+    References counted = referenced.count();
+    if (counted.missing() > 0) {
+      if (isFirstToMiss(task)) {
+        throw ComponentFailure.passing(
+            FailureCode.MEDIA_REFERENCES_MISSING, message(counted), null);
+      }
+      if (Objects.requireNonNull(source.mediaReferences()).strict()) {
+        throw ComponentFailure.permanent(
+            FailureCode.MEDIA_REFERENCES_MISSING, message(counted), null);
+      }
+    }
+    return counted;
+  }
+
+  /** No earlier attempt has failed for what was missing, and there may be a later one. */
+  private boolean isFirstToMiss(Task task) {
+    for (int attempt = 1; attempt < task.attempt(); attempt++) {
+      if (runs.decisions().find(RunKeys.verdict(task.run(), attempt)).orElse(null)
+              instanceof Verdict.Voided voided
+          && voided.code() == FailureCode.MEDIA_REFERENCES_MISSING) {
+        return false;
+      }
+    }
+    return runs.spentAttempts(task.run(), task.attempt()) < settings.jobs().attempts();
+  }
+
+  private static String message(References counted) {
+    return counted.missing()
+        + " of "
+        + counted.referenced()
+        + " paths that rows of the database refer to are not among the files, such as "
+        + counted.paths().stream().limit(3).collect(Collectors.joining(", "))
+        + "; look for what removes files before or soon after their rows";
   }
 
   private ProgressReporter reporter(Task task, Work work, String phase) {

@@ -16,6 +16,7 @@ import java.util.List;
 import java.util.Optional;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /**
  * rsync from a source's folder into its staging folder. It holds the folder's lock for as long as
@@ -25,6 +26,12 @@ import java.util.regex.Pattern;
 final class Rsync {
   private static final Pattern VERSION = Pattern.compile("version +v?(\\S+)");
   private static final Pattern PROGRESS = Pattern.compile("\\s*([\\d,]+)\\s+(\\d+)%.*");
+
+  private static final Pattern STATS =
+      Pattern.compile(
+          "(?s)Number of created files: (\\d+)(?: \\(reg: (\\d+))?"
+              + ".*Number of regular files transferred: (\\d+)"
+              + ".*Total transferred file size: (\\d+)");
 
   /** Files vanished while rsync worked: the final pass and the fence are there for that. */
   private static final int VANISHED = 24;
@@ -76,17 +83,60 @@ final class Rsync {
     run(List.of("--force"), staging, work, progress);
   }
 
-  private void run(List<String> options, Staging staging, Work work, ProgressReporter progress)
-      throws ComponentFailure, InterruptedException {
-    List<String> arguments = new ArrayList<>(List.of("-aHAX", "--numeric-ids"));
-    arguments.add("--info=progress2");
-    arguments.addAll(options);
-    if (media.checksum()) {
-      arguments.add("--checksum");
+  /**
+   * What a first copy will take at least.
+   *
+   * @param bytes of the files' content; of one with several names, once
+   * @param inodes files, folders and all else
+   */
+  record Size(long bytes, long inodes) {}
+
+  /** Looks through the source without copying anything into the tree, which is empty. */
+  Size firstCopy(Staging staging, Work work) throws ComponentFailure, InterruptedException {
+    StringBuilder stats = new StringBuilder();
+    ToolCommand command = command(List.of("--dry-run", "--stats", "--no-h"), staging);
+    try (ToolProcess process = tools.start(command)) {
+      work.own(process);
+      try {
+        process.awaitLines(line -> stats.append(line).append('\n'));
+      } finally {
+        work.disown(process);
+      }
+    } catch (ToolException e) {
+      if (e.exitCode() != VANISHED) {
+        throw failure(e);
+      }
     }
+    Matcher found = STATS.matcher(stats);
+    if (!found.find()) {
+      return new Size(0, 0);
+    }
+    long created = number(found.group(1));
+    // All names of a file are created, and only one is transferred.
+    long names = number(found.group(2));
+    return new Size(number(found.group(4)), created - names + number(found.group(3)));
+  }
+
+  private static long number(@Nullable String digits) {
+    return digits == null ? 0 : Long.parseLong(digits);
+  }
+
+  private ToolCommand command(List<String> options, Staging staging) {
+    List<String> arguments = new ArrayList<>(List.of("-aHAX", "--numeric-ids"));
+    arguments.addAll(options);
     media.exclude().forEach(pattern -> arguments.add("--exclude=" + pattern));
     arguments.addAll(List.of("--", media.location() + "/", staging.tree() + "/"));
-    ToolCommand command = ToolCommand.of(program).with(arguments);
+    return ToolCommand.of(program).with(arguments);
+  }
+
+  private void run(List<String> options, Staging staging, Work work, ProgressReporter progress)
+      throws ComponentFailure, InterruptedException {
+    List<String> all = new ArrayList<>(options);
+    all.add("--info=progress2");
+    if (media.checksum()) {
+      all.add("--checksum");
+    }
+    ToolCommand command = command(all, staging);
     long end = System.nanoTime() + patience.toNanos();
     while (!ranAlone(command, staging.rsyncLock(), work, progress)) {
       if (System.nanoTime() - end > 0) {

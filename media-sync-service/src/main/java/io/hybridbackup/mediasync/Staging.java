@@ -3,6 +3,9 @@ package io.hybridbackup.mediasync;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.process.ToolCommand;
+import io.hybridbackup.common.process.ToolException;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
@@ -11,6 +14,7 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Optional;
+import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import org.jspecify.annotations.Nullable;
@@ -76,7 +80,7 @@ final class Staging implements AutoCloseable {
     return said.contains("No space left on device") || said.contains("Disk quota exceeded");
   }
 
-  static ComponentFailure full(Path media, String said, Exception cause) {
+  static ComponentFailure full(Path media, String said, @Nullable Exception cause) {
     return ComponentFailure.permanent(
         FailureCode.DISK_FULL,
         "there is no room for the staging copy of "
@@ -153,6 +157,21 @@ final class Staging implements AutoCloseable {
 
   Path tree() {
     return folder.resolve("tree");
+  }
+
+  /** How many files can still be made, if the filesystem counts them and says so. */
+  OptionalLong freeInodes(NativeTools tools) throws InterruptedException {
+    try {
+      String said =
+          tools.run(ToolCommand.of("stat", "--file-system", "--format=%c %d", tree().toString()));
+      String[] totalAndFree = said.strip().split(" ", -1);
+      return totalAndFree[0].equals("0")
+          ? OptionalLong.empty()
+          : OptionalLong.of(Long.parseLong(totalAndFree[1]));
+    } catch (ToolException e) {
+      LOG.debug("cannot find out how many inodes are free below {}", folder, e);
+      return OptionalLong.empty();
+    }
   }
 
   /** Whether nothing has been staged. */

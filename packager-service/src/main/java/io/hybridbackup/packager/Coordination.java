@@ -374,6 +374,7 @@ final class Coordination {
                       plan.bytes() - reused,
                       durations,
                       manifest.warnings(),
+                      manifest.consistency().references(),
                       accepted.requestedBy()),
                   now),
               attempt));

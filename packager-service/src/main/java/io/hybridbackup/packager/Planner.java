@@ -108,7 +108,8 @@ final class Planner {
         prepared.map(Told::announcement).map(Announcement::at).orElse(null),
         taken.map(DatabaseSnapshotTaken::snapshotAt).orElse((Instant) null),
         media == null ? 0 : media.passes(),
-        media == null ? 0 : media.vanished());
+        media == null ? 0 : media.vanished(),
+        media == null ? null : media.references());
   }
 
   private static Optional<DatabaseSnapshotTaken> taken(Optional<Told> snapshot) {

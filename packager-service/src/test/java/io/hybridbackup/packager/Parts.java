@@ -110,7 +110,7 @@ final class Parts {
     }
 
     final Made made(PartInventory inventory, int passes, Function<Origin, Fact> fact) {
-      return new Made(inventory, Map.of(component().label(), "1"), Map.of(), passes, 0, fact);
+      return new Made(inventory, Map.of(component().label(), "1"), Map.of(), passes, 0, null, fact);
     }
   }
 
@@ -222,6 +222,7 @@ final class Parts {
         return MediaPart.write(
             tree,
             path -> false,
+            MediaPart.Missing.NONE,
             new MediaPart.Earlier(earlier, false),
             objects,
             here.compressor,

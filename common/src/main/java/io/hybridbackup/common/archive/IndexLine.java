@@ -12,32 +12,52 @@ import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.PropertyNamingStrategies;
 import tools.jackson.databind.annotation.JsonNaming;
 
-/** One line of a part's index; exactly one of the four is there. */
+/** One line of a part's index; exactly one of the five is there. */
 record IndexLine(
     @Nullable Header index,
     IndexLine.@Nullable Span member,
     IndexLine.@Nullable Entry entry,
+    IndexLine.@Nullable Missing missing,
     IndexLine.@Nullable End end) {
   static final int VERSION = 1;
 
   static IndexLine header(Component component) {
-    return new IndexLine(new Header(VERSION, component), null, null, null);
+    return new IndexLine(new Header(VERSION, component), null, null, null, null);
   }
 
   static IndexLine member(Span member) {
-    return new IndexLine(null, member, null, null);
+    return new IndexLine(null, member, null, null, null);
   }
 
   static IndexLine entry(ArchiveEntry entry) {
-    return new IndexLine(null, null, Entry.of(entry), null);
+    return new IndexLine(null, null, Entry.of(entry), null, null);
+  }
+
+  static IndexLine missing(EntryPath path) {
+    return new IndexLine(null, null, null, new Missing(path.utf8(), base64(path)), null);
   }
 
   static IndexLine end(long members, long entries) {
-    return new IndexLine(null, null, null, new End(members, entries));
+    return new IndexLine(null, null, null, null, new End(members, entries));
   }
 
   /** The first line. */
   record Header(int version, Component component) {}
+
+  /** A path that the database refers to and the part does not have. */
+  record Missing(@Nullable String path, @JsonProperty("path_base64") @Nullable String pathBase64) {
+
+    /**
+     * @throws IllegalArgumentException if it makes no sense
+     */
+    EntryPath toPath() {
+      EntryPath missing = decoded(path, pathBase64);
+      if (missing == null) {
+        throw new IllegalArgumentException("a missing path is not told");
+      }
+      return missing;
+    }
+  }
 
   /** The last line: how many lines of either kind came before. */
   record End(long members, long entries) {}
@@ -109,7 +129,7 @@ record IndexLine(
      * @throws IllegalArgumentException if it makes no sense
      */
     ArchiveEntry toEntry() {
-      EntryPath name = path(path, pathBase64);
+      EntryPath name = decoded(path, pathBase64);
       if (name == null) {
         throw new IllegalArgumentException("an entry has no path");
       }
@@ -135,7 +155,7 @@ record IndexLine(
           group == null ? "" : group,
           modified,
           sha256,
-          path(target, targetBase64),
+          decoded(target, targetBase64),
           device,
           attributes,
           aclAccess,
@@ -144,16 +164,16 @@ record IndexLine(
           header,
           content);
     }
+  }
 
-    private static @Nullable String base64(EntryPath path) {
-      return path.utf8() != null ? null : Base64.getEncoder().encodeToString(path.bytes());
-    }
+  private static @Nullable String base64(EntryPath path) {
+    return path.utf8() != null ? null : Base64.getEncoder().encodeToString(path.bytes());
+  }
 
-    private static @Nullable EntryPath path(@Nullable String text, @Nullable String base64) {
-      if (base64 != null) {
-        return EntryPath.of(Base64.getDecoder().decode(base64));
-      }
-      return text == null ? null : EntryPath.of(text);
+  private static @Nullable EntryPath decoded(@Nullable String text, @Nullable String base64) {
+    if (base64 != null) {
+      return EntryPath.of(Base64.getDecoder().decode(base64));
     }
+    return text == null ? null : EntryPath.of(text);
   }
 }

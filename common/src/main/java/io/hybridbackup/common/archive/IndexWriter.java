@@ -48,6 +48,11 @@ final class IndexWriter {
     entries++;
   }
 
+  /** A path that the database refers to and the part does not have. */
+  void missing(EntryPath path) throws IOException {
+    line(IndexLine.missing(path));
+  }
+
   private void line(IndexLine line) throws IOException {
     byte[] json = Json.write(line);
     if (lineBytes + json.length + 1 > lines.length) {

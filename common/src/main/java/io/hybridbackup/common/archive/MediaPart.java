@@ -28,6 +28,7 @@ public final class MediaPart {
 
   private final Path root;
   private final Predicate<Path> vanished;
+  private final Missing missing;
   private final Earlier earlier;
   private final PartObjects objects;
   private final ProgressListener progress;
@@ -35,7 +36,7 @@ public final class MediaPart {
   private final PartWriter writer;
   private final EntrySource source = new EntrySource();
   private final HardLinks links = new HardLinks();
-  private final EarlierPaths paths;
+  private final TreePaths paths;
 
   /** The files that have been taken over from earlier parts. */
   private final Inodes taken = new Inodes();
@@ -60,9 +61,26 @@ public final class MediaPart {
     public static final Earlier NONE = new Earlier(List.of(), false);
   }
 
+  /** Paths that the database refers to and the folder does not have. */
+  @FunctionalInterface
+  public interface Missing {
+    /** There are none. */
+    Missing NONE = listener -> {};
+
+    /** Tells of each, relative to the folder. */
+    void tell(Listener listener) throws IOException;
+
+    /** Hears of paths. */
+    @FunctionalInterface
+    interface Listener {
+      void path(EntryPath path) throws IOException;
+    }
+  }
+
   private MediaPart(
       Path root,
       Predicate<Path> vanished,
+      Missing missing,
       Earlier earlier,
       PartObjects objects,
       Compressor compressor,
@@ -70,12 +88,13 @@ public final class MediaPart {
       throws IOException {
     this.root = root;
     this.vanished = vanished;
+    this.missing = missing;
     this.earlier = earlier;
     this.objects = objects;
     this.progress = progress;
     this.known = earlier.parts().stream().map(PartReader::members).toList();
     this.writer = new PartWriter(Component.MEDIA, objects, compressor, known);
-    this.paths = new EarlierPaths(root);
+    this.paths = new TreePaths(root);
   }
 
   /**
@@ -85,6 +104,7 @@ public final class MediaPart {
    * @param root a folder that nobody else writes to; symbolic links in it are not followed
    * @param vanished tells which paths, relative to {@code root}, are there only because they were
    *     kept
+   * @param missing is told last, and listed in the index
    * @param objects are completed; the caller closes them, also after an exception
    * @param progress hears of bytes and files as they are read or taken over
    * @throws ArchiveCorruptException if an earlier part is damaged
@@ -93,6 +113,7 @@ public final class MediaPart {
   public static PartInventory write(
       Path root,
       Predicate<Path> vanished,
+      Missing missing,
       Earlier earlier,
       PartObjects objects,
       Compressor compressor,
@@ -101,7 +122,8 @@ public final class MediaPart {
     if (!Files.isDirectory(root, LinkOption.NOFOLLOW_LINKS)) {
       throw new NotDirectoryException(root.toString());
     }
-    return new MediaPart(root.toAbsolutePath(), vanished, earlier, objects, compressor, progress)
+    return new MediaPart(
+            root.toAbsolutePath(), vanished, missing, earlier, objects, compressor, progress)
         .write();
   }
 
@@ -119,6 +141,8 @@ public final class MediaPart {
     for (Path folder : folders) {
       writer.append(describe(folder, FileStatus.of(folder)), new byte[0]);
     }
+    writer.cut();
+    missing.tell(path -> writer.missing(ROOT.resolve(path)));
     String indexSha256 = writer.finish();
     if (unnamedWarnings > 0) {
       warnings.add("and " + unnamedWarnings + " more of these");

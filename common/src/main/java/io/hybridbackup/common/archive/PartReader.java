@@ -115,6 +115,27 @@ public final class PartReader {
         });
   }
 
+  /**
+   * Tells of every path that the database refers to and the part does not have.
+   *
+   * @throws ArchiveCorruptException if the index is damaged; paths before that have been told
+   */
+  public void missing(Consumer<EntryPath> consumer) throws IOException {
+    index(
+        new IndexListener() {
+          @Override
+          public void member(IndexLine.Span member) {}
+
+          @Override
+          public void entry(ArchiveEntry entry) {}
+
+          @Override
+          public void missing(EntryPath path) {
+            consumer.accept(path);
+          }
+        });
+  }
+
   /** Chooses members by where they lie and what they are. */
   @FunctionalInterface
   public interface MemberChoice {
@@ -183,6 +204,9 @@ public final class PartReader {
 
     /** The next entry; its members have been told before. */
     void entry(ArchiveEntry entry) throws IOException;
+
+    /** A path that the database refers to and the part does not have. */
+    default void missing(EntryPath path) {}
   }
 
   /** To be filled with what the index tells. */
@@ -255,9 +279,11 @@ public final class PartReader {
     void line(String json) throws IOException {
       IndexLine line;
       ArchiveEntry entry;
+      EntryPath missing;
       try {
         line = Json.mapper().readValue(json, IndexLine.class);
         entry = line.entry() == null ? null : line.entry().toEntry();
+        missing = line.missing() == null ? null : line.missing().toPath();
       } catch (JacksonException | IllegalArgumentException e) {
         throw damagedIndex("a line makes no sense", e);
       }
@@ -268,6 +294,8 @@ public final class PartReader {
       } else if (entry != null) {
         entries++;
         listener.entry(entry);
+      } else if (missing != null) {
+        listener.missing(missing);
       } else if (line.end() != null) {
         ended = line.end().members() == members && line.end().entries() == entries;
       }

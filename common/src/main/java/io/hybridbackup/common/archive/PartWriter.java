@@ -166,6 +166,11 @@ final class PartWriter {
     members.then(() -> index.entry(entry));
   }
 
+  /** Tells of a path, as one in tar, that the database refers to and the part does not have. */
+  void missing(EntryPath path) throws IOException {
+    members.then(() -> index.missing(path));
+  }
+
   /**
    * Completes everything.
    *

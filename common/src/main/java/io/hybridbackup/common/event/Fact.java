@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.manifest.References;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -158,6 +159,7 @@ public sealed interface Fact extends Event {
    * @param storageBytes unpacked; absent if there is no media in it
    * @param reusedBytes of the archive that came from an earlier one
    * @param uploadedBytes of the archive that were made and uploaded by this run
+   * @param references as in the manifest
    * @param durations by phase; in JSON {@code durationSeconds}, numbers of seconds
    */
   record BackupCompleted(
@@ -178,6 +180,7 @@ public sealed interface Fact extends Event {
           @JsonDeserialize(contentUsing = Seconds.Reader.class)
           Map<String, Duration> durations,
       List<String> warnings,
+      @Nullable References references,
       @Nullable String requestedBy)
       implements BackupFact, TerminalFact {
     public BackupCompleted {

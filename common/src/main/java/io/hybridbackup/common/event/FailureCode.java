@@ -22,6 +22,10 @@ public enum FailureCode {
   TOOL_FAILED,
   MEDIA_MISSING,
   MEDIA_PERMISSION,
+  /** The source's query for the paths that rows refer to cannot be carried out. */
+  MEDIA_REFERENCES_FAILED,
+  /** Rows refer to files that could not be saved. */
+  MEDIA_REFERENCES_MISSING,
   DISK_FULL,
   STORE_REFUSED,
   /** What the store gives back is not what was written. */

@@ -173,7 +173,8 @@ public final class PartJobs implements Job.Source {
             made.tools(),
             durations(made, readBack),
             made.passes(),
-            made.vanished());
+            made.vanished(),
+            made.references());
       } catch (ComponentFailure e) {
         work.checkpoint();
         return failed(work, e.code(), message(e), e.retryable(), e);

@@ -7,10 +7,12 @@ import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Origin;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.manifest.References;
 import java.time.Duration;
 import java.util.List;
 import java.util.Map;
 import java.util.function.Function;
+import org.jspecify.annotations.Nullable;
 
 /** Makes one component's part of an archive. */
 public interface PartMaker {
@@ -49,6 +51,7 @@ public interface PartMaker {
    *
    * @param passes how often the files were passed over; 0 for a database
    * @param vanished how many files it holds that were gone at the last pass
+   * @param references null if nobody has said what rows refer to; so for a database
    * @param fact makes the fact that says so
    */
   record Made(
@@ -57,5 +60,6 @@ public interface PartMaker {
       Map<String, Duration> durations,
       int passes,
       long vanished,
+      @Nullable References references,
       Function<Origin, Fact> fact) {}
 }

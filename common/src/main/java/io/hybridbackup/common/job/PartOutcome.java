@@ -4,8 +4,10 @@ import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.event.Fact.ComponentFailed;
+import io.hybridbackup.common.manifest.References;
 import java.time.Duration;
 import java.util.Map;
+import org.jspecify.annotations.Nullable;
 
 /** How a component's work on an attempt ended. */
 @JsonTypeInfo(use = JsonTypeInfo.Id.NAME, property = "part")
@@ -25,6 +27,7 @@ public sealed interface PartOutcome {
    * @param durations by phase
    * @param passes how often the files were passed over; 0 for a database
    * @param vanished how many files the part holds though their source has gone since
+   * @param references null if nobody has said what rows refer to; so for a database
    */
   record Committed(
       Announcement announcement,
@@ -33,7 +36,8 @@ public sealed interface PartOutcome {
       Map<String, String> tools,
       Map<String, Duration> durations,
       int passes,
-      long vanished)
+      long vanished,
+      @Nullable References references)
       implements PartOutcome {}
 
   record Failed(Announcement announcement) implements PartOutcome {

@@ -28,7 +28,8 @@ import java.util.Locale;
  *                                           beside it the .heartbeat of each epoch
  * runs/RUN/restore/journal-00001            what a restore does to its target, step by step
  * runs/RUN/attempt-01/opened                name and time of the archive
- * runs/RUN/attempt-01/prepared, snapshot    what media and database tell each other
+ * runs/RUN/attempt-01/prepared, snapshot,
+ *                     references            what media and database tell each other
  * runs/RUN/attempt-01/COMPONENT/outcome     a part's inventory, or why there is none
  * runs/RUN/attempt-01/COMPONENT/epoch-00001 who works on it
  * runs/RUN/attempt-01/plan, verdict         of the packager
@@ -87,6 +88,10 @@ public final class RunKeys {
 
   public static Decision<Told> snapshot(RunId run, int attempt) {
     return new Decision<>(attempt(run, attempt).resolve("snapshot"), Told.class);
+  }
+
+  public static Decision<MediaReferences> references(RunId run, int attempt) {
+    return new Decision<>(attempt(run, attempt).resolve("references"), MediaReferences.class);
   }
 
   public static Decision<PartOutcome> part(RunId run, int attempt, Component component) {

@@ -15,6 +15,7 @@ import tools.jackson.databind.annotation.JsonNaming;
  * @param snapshotAt T: the database is shown as it was then
  * @param passes how often the files were passed over
  * @param vanished how many files are kept that were gone at the last pass
+ * @param references absent if the source does not say what its rows refer to
  */
 @JsonNaming(SnakeCaseStrategy.class)
 public record Consistency(
@@ -22,7 +23,8 @@ public record Consistency(
     @Nullable Instant preparedAt,
     @Nullable Instant snapshotAt,
     int passes,
-    long vanished) {
+    long vanished,
+    @Nullable References references) {
   public Consistency {
     if (fenced && (preparedAt == null || snapshotAt == null)) {
       throw new IllegalArgumentException(

@@ -94,17 +94,30 @@ public record Settings(
   /** The native programs: a bare name is looked up in PATH. */
   public record Tools(String pgDump, String pgRestore, String rsync) {}
 
-  /** At least one of database and media is there. */
+  /**
+   * At least one of database and media is there.
+   *
+   * @param mediaReferences only where both are there
+   */
   public record Source(
       @Nullable Database database,
       @Nullable Media media,
       @Nullable Version version,
-      Compression compression) {
-    /** With the default compression. */
+      Compression compression,
+      @Nullable ReferenceQuery mediaReferences) {
+    /** With the default compression, and no word on what rows refer to. */
     public Source(@Nullable Database database, @Nullable Media media, @Nullable Version version) {
-      this(database, media, version, Compression.DEFAULT);
+      this(database, media, version, Compression.DEFAULT, null);
     }
   }
+
+  /**
+   * What a database's rows say of the files that there must be.
+   *
+   * @param query an SQL query; the first column of its rows is a path in the media folder, or null
+   * @param strict whether a backup fails that lacks one of them, instead of warning of it
+   */
+  public record ReferenceQuery(String query, boolean strict) {}
 
   /**
    * How a source's parts are compressed. Levels are from 1 (fast) to 9 (small).

@@ -309,8 +309,30 @@ public final class SettingsFile {
     if (compression.byPgDump() && database == null) {
       source.note("compression", "is left to pg_dump without a database", "write a level, 1 to 9");
     }
+    Settings.ReferenceQuery references = references(source);
+    if (references != null && (database == null || media == null)) {
+      source.note(
+          "media-references",
+          "compares a database with its files, and there is only one of them",
+          "remove it, or add what is missing");
+    }
     source.finish();
-    return new Settings.Source(database, media, version, compression);
+    return new Settings.Source(database, media, version, compression, references);
+  }
+
+  private static Settings.@Nullable ReferenceQuery references(Section source) {
+    Optional<String> query = source.text("media-references");
+    boolean strict =
+        source
+            .value("media-references-strict", "write true or false", SettingsFile::bool)
+            .orElse(false);
+    if (strict && query.isEmpty()) {
+      source.note(
+          "media-references-strict",
+          "has nothing to be strict about",
+          "write media-references: \"SELECT path FROM document\", or the like");
+    }
+    return query.map(sql -> new Settings.ReferenceQuery(sql, strict)).orElse(null);
   }
 
   private Settings.Target target(Section target) {

@@ -48,6 +48,7 @@ final class ArchiveFixture implements AutoCloseable {
           MediaPart.write(
               tree,
               vanished,
+              MediaPart.Missing.NONE,
               MediaPart.Earlier.NONE,
               mediaObjects,
               compressor,

@@ -68,6 +68,40 @@ class ArchiveReaderTest {
   }
 
   @Test
+  void shouldListWhatIsMissingBehindAllEntries() throws IOException {
+    List<EntryPath> missing =
+        List.of(EntryPath.of("gone/№ 1"), EntryPath.of(new byte[] {'o', 'd', 'd', (byte) 0xff}));
+    try (Compressor compressor = Compressor.open(2);
+        FilesystemObjectStore store = new FilesystemObjectStore(folder.resolve("store"));
+        PartObjects objects = new PartObjects(store, ObjectKey.of("work", "media"))) {
+      // when
+      PartInventory part =
+          MediaPart.write(
+              tree,
+              path -> false,
+              listener -> {
+                for (EntryPath path : missing) {
+                  listener.path(path);
+                }
+              },
+              MediaPart.Earlier.NONE,
+              objects,
+              compressor,
+              ProgressListener.NONE);
+
+      // then
+      PartReader reader = PartReader.of(store, part);
+      List<EntryPath> told = new ArrayList<>();
+      reader.missing(told::add);
+      assertThat(told).isEqualTo(missing.stream().map(MediaPart.ROOT::resolve).toList());
+      List<ArchiveEntry> entries = new ArrayList<>();
+      reader.entries(entries::add);
+      assertThat(entries).hasSize(5);
+      reader.verify(ProgressListener.NONE);
+    }
+  }
+
+  @Test
   void shouldWriteALinkRightBehindItsTargetAndFoldersLast() throws IOException {
     try (ArchiveFixture fixture = fixture()) {
       List<String> paths = new ArrayList<>();

@@ -71,6 +71,7 @@ class NightsIT {
           MediaPart.write(
               tree,
               path -> false,
+              MediaPart.Missing.NONE,
               new MediaPart.Earlier(
                   bases.stream().map(base -> base.part(Component.MEDIA)).toList(), byContent),
               mediaObjects,
@@ -256,7 +257,13 @@ class NightsIT {
     try (first) {
       assertThatThrownBy(() ->
               MediaPart.write(
-                  tree, path -> false, MediaPart.Earlier.NONE, first, compressor, dying))
+                  tree,
+                  path -> false,
+                  MediaPart.Missing.NONE,
+                  MediaPart.Earlier.NONE,
+                  first,
+                  compressor,
+                  dying))
           .hasMessage("killed");
     }
 
@@ -270,6 +277,7 @@ class NightsIT {
           MediaPart.write(
               tree,
               path -> false,
+              MediaPart.Missing.NONE,
               new MediaPart.Earlier(List.of(found), false),
               objects,
               compressor,

@@ -29,6 +29,7 @@ import io.hybridbackup.common.event.RunState.RestoreState;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.manifest.References;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.List;
@@ -93,6 +94,7 @@ public final class EventSamples {
             : new RestoreOptions(true, true, List.of("archive"), List.of("document"), true);
     Instant asOf = by == null ? null : TIME;
     RunId undone = by == null ? null : RUN;
+    References references = by == null ? null : new References(7, 1, List.of("letters/7.pdf"));
     return List.of(
         new BackupRequested("edms", parts, by),
         new BackupCancelRequested(RUN, "edms", text, by),
@@ -123,6 +125,7 @@ public final class EventSamples {
             3_000,
             PHASES,
             WARNINGS,
+            references,
             by),
         new BackupFailed(
             RUN, "edms", packager, FailureCode.DEADLINE, "too late", Set.of(Component.MEDIA), by),

@@ -510,6 +510,7 @@ class PartJobsIT {
         Map.of("media-pack", Duration.ofSeconds(1)),
         2,
         1,
+        null,
         origin -> new MediaSyncCompleted(run, "edms", origin, 2, 20, 10));
   }
 

@@ -21,6 +21,7 @@ import io.hybridbackup.common.json.Json;
 import io.hybridbackup.common.manifest.Consistency;
 import io.hybridbackup.common.manifest.DatabasePart;
 import io.hybridbackup.common.manifest.Manifest;
+import io.hybridbackup.common.manifest.References;
 import io.hybridbackup.common.store.Literal;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.Slice;
@@ -123,7 +124,8 @@ class RecordsTest {
             Map.of("pg_dump", "15.18", "postgresql", "15.4"),
             Map.of("database", Duration.ofNanos(12_345_678_901L)),
             2,
-            3);
+            3,
+            new References(5, 1, List.of("letters/7.pdf")));
 
     assertThat(Json.read(Json.write(committed), PartOutcome.class)).isEqualTo(committed);
   }
@@ -197,7 +199,7 @@ class RecordsTest {
         1,
         new DatabasePart("ab".repeat(32), 1_074_266_112, "15.8", "15.8", TIME, "0/16B3748"),
         null,
-        new Consistency(false, null, TIME, 0, 0),
+        new Consistency(false, null, TIME, 0, 0, null),
         Map.of("pg_dump", "15.8"),
         List.of());
   }

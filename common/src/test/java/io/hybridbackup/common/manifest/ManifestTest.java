@@ -176,7 +176,8 @@ class ManifestTest {
             Instant.parse("2026-01-10T23:00:03Z"),
             database == null ? null : SNAPSHOT,
             3,
-            2),
+            2,
+            new References(19_000, 1, List.of("letters/7.pdf"))),
         Map.of("rsync", "3.2.7", "pg_dump", "15.8"),
         List.of("2 files vanished and were kept"));
   }

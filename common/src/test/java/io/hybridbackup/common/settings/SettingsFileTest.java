@@ -180,6 +180,47 @@ class SettingsFileTest {
   }
 
   @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void shouldReadWhatRowsReferTo(boolean strict) throws Exception {
+    // when
+    Settings settings =
+        read(
+            MINIMAL
+                + """
+                  sources:
+                    edms:
+                      database: { host: db, name: edms, user: backup }
+                      media: { location: /srv }
+                      media-references: SELECT path FROM document
+                      media-references-strict: %s
+                """
+                    .formatted(strict));
+
+    // then
+    assertThat(settings.sources().get(new SourceName("edms")))
+        .extracting(Settings.Source::mediaReferences)
+        .isEqualTo(new Settings.ReferenceQuery("SELECT path FROM document", strict));
+  }
+
+  @Test
+  void shouldRefuseWordsAboutReferencesThatCannotBeMeant() {
+    assertThatThrownBy(() ->
+            read(
+                MINIMAL
+                    + """
+                      sources:
+                        edms:
+                          database: { host: db, name: edms, user: backup }
+                          media-references: SELECT path FROM document
+                        files:
+                          media: { location: /srv }
+                          media-references-strict: true
+                    """))
+        .hasMessageContaining("compares a database with its files")
+        .hasMessageContaining("has nothing to be strict about");
+  }
+
+  @ParameterizedTest
   @CsvSource({
     "pg_dump, true, 7, 6",
     "1, false, 1, 1",

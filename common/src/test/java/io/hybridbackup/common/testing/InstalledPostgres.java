@@ -18,6 +18,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.TimeUnit;
+import java.util.function.Function;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.springframework.util.FileSystemUtils;
@@ -29,7 +30,43 @@ final class InstalledPostgres implements PostgresTestServer.Engine {
   private final int port;
   private @Nullable Process process;
 
+  /** An empty server. */
   InstalledPostgres(Path programs) {
+    this(
+        programs,
+        data ->
+            List.of(
+                "initdb",
+                "--pgdata=" + data,
+                "--username=" + PostgresTestServer.USER,
+                "--auth=trust",
+                "--encoding=UTF8",
+                "--locale=C.UTF-8",
+                "--no-sync"));
+    try {
+      Files.writeString(data().resolve("pg_hba.conf"), PostgresTestServer.ACCESS);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /** A hot standby of another server. */
+  static InstalledPostgres standby(Path programs, int primaryPort) {
+    return new InstalledPostgres(
+        programs,
+        data ->
+            List.of(
+                "pg_basebackup",
+                "--pgdata=" + data,
+                "--host=" + PostgresTestServer.HOST,
+                "--port=" + primaryPort,
+                "--username=" + PostgresTestServer.USER,
+                "--checkpoint=fast",
+                "--write-recovery-conf",
+                "--no-sync"));
+  }
+
+  private InstalledPostgres(Path programs, Function<Path, List<String>> filling) {
     this.programs = programs;
     try {
       folder = Files.createTempDirectory("postgres");
@@ -38,6 +75,7 @@ final class InstalledPostgres implements PostgresTestServer.Engine {
       port = freePort();
       for (String name : List.of("data", "socket")) {
         Path made = Files.createDirectory(folder.resolve(name));
+        Files.setPosixFilePermissions(made, PosixFilePermissions.fromString("rwx------"));
         if (Commands.root()) {
           Files.setOwner(
               made,
@@ -46,17 +84,10 @@ final class InstalledPostgres implements PostgresTestServer.Engine {
                   .lookupPrincipalByName(owner()));
         }
       }
+      List<String> command = filling.apply(data());
       Commands.run(
           Map.of(),
-          asOwner(
-              "initdb",
-              "--pgdata=" + data(),
-              "--username=" + PostgresTestServer.USER,
-              "--auth=trust",
-              "--encoding=UTF8",
-              "--locale=C.UTF-8",
-              "--no-sync"));
-      Files.writeString(data().resolve("pg_hba.conf"), PostgresTestServer.ACCESS);
+          asOwner(command.getFirst(), command.subList(1, command.size()).toArray(String[]::new)));
     } catch (IOException e) {
       throw new UncheckedIOException(e);
     }

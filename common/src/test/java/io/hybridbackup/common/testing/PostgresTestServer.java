@@ -33,6 +33,7 @@ public final class PostgresTestServer implements AutoCloseable {
       local all all trust
       host all guarded all scram-sha-256
       host all all all trust
+      host replication all all trust
       """;
 
   /** Where a server runs. */
@@ -88,6 +89,24 @@ public final class PostgresTestServer implements AutoCloseable {
       throw e;
     }
     return server;
+  }
+
+  /**
+   * Starts a hot standby of this server, if its programs are installed. The caller closes it first.
+   */
+  public Optional<PostgresTestServer> startStandby() {
+    if (programs == null) {
+      return Optional.empty();
+    }
+    PostgresTestServer standby =
+        new PostgresTestServer(InstalledPostgres.standby(programs, port()), programs);
+    try {
+      standby.restart();
+    } catch (Throwable e) {
+      standby.close();
+      throw e;
+    }
+    return Optional.of(standby);
   }
 
   public int port() {

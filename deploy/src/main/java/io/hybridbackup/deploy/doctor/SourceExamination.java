@@ -1,6 +1,7 @@
 package io.hybridbackup.deploy.doctor;
 
 import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.database.ReadingRights;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.process.NativeTools;
@@ -13,9 +14,8 @@ import java.nio.file.Path;
 import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.sql.Connection;
-import java.sql.ResultSet;
 import java.sql.SQLException;
-import java.sql.Statement;
+import java.util.List;
 import java.util.concurrent.TimeUnit;
 
 /** Can the database and the media of a source be backed up? */
@@ -57,86 +57,15 @@ final class SourceExamination implements Examination {
           "database %s lets %s in, PostgreSQL %s".formatted(postgres, postgres.user(), version));
       String pgDump = settings.tools().pgDump();
       postgres.requireAtLeast(pgDump, Postgres.toolVersion(tools, pgDump), version);
-      boolean tables = mayReadTables(connection, postgres, findings);
-      boolean rows = seesAllRows(connection, postgres, findings);
-      boolean largeObjects = mayReadLargeObjects(connection, postgres, findings);
-      if (tables && rows && largeObjects) {
+      List<ReadingRights.Gap> gaps = ReadingRights.gaps(connection, postgres);
+      gaps.forEach(gap -> findings.problem(area(), gap.text(), gap.cure()));
+      if (gaps.isEmpty()) {
         findings.ok(area(), postgres.user() + " may read all of the database");
       }
     } catch (SQLException e) {
       findings.problem(area(), postgres.failure(e));
     } catch (ComponentFailure e) {
       findings.problem(area(), e);
-    }
-  }
-
-  /** As pg_dump wants it: tables, views with content and sequences, but for those of extensions. */
-  private boolean mayReadTables(Connection connection, Postgres postgres, Findings findings)
-      throws SQLException {
-    return none(
-        connection,
-        """
-        SELECT count(*), min(format('%I.%I', n.nspname, c.relname))
-          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relkind IN ('r', 'p', 'm', 'S') AND c.relpersistence <> 't'
-           AND n.nspname !~ '^(pg_|information_schema$)'
-           AND NOT EXISTS (SELECT FROM pg_depend d
-                            WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
-                              AND d.deptype = 'e')
-           AND NOT (has_schema_privilege(n.oid, 'USAGE')
-                    AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT')
-                        ELSE has_table_privilege(c.oid, 'SELECT') END)
-        """,
-        "%s may not read tables or sequences of %s: %%d, such as %%s"
-            .formatted(postgres.user(), postgres),
-        "as a superuser: GRANT pg_read_all_data TO " + postgres.user(),
-        findings);
-  }
-
-  private boolean seesAllRows(Connection connection, Postgres postgres, Findings findings)
-      throws SQLException {
-    return none(
-        connection,
-        """
-        SELECT count(*), min(format('%I.%I', n.nspname, c.relname))
-          FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
-         WHERE c.relkind IN ('r', 'p') AND c.relrowsecurity AND row_security_active(c.oid)
-        """,
-        "row security hides rows of %s from %s: tables %%d, such as %%s"
-            .formatted(postgres, postgres.user()),
-        "as a superuser: ALTER ROLE " + postgres.user() + " BYPASSRLS",
-        findings);
-  }
-
-  private boolean mayReadLargeObjects(Connection connection, Postgres postgres, Findings findings)
-      throws SQLException {
-    return none(
-        connection,
-        """
-        SELECT count(*), min(m.oid::text)
-          FROM pg_largeobject_metadata m
-         WHERE NOT pg_has_role(m.lomowner, 'USAGE')
-           AND NOT EXISTS (SELECT FROM aclexplode(m.lomacl) a
-                            WHERE a.privilege_type = 'SELECT'
-                              AND (a.grantee = 0 OR pg_has_role(a.grantee, 'USAGE')))
-        """,
-        "%s may not read large objects of %s: %%d, such as %%s"
-            .formatted(postgres.user(), postgres),
-        "as their owner: GRANT SELECT ON LARGE OBJECT ... TO " + postgres.user(),
-        findings);
-  }
-
-  private boolean none(
-      Connection connection, String query, String text, String cure, Findings findings)
-      throws SQLException {
-    try (Statement statement = connection.createStatement();
-        ResultSet row = statement.executeQuery(query)) {
-      row.next();
-      long count = row.getLong(1);
-      if (count > 0) {
-        findings.problem(area(), text.formatted(count, row.getString(2)), cure);
-      }
-      return count == 0;
     }
   }
 

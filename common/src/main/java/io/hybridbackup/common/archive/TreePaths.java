@@ -3,13 +3,11 @@ package io.hybridbackup.common.archive;
 import java.io.IOException;
 import java.nio.file.FileSystemException;
 import java.nio.file.Path;
-import java.util.Arrays;
-import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Finds what has become of the paths of an earlier part in a tree that nobody writes to. */
-final class EarlierPaths {
+/** Finds paths in a tree that nobody writes to, following no links. For one thread. */
+public final class TreePaths {
   private final Path root;
   private final EntryPath rawRoot;
 
@@ -19,7 +17,7 @@ final class EarlierPaths {
   /**
    * @param root absolute
    */
-  EarlierPaths(Path root) {
+  public TreePaths(Path root) {
     this.root = root;
     this.rawRoot = EntryPath.of(root);
   }
@@ -30,15 +28,31 @@ final class EarlierPaths {
     return new EntryPath(rawRoot.octets() + below).toPath();
   }
 
+  /**
+   * Whether there is something at the path that has a place in an archive: all but sockets have.
+   *
+   * @param path relative to the tree
+   */
+  public boolean has(EntryPath path) throws IOException {
+    return find(path).filter(status -> status.type() != FileStatus.SOCKET).isPresent();
+  }
+
   /** What lies at the entry's path now, if anything does. */
   Optional<FileStatus> find(ArchiveEntry entry) throws IOException {
-    List<String> segments = Arrays.asList(entry.path().octets().split("/", -1));
-    if (segments.size() < 2
-        || !segments.getFirst().equals(MediaPart.ROOT.octets())
-        || segments.stream().anyMatch(name -> name.isEmpty() || name.matches("\\.\\.?"))) {
-      return Optional.empty();
+    String below = MediaPart.ROOT.octets() + "/";
+    String octets = entry.path().octets();
+    return octets.startsWith(below)
+        ? find(new EntryPath(octets.substring(below.length())))
+        : Optional.empty();
+  }
+
+  private Optional<FileStatus> find(EntryPath below) throws IOException {
+    for (String name : below.octets().split("/", -1)) {
+      if (name.isEmpty() || name.equals(".") || name.equals("..") || name.indexOf(0) >= 0) {
+        return Optional.empty();
+      }
     }
-    Path path = path(entry);
+    Path path = new EntryPath(rawRoot.octets() + "/" + below.octets()).toPath();
     Path parent = path.getParent();
     return parent != null && isReal(parent) ? status(path) : Optional.empty();
   }
