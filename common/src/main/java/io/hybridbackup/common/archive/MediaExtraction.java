@@ -108,7 +108,7 @@ final class MediaExtraction implements PartReader.Handler {
   /** Owner first, as it takes set-uid bits and capabilities away; times last. */
   private void describe(ArchiveEntry entry, EntryPath path) throws IOException {
     if (options.restoreOwners()) {
-      Libc.lchown(path, entry.uid(), entry.gid());
+      Libc.lchown(path, options.owners().user(entry.uid()), options.owners().group(entry.gid()));
     }
     for (Map.Entry<String, byte[]> attribute : entry.attributes().entrySet()) {
       if (options.restoreOwners() || attribute.getKey().startsWith("user.")) {
@@ -120,7 +120,7 @@ final class MediaExtraction implements PartReader.Handler {
     if (entry.type() != ArchiveEntry.Type.SYMLINK) {
       Libc.chmod(path, entry.mode() & 07777);
       try {
-        ExtendedAttributes.setAcls(path, entry.accessAcl(), entry.defaultAcl());
+        ExtendedAttributes.setAcls(path, entry.accessAcl(), entry.defaultAcl(), options.owners());
       } catch (IllegalArgumentException e) {
         throw corrupt(entry, "its ACL makes no sense", e);
       }
