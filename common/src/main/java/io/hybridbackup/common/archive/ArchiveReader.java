@@ -228,9 +228,10 @@ public final class ArchiveReader {
    */
   public List<String> extractMedia(Path folder, ExtractOptions options, ProgressListener progress)
       throws IOException {
-    MediaExtraction extraction = new MediaExtraction(folder, options);
-    part(Component.MEDIA).read(extraction, progress);
-    return extraction.warnings();
+    try (MediaExtraction extraction = new MediaExtraction(folder, options)) {
+      part(Component.MEDIA).read(extraction, progress);
+      return extraction.finish();
+    }
   }
 
   /**
@@ -246,9 +247,10 @@ public final class ArchiveReader {
   public List<String> extractMedia(
       Selection selection, Path folder, ExtractOptions options, ProgressListener progress)
       throws IOException {
-    ChosenMedia media = new ChosenMedia(selection, folder, options);
-    part(Component.MEDIA).read(media::wants, media, progress);
-    return media.warnings();
+    try (ChosenMedia media = new ChosenMedia(selection, folder, options)) {
+      part(Component.MEDIA).read(media::wants, media, progress);
+      return media.finish();
+    }
   }
 
   /** How much there is of something: no folders, and content that is shared only once. */

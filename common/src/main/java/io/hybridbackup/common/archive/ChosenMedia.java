@@ -6,7 +6,7 @@ import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Extracts what is chosen, and gives folders that were made on the way what they had. */
-final class ChosenMedia implements PartReader.Handler {
+final class ChosenMedia implements PartReader.Handler, AutoCloseable {
   private final Selection selection;
   private final Path folder;
   private final ExtractOptions options;
@@ -40,7 +40,15 @@ final class ChosenMedia implements PartReader.Handler {
     return extraction != null && extraction.made(entry);
   }
 
-  List<String> warnings() {
-    return extraction == null ? List.of() : extraction.warnings();
+  /** As {@link MediaExtraction#finish}. */
+  List<String> finish() throws IOException {
+    return extraction == null ? List.of() : extraction.finish();
+  }
+
+  @Override
+  public void close() {
+    if (extraction != null) {
+      extraction.close();
+    }
   }
 }

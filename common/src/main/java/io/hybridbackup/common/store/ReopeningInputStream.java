@@ -14,8 +14,9 @@ final class ReopeningInputStream extends InputStream {
   private static final int TRIES_FOR_NOTHING = 3;
 
   private final Function<Slice, InputStream> opener;
-  private Slice left;
+  private final Slice slice;
   private InputStream in;
+  private long given;
   private int forNothing;
 
   /**
@@ -23,7 +24,7 @@ final class ReopeningInputStream extends InputStream {
    */
   ReopeningInputStream(Slice slice, Function<Slice, InputStream> opener) {
     this.opener = opener;
-    this.left = slice;
+    this.slice = slice;
     this.in = opener.apply(slice);
   }
 
@@ -40,11 +41,11 @@ final class ReopeningInputStream extends InputStream {
         int read = in.read(bytes, offset, length);
         if (read > 0) {
           forNothing = 0;
-          left = new Slice(left.object(), left.etag(), left.offset() + read, left.bytes() - read);
+          given += read;
         }
         return read;
       } catch (IOException e) {
-        if (++forNothing > TRIES_FOR_NOTHING || left.bytes() == 0 || isInterruption(e)) {
+        if (++forNothing > TRIES_FOR_NOTHING || given == slice.bytes() || isInterruption(e)) {
           throw e;
         }
         reopen();
@@ -54,7 +55,9 @@ final class ReopeningInputStream extends InputStream {
 
   private void reopen() throws IOException {
     in.close();
-    in = opener.apply(left);
+    in =
+        opener.apply(
+            new Slice(slice.object(), slice.etag(), slice.offset() + given, slice.bytes() - given));
   }
 
   private static boolean isInterruption(IOException e) {
