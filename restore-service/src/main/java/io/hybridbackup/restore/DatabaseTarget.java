@@ -95,11 +95,22 @@ final class DatabaseTarget {
     if (options.selects()) {
       chosen.makeSchemas(scratch);
     }
+    // Nobody waits for its single commits: all of them are on disk before it gets its name.
+    set(scratch.name(), "SET synchronous_commit = off");
     pgRestore.fill(scratch, dump, chosen, owners, work);
+    set(scratch.name(), "RESET synchronous_commit");
     if (options.selects()) {
       chosen.requireRestored(scratch);
     }
     return scratch.name();
+  }
+
+  private void set(String name, String setting) throws ComponentFailure {
+    try (Connection connection = maintenance()) {
+      execute(connection, "ALTER DATABASE " + quoted(name) + " " + setting);
+    } catch (SQLException e) {
+      throw postgres.failure(e);
+    }
   }
 
   /**

@@ -10,17 +10,12 @@ import io.hybridbackup.common.process.ToolException;
 import io.hybridbackup.common.process.ToolProcess;
 import java.nio.file.Path;
 import java.util.ArrayList;
-import java.util.HashMap;
 import java.util.List;
-import java.util.Map;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
 
 /** The program that fills databases from dumps. */
 final class PgRestore {
-  /** Nobody waits for single commits: the one that renames the database is behind them all. */
-  private static final String SETTINGS = "-c synchronous_commit=off";
-
   private final NativeTools tools;
   private final String program;
   private final int jobs;
@@ -62,10 +57,11 @@ final class PgRestore {
    */
   void fill(Postgres database, Path dump, ChosenObjects chosen, boolean owners, Work work)
       throws ComponentFailure, InterruptedException {
-    Map<String, String> environment = new HashMap<>(database.toolEnvironment());
-    environment.put("PGOPTIONS", SETTINGS);
     run(
-        new ToolCommand(program, arguments(database.name(), dump, chosen, owners), environment),
+        new ToolCommand(
+            program,
+            arguments(database.name(), dump, chosen, owners),
+            database.toolEnvironment()),
         line -> {},
         database,
         work);
