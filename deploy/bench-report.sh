@@ -86,6 +86,8 @@ $(cat "$work/remarks")
   file systems are synced and PostgreSQL makes a checkpoint. Files are in the page cache. PostgreSQL has its own defaults, but no autovacuum.
   All wait until what they have written is on disk. Before a nightly case all have last night's backup, then the same change is made.
   The services run all the time and are idle while another is measured; theirs is the time of the command, its start included.
+  Before the first one they have backed up another source of the same content, which leaves a warm JVM and nothing to build upon.
+  No first files are made within a minute after others were removed, which is when ext4 is slow at that.
 - **CPU time** is that of the commands and services with all that they start; the server's, PostgreSQL's, comes on top.
 - **To and from the store**: $(describe_traffic).
 - **Peak RSS** of each program at its highest; \`standalone\` is the four services and a Kafka broker in one process. Shared pages count in each.

@@ -81,7 +81,7 @@ class ScriptsTest {
     // then
     assertThat(homeless.exitCode).isZero();
     assertThat(homeless.output).endsWith("hybrid-backup.jar list").doesNotContain(".jsa");
-    assertThat(atHome.output).contains(folder.resolve(".cache/hybrid-backup") + "/commands-");
+    assertThat(atHome.output).contains(folder.resolve(".cache/hybrid-backup") + "/store-");
   }
 
   @ParameterizedTest

@@ -2,14 +2,10 @@ package io.hybridbackup.common.store;
 
 import static java.util.Objects.requireNonNull;
 
-import java.io.BufferedOutputStream;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.InterruptedIOException;
-import java.io.OutputStream;
-import java.nio.ByteBuffer;
-import java.nio.channels.Channels;
 import java.nio.channels.FileChannel;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.DirectoryNotEmptyException;
@@ -53,13 +49,14 @@ public final class FilesystemObjectStore implements ObjectStore {
   private static final long SHORTEST_STRETCH = 16L << 20;
 
   private static final String SCRATCH = ".uploads";
-  private static final int BUFFER_BYTES = 1 << 18;
+  private static final int COPIED_BYTES = 1 << 18;
 
   /** Deleting takes empty folders along, now and then just as somebody is about to use them. */
   private static final int FOLDER_ATTEMPTS = 1000;
 
   private final Path directory;
   private final Path scratchDirectory;
+  private final DiskBlocks blocks;
 
   /**
    * @param directory made if there is none
@@ -70,6 +67,7 @@ public final class FilesystemObjectStore implements ObjectStore {
     this.scratchDirectory = this.directory.resolve(SCRATCH);
     try {
       Files.createDirectories(this.directory);
+      this.blocks = DiskBlocks.of(this.directory);
     } catch (IOException e) {
       throw failure("make", e);
     }
@@ -98,14 +96,8 @@ public final class FilesystemObjectStore implements ObjectStore {
   @Override
   public InputStream open(Slice slice) {
     try {
-      FileChannel channel = openUnchanged(slice);
-      try {
-        channel.position(slice.offset());
-      } catch (IOException e) {
-        channel.close();
-        throw e;
-      }
-      return new ExactInputStream(Channels.newInputStream(channel), slice);
+      return new ExactInputStream(
+          new BlockInputStream(openUnchanged(slice), blocks, slice.offset(), slice.bytes()), slice);
     } catch (IOException e) {
       throw failure("read " + slice.object(), e);
     }
@@ -113,7 +105,7 @@ public final class FilesystemObjectStore implements ObjectStore {
 
   @Override
   public boolean create(ObjectKey key, byte[] content) {
-    try (FileUpload upload = new FileUpload(key)) {
+    try (FileUpload upload = new FileUpload(key, DiskBlocks.ORDINARY)) {
       upload.write(content, 0, content.length);
       upload.complete();
       return true;
@@ -124,7 +116,7 @@ public final class FilesystemObjectStore implements ObjectStore {
 
   @Override
   public void overwrite(ObjectKey key, byte[] content) {
-    try (FileUpload upload = new FileUpload(key)) {
+    try (FileUpload upload = new FileUpload(key, DiskBlocks.ORDINARY)) {
       upload.write(content, 0, content.length);
       upload.replace();
     }
@@ -132,12 +124,12 @@ public final class FilesystemObjectStore implements ObjectStore {
 
   @Override
   public Upload upload(ObjectKey key) {
-    return new FileUpload(key);
+    return new FileUpload(key, blocks);
   }
 
   @Override
   public StoredObject compose(ObjectKey key, List<Piece> pieces) {
-    try (FileUpload upload = new FileUpload(key)) {
+    try (FileUpload upload = new FileUpload(key, blocks)) {
       for (Piece piece : pieces) {
         switch (piece) {
           case Literal literal -> upload.write(literal.content(), 0, literal.content().length);
@@ -150,53 +142,50 @@ public final class FilesystemObjectStore implements ObjectStore {
 
   @Override
   public Optional<String> checksum(ObjectKey key) {
-    if (find(key).isEmpty()) {
-      throw new StoreException.Missing(key);
-    }
-    try (FileChannel file = FileChannel.open(file(key), StandardOpenOption.READ)) {
-      return Optional.of(Crc64Nvme.hex(crc64nvme(file)));
-    } catch (NoSuchFileException e) {
-      throw new StoreException.Missing(key);
+    StoredObject object = find(key).orElseThrow(() -> new StoreException.Missing(key));
+    try {
+      return Optional.of(Crc64Nvme.hex(crc64nvme(object)));
     } catch (IOException e) {
       throw failure("read " + key, e);
     }
   }
 
   /** A stretch for each processor, side by side. */
-  private static long crc64nvme(FileChannel file) throws IOException {
-    long bytes = file.size();
-    long stretch = Math.max(SHORTEST_STRETCH, Math.ceilDiv(bytes, PROCESSORS));
+  private long crc64nvme(StoredObject object) throws IOException {
+    long stretch = Math.max(SHORTEST_STRETCH, Math.ceilDiv(object.bytes(), PROCESSORS));
     long whole = new Crc64Nvme().value();
     try (ExecutorService executor = Executors.newFixedThreadPool(PROCESSORS)) {
-      List<Future<Long>> stretches = new ArrayList<>();
-      for (long offset = 0; offset < bytes; offset += stretch) {
-        long from = offset;
-        long end = Math.min(bytes, from + stretch);
-        stretches.add(executor.submit(() -> crc64nvme(file, from, end)));
+      List<Slice> slices = new ArrayList<>();
+      List<Future<Long>> checksums = new ArrayList<>();
+      for (long offset = 0; offset < object.bytes(); offset += stretch) {
+        long bytes = Math.min(stretch, object.bytes() - offset);
+        Slice slice = new Slice(object.key(), object.etag(), offset, bytes);
+        slices.add(slice);
+        checksums.add(executor.submit(() -> crc64nvme(slice)));
       }
-      for (int i = 0; i < stretches.size(); i++) {
-        long length = Math.min(stretch, bytes - i * stretch);
-        whole = Crc64Nvme.combine(whole, stretches.get(i).get(), length);
+      for (int i = 0; i < slices.size(); i++) {
+        whole = Crc64Nvme.combine(whole, checksums.get(i).get(), slices.get(i).bytes());
       }
       return whole;
     } catch (ExecutionException e) {
-      throw e.getCause() instanceof IOException cause ? cause : new IOException(e);
+      switch (e.getCause()) {
+        case IOException cause -> throw cause;
+        case StoreException cause -> throw cause;
+        case null, default -> throw new IOException(e);
+      }
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new InterruptedIOException("interrupted while a checksum was computed");
     }
   }
 
-  private static long crc64nvme(FileChannel file, long from, long end) throws IOException {
+  private long crc64nvme(Slice slice) throws IOException {
     Crc64Nvme crc = new Crc64Nvme();
-    ByteBuffer buffer = ByteBuffer.allocate(1 << 20);
-    for (long at = from; at < end; ) {
-      int count = file.read(buffer.clear().limit((int) Math.min(buffer.capacity(), end - at)), at);
-      if (count < 0) {
-        throw new EOFException("the file became shorter while it was read");
+    byte[] buffer = new byte[COPIED_BYTES];
+    try (InputStream in = open(slice)) {
+      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+        crc.update(buffer, 0, read);
       }
-      crc.update(buffer.array(), 0, count);
-      at += count;
     }
     return crc.value();
   }
@@ -357,7 +346,7 @@ public final class FilesystemObjectStore implements ObjectStore {
     checkUnchanged(slice);
     FileChannel channel;
     try {
-      channel = FileChannel.open(file(slice.object()), StandardOpenOption.READ);
+      channel = blocks.openToRead(file(slice.object()));
     } catch (NoSuchFileException e) {
       throw new StoreException.Missing(slice.object());
     }
@@ -481,25 +470,19 @@ public final class FilesystemObjectStore implements ObjectStore {
   private final class FileUpload extends Upload {
     private final ObjectKey key;
     private final Path scratch;
-    private final FileChannel channel;
-    private final OutputStream buffered;
+    private final BlockOutputStream out;
     private long written;
 
-    FileUpload(ObjectKey key) {
+    FileUpload(ObjectKey key, DiskBlocks blocks) {
       this.key = key;
       this.scratch =
           folder(scratchDirectory, key.value()).resolve("." + UUID.randomUUID().toString());
       try {
-        this.channel =
-            inFolder(
-                scratch,
-                () ->
-                    FileChannel.open(
-                        scratch, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE));
+        this.out =
+            new BlockOutputStream(inFolder(scratch, () -> blocks.openToCreate(scratch)), blocks);
       } catch (IOException e) {
         throw failure("begin " + key, e);
       }
-      this.buffered = new BufferedOutputStream(Channels.newOutputStream(channel), BUFFER_BYTES);
     }
 
     @Override
@@ -510,31 +493,49 @@ public final class FilesystemObjectStore implements ObjectStore {
     @Override
     public void write(byte[] bytes, int offset, int length) {
       try {
-        buffered.write(bytes, offset, length);
+        out.write(bytes, offset, length);
         written += length;
       } catch (IOException e) {
         throw failure("write " + key, e);
       }
     }
 
-    /** Lets the kernel copy, which on some filesystems only shares the blocks. */
     void append(Slice slice) {
       try {
-        buffered.flush();
-        try (FileChannel source = openUnchanged(slice)) {
-          long end = slice.offset() + slice.bytes();
-          for (long at = slice.offset(); at < end; ) {
-            long copied = source.transferTo(at, end - at, channel);
-            if (copied == 0) {
-              throw new StoreException.Changed(slice.object());
-            }
-            at += copied;
-          }
+        if (blocks.bypassing()) {
+          copy(slice);
+        } else {
+          letKernelCopy(slice);
         }
         checkUnchanged(slice);
         written += slice.bytes();
       } catch (IOException e) {
         throw failure("copy " + slice.object() + " to " + key, e);
+      }
+    }
+
+    private void copy(Slice slice) throws IOException {
+      byte[] buffer = new byte[(int) Math.min(COPIED_BYTES, slice.bytes())];
+      try (InputStream in = open(slice)) {
+        for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+          out.write(buffer, 0, read);
+        }
+      } catch (EOFException e) {
+        throw new StoreException.Changed(slice.object());
+      }
+    }
+
+    /** On some filesystems that are not local, nothing goes over the network. */
+    private void letKernelCopy(Slice slice) throws IOException {
+      try (FileChannel source = openUnchanged(slice)) {
+        long end = slice.offset() + slice.bytes();
+        for (long at = slice.offset(); at < end; ) {
+          long copied = out.transferFrom(source, at, end - at);
+          if (copied == 0) {
+            throw new StoreException.Changed(slice.object());
+          }
+          at += copied;
+        }
       }
     }
 
@@ -564,9 +565,8 @@ public final class FilesystemObjectStore implements ObjectStore {
     }
 
     private StoredObject finish() throws IOException {
-      buffered.flush();
-      channel.force(true);
-      channel.close();
+      out.finish();
+      out.close();
       StoredObject finished = stat(key, scratch).orElseThrow(this::givenUp);
       if (finished.bytes() != written) {
         throw new StoreException.Corrupt(
@@ -606,7 +606,7 @@ public final class FilesystemObjectStore implements ObjectStore {
           if (attempt == FOLDER_ATTEMPTS) {
             throw e;
           }
-          if (channel != null && Files.notExists(scratch)) {
+          if (out != null && Files.notExists(scratch)) {
             throw givenUp();
           }
         } catch (FileAlreadyExistsException e) {
@@ -628,7 +628,7 @@ public final class FilesystemObjectStore implements ObjectStore {
     public void close() {
       try {
         // A network filesystem may say only now that it had no room.
-        channel.close();
+        out.close();
       } catch (IOException e) {
         throw failure("give up " + key, e);
       } finally {

@@ -3,14 +3,17 @@ package io.hybridbackup.common.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.hybridbackup.common.testing.Commands;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
 import java.util.List;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
@@ -93,9 +96,32 @@ class FilesystemObjectStoreTest extends ObjectStoreContract {
   }
 
   @Test
+  void shouldPassThePageCacheBy() throws IOException {
+    Assumptions.assumeTrue(DiskBlocks.of(directory()).bypassing(), "only on ext4, xfs and btrfs");
+    // given
+    StoredObject part = upload("work/abc/part", randomBytes(3 * DiskBlocks.BUFFER_BYTES + 1));
+
+    // when
+    StoredObject archive =
+        store().compose(new ObjectKey("backups/shop/backup"), List.of(all(part)));
+    Optional<String> _ = store().checksum(archive.key());
+    try (InputStream stream = store().open(all(part))) {
+      stream.transferTo(OutputStream.nullOutputStream());
+    }
+
+    // then
+    for (StoredObject object : List.of(part, archive)) {
+      String file = directory().resolve(object.key().value()).toString();
+      assertThat(
+              Commands.run("fincore", "--bytes", "--noheadings", "--output", "RES", file).strip())
+          .isEqualTo("0");
+    }
+  }
+
+  @Test
   void shouldThrowWhenAnObjectIsCutShortWhileItIsRead() throws IOException {
     // given
-    StoredObject object = upload("work/abc/part", randomBytes(1 << 20));
+    StoredObject object = upload("work/abc/part", randomBytes(4 * DiskBlocks.BUFFER_BYTES));
     try (InputStream stream = store().open(all(object))) {
       stream.readNBytes(1000);
 
