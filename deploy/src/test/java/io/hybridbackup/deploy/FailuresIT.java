@@ -857,8 +857,9 @@ class FailuresIT {
     String archive = archive("edms");
     postgres.createDatabase("depended");
     postgres.execute("depended", "CREATE TABLE page (number int)");
-    postgres.execute("depended", "BEGIN; INSERT INTO page VALUES (11); PREPARE TRANSACTION 'half'");
+    // In this order: a slot waits for all transactions that are under way.
     postgres.execute("depended", "SELECT pg_create_logical_replication_slot('stays', 'pgoutput')");
+    postgres.execute("depended", "BEGIN; INSERT INTO page VALUES (11); PREPARE TRANSACTION 'half'");
 
     // when
     RunId run =
