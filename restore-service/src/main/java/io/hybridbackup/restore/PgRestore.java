@@ -59,9 +59,7 @@ final class PgRestore {
       throws ComponentFailure, InterruptedException {
     run(
         new ToolCommand(
-            program,
-            arguments(database.name(), dump, chosen, owners),
-            database.toolEnvironment()),
+            program, arguments(database.name(), dump, chosen, owners), database.toolEnvironment()),
         line -> {},
         database,
         work);

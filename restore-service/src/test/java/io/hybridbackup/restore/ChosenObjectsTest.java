@@ -35,8 +35,7 @@ class ChosenObjectsTest {
     assertThat(new ChosenObjects(RestoreOptions.NONE).arguments()).isEmpty();
   }
 
-  private static ChosenObjects chosen(
-      @Nullable List<String> schemas, List<String> tables) {
+  private static ChosenObjects chosen(@Nullable List<String> schemas, List<String> tables) {
     return new ChosenObjects(
         new RestoreOptions(null, null, schemas, tables, null, null, null, null, null));
   }
