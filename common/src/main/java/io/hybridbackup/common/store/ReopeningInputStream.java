@@ -48,16 +48,23 @@ final class ReopeningInputStream extends InputStream {
         if (++forNothing > TRIES_FOR_NOTHING || given == slice.bytes() || isInterruption(e)) {
           throw e;
         }
-        reopen();
+        reopen(e);
       }
     }
   }
 
-  private void reopen() throws IOException {
+  /** If what is left is not to be had any more, it is the breaking off that is told. */
+  private void reopen(IOException brokenOff) throws IOException {
     in.close();
-    in =
-        opener.apply(
-            new Slice(slice.object(), slice.etag(), slice.offset() + given, slice.bytes() - given));
+    try {
+      in =
+          opener.apply(
+              new Slice(
+                  slice.object(), slice.etag(), slice.offset() + given, slice.bytes() - given));
+    } catch (StoreException e) {
+      brokenOff.addSuppressed(e);
+      throw brokenOff;
+    }
   }
 
   private static boolean isInterruption(IOException e) {
