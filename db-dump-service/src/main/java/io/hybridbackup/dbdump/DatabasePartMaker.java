@@ -38,6 +38,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Dumps a source's database: the real pg_dump, from an exported snapshot that is taken after media
@@ -97,6 +98,10 @@ final class DatabasePartMaker implements PartMaker {
       throw postgres.failure(e);
     }
     postgres.requireAtLeast(pgDump, toolVersion, serverVersion);
+    String pgDumpall = settings.tools().pgDumpall();
+    if (source.includeGlobals()) {
+      postgres.requireAtLeast(pgDumpall, Postgres.toolVersion(tools, pgDumpall), serverVersion);
+    }
     String pgRestore = settings.tools().pgRestore();
     Postgres.requireReadable(pgRestore, Postgres.toolVersion(tools, pgRestore), toolVersion);
 
@@ -105,12 +110,16 @@ final class DatabasePartMaker implements PartMaker {
     Connection connection = work.own(postgres.connect());
     try (connection) {
       Snapshot snapshot = Snapshot.take(connection, postgres);
+      // Not before T: a role that the dump names may have been made a moment ago.
+      byte[] globals =
+          source.includeGlobals() ? Globals.dump(tools, pgDumpall, postgres, work) : null;
       record(task, work, snapshot, fenced);
       if (source.mediaReferences() != null
           && task.opened().started().components().contains(Component.MEDIA)) {
         list(task, work, connection, postgres, source.mediaReferences());
       }
-      PartInventory inventory = dump(task, earlier, work, postgres, snapshot, source.compression());
+      PartInventory inventory =
+          dump(task, earlier, work, postgres, snapshot, globals, source.compression());
       return new Made(
           inventory,
           Map.of("pg_dump", toolVersion, "postgresql", serverVersion),
@@ -229,6 +238,7 @@ final class DatabasePartMaker implements PartMaker {
       Work work,
       Postgres postgres,
       Snapshot snapshot,
+      byte @Nullable [] globals,
       Settings.Compression compression)
       throws ComponentFailure, ArchiveCorruptException, InterruptedException {
     ToolCommand command =
@@ -242,7 +252,7 @@ final class DatabasePartMaker implements PartMaker {
                 "--snapshot=" + snapshot.id()),
             postgres.toolEnvironment());
     ProgressReporter progress = new ProgressReporter(publisher, clock, work, task, "dump");
-    progress.expected(snapshot.tableBytes(), 1);
+    progress.expected(snapshot.tableBytes(), globals == null ? 1 : 2);
     try (ToolProcess process = tools.start(command);
         PartObjects objects =
             new PartObjects(
@@ -255,6 +265,7 @@ final class DatabasePartMaker implements PartMaker {
               PartInventory inventory =
                   DatabasePart.write(
                       dump,
+                      globals,
                       snapshot.takenAt(),
                       earlier,
                       objects,

@@ -106,6 +106,7 @@ class ArchiveCommandsIT {
       database =
           io.hybridbackup.common.archive.DatabasePart.write(
               new ByteArrayInputStream(DUMP),
+              null,
               TIME,
               List.of(),
               databaseObjects,
@@ -130,7 +131,7 @@ class ArchiveCommandsIT {
             new SourceName("edms"),
             new ArchiveName(NAME),
             1,
-            new DatabasePart(database.sha256(), DUMP.length, "15.8", "15.8", TIME, "0/1"),
+            new DatabasePart(database.sha256(), DUMP.length, "15.8", "15.8", TIME, "0/1", null),
             new StoragePart(media.files(), 1, media.unpackedBytes(), media.sha256()),
             new Consistency(false, null, TIME, 1, 0, null),
             Map.of(),

@@ -108,7 +108,8 @@ class ConsistencyIT {
             new Settings.Media(folder.resolve(name), List.of(), false),
             null,
             Settings.Compression.DEFAULT,
-            references));
+            references,
+            false));
   }
 
   /** An rsync that leaves one source's pass after the snapshot out. */

@@ -952,7 +952,7 @@ class FailuresIT {
     sources.put(new SourceName("database-only"), source(edms, null));
     sources.put(
         new SourceName("by-pg-dump"),
-        new Settings.Source(edms, null, null, new Settings.Compression(true, 7, 6), null));
+        new Settings.Source(edms, null, null, new Settings.Compression(true, 7, 6), null, false));
     sources.put(new SourceName("haunted"), source(postgres.settings("haunted"), null));
     sources.put(new SourceName("tiny"), source(postgres.settings("tiny"), media("note")));
     sources.put(new SourceName("no-archives"), source(edms, null));

@@ -93,7 +93,10 @@ final class Installation implements AutoCloseable {
             jobs,
             new Settings.Restore(Duration.ofSeconds(20)),
             new Settings.Tools(
-                tool("pg_dump", folder, postgres), tool("pg_restore", folder, postgres), rsync),
+                tool("pg_dump", folder, postgres),
+                postgres.program("pg_dumpall"),
+                tool("pg_restore", folder, postgres),
+                rsync),
             sources,
             targets);
     ConfigurableApplicationContext services =

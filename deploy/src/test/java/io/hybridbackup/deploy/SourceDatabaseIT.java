@@ -65,6 +65,9 @@ class SourceDatabaseIT {
         GRANT pg_read_all_data TO blinkered, entitled;
         GRANT hybrid TO entitled;
         """);
+    postgres.createDatabase("closed");
+    postgres.execute(
+        "closed", "CREATE ROLE plain LOGIN; REVOKE SELECT ON pg_auth_members FROM PUBLIC");
     standby = postgres.startStandby();
     Files.writeString(Files.createDirectory(folder.resolve("storage")).resolve("letter"), "dear");
     Map<SourceName, Settings.Source> sources = new HashMap<>();
@@ -73,6 +76,15 @@ class SourceDatabaseIT {
     for (String user : List.of("reader", "blinkered", "entitled")) {
       sources.put(new SourceName(user), source(postgres, user, "SELECT path FROM secret"));
     }
+    sources.put(
+        new SourceName("closed"),
+        new Settings.Source(
+            new Settings.Database(PostgresTestServer.HOST, postgres.port(), "closed", "plain", null),
+            null,
+            null,
+            Settings.Compression.DEFAULT,
+            null,
+            true));
     standby.ifPresent(server ->
         sources.put(
             new SourceName("standby"), source(server, "hybrid", "SELECT path FROM secret")));
@@ -108,7 +120,8 @@ class SourceDatabaseIT {
         new Settings.Media(folder.resolve("storage"), List.of(), false),
         null,
         Settings.Compression.DEFAULT,
-        new Settings.ReferenceQuery(query, false));
+        new Settings.ReferenceQuery(query, false),
+        false);
   }
 
   @AfterEach
@@ -137,6 +150,20 @@ class SourceDatabaseIT {
       assertThat(installation.console.facts(failed.backupId(), DatabaseSnapshotTaken.class))
           .isEmpty();
     }
+  }
+
+  @Test
+  void shouldNameWhatCannotBeReadOfTheServersRoles() {
+    // when
+    BackupFailed failed = fail("closed");
+
+    // then
+    assertThat(failed.code()).isEqualTo(FailureCode.DATABASE_PERMISSION);
+    assertThat(failed.message())
+        .contains("pg_dumpall may not read", "closed on 127.0.0.1", "pg_auth_members")
+        .contains("GRANT SELECT", "to plain", "include-globals");
+    assertThat(installation.console.facts(failed.backupId(), DatabaseSnapshotTaken.class))
+        .isEmpty();
   }
 
   @Test

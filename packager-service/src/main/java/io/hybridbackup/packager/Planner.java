@@ -87,7 +87,8 @@ final class Planner {
         part.tools().getOrDefault("postgresql", "unknown"),
         part.tools().getOrDefault("pg_dump", "unknown"),
         taken.snapshotAt(),
-        taken.lsn());
+        taken.lsn(),
+        part.inventory().globalsSha256());
   }
 
   private static @Nullable StoragePart storage(@Nullable Committed part) {

@@ -156,6 +156,7 @@ final class Parts {
         PartInventory inventory =
             DatabasePart.write(
                 new ByteArrayInputStream(dump),
+                null,
                 here.simulation.instant(),
                 earlier,
                 objects,

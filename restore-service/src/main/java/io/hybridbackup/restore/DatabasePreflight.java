@@ -16,6 +16,7 @@ import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 
 /** Finds out what would keep a database from being restored, before anything is changed. */
 final class DatabasePreflight {
@@ -84,15 +85,19 @@ final class DatabasePreflight {
    * Makes sure that the server has what the dump names.
    *
    * @param owners whether owners and grants are restored, if the user may do that
+   * @param showingGlobals the command that shows how roles can be made; null if there is none
    */
-  void requireWanted(Connection connection, DumpSchema dump, boolean owners)
+  void requireWanted(
+      Connection connection, DumpSchema dump, boolean owners, @Nullable String showingGlobals)
       throws SQLException, ComponentFailure {
     if (owners && isSuperuser(connection)) {
       requireAll(
           dump.roles(),
           known(connection, "SELECT rolname FROM pg_roles"),
           "roles",
-          "make them (CREATE ROLE), or ask for owners to be left out (--no-owner)");
+          "make them ("
+              + (showingGlobals == null ? "CREATE ROLE" : showingGlobals)
+              + "), or ask for owners to be left out (--no-owner)");
     }
     requireExtensions(connection, dump.extensions());
   }

@@ -63,18 +63,25 @@ final class DatabaseTarget {
   /**
    * Restores a dump, or what is asked for of it, into a new scratch database.
    *
+   * @param showingGlobals the command that shows how roles can be made; null if there is none
    * @param warnings is told what could not be as it was
    * @return the scratch database's name
    */
   String restore(
-      Path dump, RunId run, int epoch, RestoreOptions options, Work work, List<String> warnings)
+      Path dump,
+      @Nullable String showingGlobals,
+      RunId run,
+      int epoch,
+      RestoreOptions options,
+      Work work,
+      List<String> warnings)
       throws ComponentFailure, InterruptedException {
     Postgres scratch = postgres.sibling(scratchPrefix(run) + epoch);
     DumpSchema schema = pgRestore.schema(dump, postgres, work);
     boolean owners = !options.leavesOwnersOut();
     try (Connection connection = maintenance()) {
       if (!options.selects()) {
-        preflight.requireWanted(connection, schema, owners);
+        preflight.requireWanted(connection, schema, owners, showingGlobals);
       }
       String name = quoted(scratch.name());
       execute(

@@ -21,6 +21,7 @@ import io.hybridbackup.common.store.StoredObject;
 import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /** An archive that is restored, and what its manifest says. */
 record OpenedArchive(ArchiveReader reader, Manifest manifest) {
@@ -60,6 +61,14 @@ record OpenedArchive(ArchiveReader reader, Manifest manifest) {
   /** The dump; only where the archive has one. */
   DatabasePart dump() {
     return Objects.requireNonNull(manifest.databasePart());
+  }
+
+  /** How to see the roles and tablespaces that the dump names; null if the archive has none. */
+  @Nullable String showingGlobals() {
+    return dump().globalsSha256() == null
+        ? null
+        : "hybrid-backup cat %s --source %s globals.sql"
+            .formatted(manifest.archiveName(), manifest.source());
   }
 
   /**

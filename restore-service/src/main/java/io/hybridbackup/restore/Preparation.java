@@ -191,7 +191,7 @@ final class Preparation {
     if (database != null) {
       Path dump = fetchDump(findings.archive());
       halves.add(() -> {
-        databases.set(fill(database, dump));
+        databases.set(fill(database, dump, findings.archive().showingGlobals()));
         return true;
       });
     }
@@ -223,10 +223,12 @@ final class Preparation {
     return dump;
   }
 
-  private Exchange.Databases fill(DatabaseTarget database, Path dump)
+  private Exchange.Databases fill(
+      DatabaseTarget database, Path dump, @Nullable String showingGlobals)
       throws ComponentFailure, IOException, InterruptedException {
     long begun = System.nanoTime();
-    String scratch = database.restore(dump, run, work.epoch(), options, work, warnings);
+    String scratch =
+        database.restore(dump, showingGlobals, run, work.epoch(), options, work, warnings);
     work.checkpoint();
     database.takeOver(scratch, warnings);
     Files.deleteIfExists(dump);

@@ -41,6 +41,11 @@ final class Rehearsal {
                   databases.name(),
                   options.leavesOwnersOut() ? ", without owners and grants" : ""));
     }
+    if (databases != null && findings.archive().showingGlobals() != null) {
+      plan.add(
+          "make no roles and no tablespaces; see '%s' for those that the dump may name"
+              .formatted(findings.archive().showingGlobals()));
+    }
     Exchange.@Nullable Folders folders = exchange.media();
     Amount files = findings.files();
     if (folders != null && files != null) {

@@ -16,9 +16,9 @@ import java.util.Optional;
 
 /**
  * What lies in an archive, by path, as tar would show it: {@code manifest.json}, {@code
- * database.dump} and {@code storage/}. Reads the archive's end, the index of a part that is asked
- * about, and the members that hold what is asked for; nothing else. Every method that reads may
- * throw {@link io.hybridbackup.common.store.StoreException}.
+ * database.dump}, {@code globals.sql} and {@code storage/}. Reads the archive's end, the index of a
+ * part that is asked about, and the members that hold what is asked for; nothing else. Every method
+ * that reads may throw {@link io.hybridbackup.common.store.StoreException}.
  */
 public final class ArchiveFiles {
   /** A file up to this size is compared with its SHA-256 before any of it is handed out. */
@@ -88,7 +88,7 @@ public final class ArchiveFiles {
       out.write(manifest.content());
       return Optional.of(manifest.entry());
     }
-    Component component = path.equals(DatabasePart.PATH) ? Component.DATABASE : Component.MEDIA;
+    Component component = DatabasePart.mayHold(path) ? Component.DATABASE : Component.MEDIA;
     if (!archive.parts().contains(component)) {
       return Optional.empty();
     }
@@ -159,7 +159,10 @@ public final class ArchiveFiles {
                   .part(component)
                   .read(
                       entry -> selection.contains(entry.path()),
-                      (entry, content) -> putDump(root, entry, content),
+                      (entry, content) -> {
+                        ArchiveReader.requireOfDatabase(entry);
+                        put(root, entry, content);
+                      },
                       progress);
           default ->
               warnings.addAll(
@@ -169,15 +172,6 @@ public final class ArchiveFiles {
       }
     }
     return warnings;
-  }
-
-  private static void putDump(Path root, ArchiveEntry entry, PartReader.Content content)
-      throws IOException {
-    if (!entry.path().equals(DatabasePart.PATH) || entry.type() != ArchiveEntry.Type.FILE) {
-      throw new ArchiveCorruptException(
-          entry.path().toString(), 0, "a database part has no such entry");
-    }
-    put(root, entry, content);
   }
 
   private static void put(Path root, ArchiveEntry entry, PartReader.Content content)

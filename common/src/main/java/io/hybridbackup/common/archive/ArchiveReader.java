@@ -205,16 +205,22 @@ public final class ArchiveReader {
     part(Component.DATABASE)
         .read(
             (entry, content) -> {
-              if (!entry.path().equals(DatabasePart.PATH)
-                  || entry.type() != ArchiveEntry.Type.FILE) {
-                throw new ArchiveCorruptException(
-                    entry.path().toString(), 0, "a database part has no such entry");
-              }
-              try (OutputStream out = newFile(file)) {
-                content.copyTo(out);
+              requireOfDatabase(entry);
+              if (entry.path().equals(DatabasePart.PATH)) {
+                try (OutputStream out = newFile(file)) {
+                  content.copyTo(out);
+                }
               }
             },
             progress);
+  }
+
+  /** What comes out of a database part gets the entry's name. */
+  static void requireOfDatabase(ArchiveEntry entry) throws ArchiveCorruptException {
+    if (!DatabasePart.mayHold(entry.path()) || entry.type() != ArchiveEntry.Type.FILE) {
+      throw new ArchiveCorruptException(
+          entry.path().toString(), 0, "a database part has no such entry");
+    }
   }
 
   /**

@@ -2,6 +2,7 @@ package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.store.Crc64Nvme;
+import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.time.Instant;
@@ -9,14 +10,15 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.TreeMap;
 import java.util.stream.Stream;
+import org.jspecify.annotations.Nullable;
 
-/** The part of an archive that holds {@code database.dump}. */
+/** The part of an archive that holds {@code database.dump}, and {@code globals.sql} if wanted. */
 public final class DatabasePart {
-  /** Its path in the archive. */
+  /** Where the dump is in the archive. */
   public static final EntryPath PATH = EntryPath.of("database.dump");
 
-  private static final ArchiveEntry.Place HEADER = new ArchiveEntry.Place(0, 0);
-  private static final ArchiveEntry.Place CONTENT = new ArchiveEntry.Place(1, 0);
+  /** Where the SQL is that makes the server's roles and tablespaces. */
+  public static final EntryPath GLOBALS = EntryPath.of("globals.sql");
 
   private DatabasePart() {}
 
@@ -31,20 +33,27 @@ public final class DatabasePart {
     }
   }
 
+  /** Whether a database part may have this path. */
+  static boolean mayHold(EntryPath path) {
+    return path.equals(PATH) || path.equals(GLOBALS);
+  }
+
   /**
    * Writes a dump of unknown length to its end. The inventory is worth nothing unless whatever made
    * the dump has also ended well: check that before using it.
    *
    * @param dump is read to its end and not closed
-   * @param modified the entry's time
+   * @param globals content of {@code globals.sql}; null if there is to be none
+   * @param modified the entries' time
    * @param earlier parts of the same database, whose members need not be made again
    * @param objects are completed; the caller closes them, also after an exception
-   * @param progress hears of bytes as they are read, and of one file at the end
+   * @param progress hears of the dump's bytes as they are read, and of the files at the end
    * @throws ArchiveCorruptException if an earlier part is damaged
    * @throws IOException if the dump cannot be read
    */
   public static PartInventory write(
       InputStream dump,
+      byte @Nullable [] globals,
       Instant modified,
       List<PartReader> earlier,
       PartObjects objects,
@@ -68,9 +77,20 @@ public final class DatabasePart {
             });
     FileContent content = FileContent.write(dump, stream::add, progress);
     stream.flush();
+    int dumpMembers = written.size();
+    ArchiveEntry globalsEntry = null;
+    if (globals != null) {
+      FileContent sql = new FileContent(globals.length, Sha256.of(globals, globals.length));
+      globalsEntry = entry(GLOBALS, sql, modified, 1L + dumpMembers);
+      byte[] globalsHeader = TarHeader.encode(globalsEntry);
+      stream.add(globalsHeader, globalsHeader.length);
+      FileContent _ =
+          FileContent.write(new ByteArrayInputStream(globals), stream::add, ProgressListener.NONE);
+      stream.flush();
+    }
     objects.content().complete();
 
-    ArchiveEntry entry = entry(content, modified);
+    ArchiveEntry entry = entry(PATH, content, modified, 0);
     byte[] plainHeader = TarHeader.encode(entry);
     byte[] gzip = GzipMember.stored(plainHeader, plainHeader.length);
     Member.Fresh header =
@@ -84,12 +104,19 @@ public final class DatabasePart {
 
     IndexWriter index = new IndexWriter(Component.DATABASE, objects.index(), compressor);
     Written.of(header).tell(index);
-    for (Written member : written) {
+    for (Written member : written.subList(0, dumpMembers)) {
       member.tell(index);
     }
     index.entry(entry);
+    for (Written member : written.subList(dumpMembers, written.size())) {
+      member.tell(index);
+    }
+    if (globalsEntry != null) {
+      index.entry(globalsEntry);
+    }
     index.finish();
-    progress.advanced(0, 1);
+    int files = globalsEntry == null ? 1 : 2;
+    progress.advanced(0, files);
     return new PartInventory(
         Component.DATABASE,
         join(objects.header().slices(), objects.content().slices()),
@@ -97,16 +124,19 @@ public final class DatabasePart {
         objects.index().slices(),
         objects.index().checksums(),
         content.bytes(),
-        1,
+        files,
         0,
         content.sha256(),
+        globalsEntry == null ? null : globalsEntry.sha256(),
         objects.content().reusedBytes(),
         List.of());
   }
 
-  private static ArchiveEntry entry(FileContent content, Instant modified) {
+  /** A file whose headers are a member of their own, and whose content begins in the next. */
+  private static ArchiveEntry entry(
+      EntryPath path, FileContent content, Instant modified, long member) {
     return new ArchiveEntry(
-        PATH,
+        path,
         ArchiveEntry.Type.FILE,
         content.bytes(),
         0600,
@@ -122,8 +152,8 @@ public final class DatabasePart {
         null,
         null,
         false,
-        HEADER,
-        CONTENT);
+        new ArchiveEntry.Place(member, 0),
+        new ArchiveEntry.Place(member + 1, 0));
   }
 
   private static <T> List<T> join(List<T> first, List<T> second) {

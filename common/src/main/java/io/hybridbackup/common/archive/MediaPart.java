@@ -157,6 +157,7 @@ public final class MediaPart {
         files,
         folders.size(),
         indexSha256,
+        null,
         objects.content().reusedBytes(),
         List.copyOf(warnings));
   }

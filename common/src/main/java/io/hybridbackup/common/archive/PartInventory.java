@@ -4,6 +4,7 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.store.Slice;
 import java.util.ArrayList;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * A finished part of an archive: where its bytes lie in the store and what they hold.
@@ -15,9 +16,11 @@ import java.util.List;
  *     beginning of the part's content
  * @param indexCrc CRC64NVME of each slice of {@code index}
  * @param unpackedBytes the dump's size, or the sum of the files' sizes
- * @param files how many files there are, folders not counted; 1 for a database
+ * @param files how many files there are, folders not counted; for a database 1, or 2 with {@code
+ *     globals.sql}
  * @param folders how many folders there are; 0 for a database
  * @param sha256 of the dump, 64 hex digits; of media, of the plain bytes of the index
+ * @param globalsSha256 of {@code globals.sql}, 64 hex digits; null if there is none
  * @param reusedBytes bytes of {@code content} that lie in an earlier archive
  * @param warnings for people; what the part could not hold, or holds though it has vanished
  */
@@ -31,6 +34,7 @@ public record PartInventory(
     long files,
     long folders,
     String sha256,
+    @Nullable String globalsSha256,
     long reusedBytes,
     List<String> warnings) {
   /** The same part, with one more warning. */
@@ -47,6 +51,7 @@ public record PartInventory(
         files,
         folders,
         sha256,
+        globalsSha256,
         reusedBytes,
         all);
   }

@@ -88,6 +88,7 @@ public final class PartObjects implements AutoCloseable {
             0,
             0,
             "",
+            null,
             content.reusedBytes(),
             List.of());
     String name = String.format(Locale.ROOT, CHECKPOINT + "%05d", number);

@@ -38,8 +38,12 @@ public final class Selection {
 
   /** Whether it is worth while to look into a part. */
   boolean mayContain(Component part) {
-    EntryPath root = part == Component.DATABASE ? DatabasePart.PATH : MediaPart.ROOT;
-    return patterns.isEmpty() || patterns.stream().anyMatch(one -> one.mayMatchBelow(root));
+    List<EntryPath> roots =
+        part == Component.DATABASE
+            ? List.of(DatabasePart.PATH, DatabasePart.GLOBALS)
+            : List.of(MediaPart.ROOT);
+    return patterns.isEmpty()
+        || patterns.stream().anyMatch(one -> roots.stream().anyMatch(one::mayMatchBelow));
   }
 
   /** The patterns that nothing has matched so far, as they were typed. */

@@ -3,6 +3,7 @@ package io.hybridbackup.common.manifest;
 import static java.util.Objects.requireNonNull;
 
 import java.time.Instant;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import tools.jackson.databind.annotation.JsonNaming;
 
@@ -15,6 +16,7 @@ import tools.jackson.databind.annotation.JsonNaming;
  * @param toolVersion of pg_dump
  * @param snapshotAt T: the dump shows the database as it was then
  * @param lsn the server's write-ahead log position at T, such as {@code 0/16B3748}
+ * @param globalsSha256 of {@code globals.sql}, 64 hex digits; null if the archive has none
  */
 @JsonNaming(SnakeCaseStrategy.class)
 public record DatabasePart(
@@ -23,7 +25,8 @@ public record DatabasePart(
     String serverVersion,
     String toolVersion,
     Instant snapshotAt,
-    String lsn) {
+    String lsn,
+    @Nullable String globalsSha256) {
   public DatabasePart {
     requireNonNull(sha256, "database_part.sha256 is missing");
     requireNonNull(serverVersion, "database_part.server_version is missing");

@@ -92,22 +92,24 @@ public record Settings(
   public record Restore(Duration keepPrevious) {}
 
   /** The native programs: a bare name is looked up in PATH. */
-  public record Tools(String pgDump, String pgRestore, String rsync) {}
+  public record Tools(String pgDump, String pgDumpall, String pgRestore, String rsync) {}
 
   /**
    * At least one of database and media is there.
    *
    * @param mediaReferences only where both are there
+   * @param includeGlobals whether the roles and tablespaces of the database's server are saved
    */
   public record Source(
       @Nullable Database database,
       @Nullable Media media,
       @Nullable Version version,
       Compression compression,
-      @Nullable ReferenceQuery mediaReferences) {
-    /** With the default compression, and no word on what rows refer to. */
+      @Nullable ReferenceQuery mediaReferences,
+      boolean includeGlobals) {
+    /** With the default compression, no word on what rows refer to, and no globals. */
     public Source(@Nullable Database database, @Nullable Media media, @Nullable Version version) {
-      this(database, media, version, Compression.DEFAULT, null);
+      this(database, media, version, Compression.DEFAULT, null, false);
     }
   }
 

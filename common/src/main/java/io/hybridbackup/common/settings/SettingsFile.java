@@ -255,6 +255,7 @@ public final class SettingsFile {
     Settings.Tools settings =
         new Settings.Tools(
             tool(tools, "pg-dump", "pg_dump"),
+            tool(tools, "pg-dumpall", "pg_dumpall"),
             tool(tools, "pg-restore", "pg_restore"),
             tool(tools, "rsync", "rsync"));
     tools.finish();
@@ -316,8 +317,16 @@ public final class SettingsFile {
           "compares a database with its files, and there is only one of them",
           "remove it, or add what is missing");
     }
+    boolean globals =
+        source.value("include-globals", "write true or false", SettingsFile::bool).orElse(false);
+    if (globals && database == null) {
+      source.note(
+          "include-globals",
+          "saves roles of a database's server, and there is no database",
+          "remove it, or add a database");
+    }
     source.finish();
-    return new Settings.Source(database, media, version, compression, references);
+    return new Settings.Source(database, media, version, compression, references, globals);
   }
 
   private static Settings.@Nullable ReferenceQuery references(Section source) {

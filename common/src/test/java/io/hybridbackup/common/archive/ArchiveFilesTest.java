@@ -85,8 +85,8 @@ class ArchiveFilesTest {
     List<String> paths = new ArrayList<>();
     files.list(EVERYTHING, entry -> paths.add(entry.path().toString()));
 
-    assertThat(paths).startsWith("manifest.json", "database.dump", "storage/link");
-    assertThat(paths).endsWith("storage/a", "storage/empty", "storage").hasSize(115);
+    assertThat(paths).startsWith("manifest.json", "database.dump", "globals.sql", "storage/link");
+    assertThat(paths).endsWith("storage/a", "storage/empty", "storage").hasSize(116);
   }
 
   @Test
@@ -106,6 +106,7 @@ class ArchiveFilesTest {
   void shouldReadOneFile() throws IOException {
     assertThat(read("manifest.json")).isEqualTo(ArchiveFixture.MANIFEST);
     assertThat(read("database.dump")).isEqualTo(DUMP);
+    assertThat(read("globals.sql")).isEqualTo(ArchiveFixture.GLOBALS);
     assertThat(read("storage/large")).isEqualTo(large);
     assertThat(read("storage/small-77")).asString().isEqualTo("content 77");
     assertThat(read("storage/nothing")).isEmpty();
@@ -168,6 +169,7 @@ class ArchiveFilesTest {
     assertThat(Files.getLastModifiedTime(out.resolve("manifest.json")).toInstant())
         .isEqualTo(ArchiveFixture.TIME);
     assertThat(out.resolve("database.dump")).hasBinaryContent(DUMP);
+    assertThat(out.resolve("globals.sql")).hasBinaryContent(ArchiveFixture.GLOBALS);
     assertThat(
             Tool.run(
                 folder, "rsync", "-aHnc", "--delete", "--itemize-changes", "tree/", "out/storage/"))

@@ -13,10 +13,12 @@ import java.time.Instant;
 import java.util.List;
 import java.util.Random;
 import java.util.function.Predicate;
+import org.jspecify.annotations.Nullable;
 
 /** An archive made of a dump and a folder, in a store on disk. The test deletes the folder. */
 final class ArchiveFixture implements AutoCloseable {
   static final byte[] MANIFEST = "{\"format_version\":1}\n".getBytes(StandardCharsets.UTF_8);
+  static final byte[] GLOBALS = "CREATE ROLE clerks;\n".getBytes(StandardCharsets.UTF_8);
   static final Instant TIME = Instant.parse("2026-01-11T02:00:00Z");
   private static final long OBJECT_BYTES = 3_000_000;
   private static final ObjectKey KEY = ObjectKey.of("backups", "edms", "archive.tar.gz");
@@ -28,7 +30,9 @@ final class ArchiveFixture implements AutoCloseable {
   final PartInventory media;
   final ArchiveLayout.Composition composition;
 
-  ArchiveFixture(Path folder, byte[] dump, Path tree, Predicate<Path> vanished) throws IOException {
+  ArchiveFixture(
+      Path folder, byte[] dump, byte @Nullable [] globals, Path tree, Predicate<Path> vanished)
+      throws IOException {
     this.folder = folder;
     this.store = new FilesystemObjectStore(folder);
     try (Compressor compressor = Compressor.open(2);
@@ -39,6 +43,7 @@ final class ArchiveFixture implements AutoCloseable {
       this.database =
           DatabasePart.write(
               new ByteArrayInputStream(dump),
+              globals,
               TIME,
               List.of(),
               databaseObjects,
@@ -58,8 +63,9 @@ final class ArchiveFixture implements AutoCloseable {
     this.archive = store.compose(KEY, composition.pieces());
   }
 
+  /** With {@link #GLOBALS}. */
   ArchiveFixture(Path folder, byte[] dump, Path tree) throws IOException {
-    this(folder, dump, tree, path -> false);
+    this(folder, dump, GLOBALS, tree, path -> false);
   }
 
   /** A dump that shrinks in part, of any length. */

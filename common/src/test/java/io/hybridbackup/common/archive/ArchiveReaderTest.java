@@ -121,7 +121,11 @@ class ArchiveReaderTest {
   void shouldMarkWhatWasKeptThoughItVanished() throws IOException {
     try (ArchiveFixture fixture =
         new ArchiveFixture(
-            folder.resolve("store"), DUMP, tree, path -> path.equals(Path.of("folder/large")))) {
+            folder.resolve("store"),
+            DUMP,
+            null,
+            tree,
+            path -> path.equals(Path.of("folder/large")))) {
       List<String> vanished = new ArrayList<>();
       fixture
           .reader()

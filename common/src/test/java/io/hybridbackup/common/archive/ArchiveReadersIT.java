@@ -124,6 +124,7 @@ class ArchiveReadersIT {
 
     assertThat(differences(out.resolve("storage"))).isEmpty();
     assertThat(out.resolve("database.dump")).hasBinaryContent(DUMP);
+    assertThat(out.resolve("globals.sql")).hasBinaryContent(ArchiveFixture.GLOBALS);
     assertThat(out.resolve("manifest.json")).hasBinaryContent(ArchiveFixture.MANIFEST);
   }
 
@@ -147,6 +148,7 @@ class ArchiveReadersIT {
     assertThat(listedDifferences(out.resolve("storage")))
         .allMatch(line -> withLinks.stream().anyMatch(name -> line.contains(": " + name + " 0o4")));
     assertThat(out.resolve("database.dump")).hasBinaryContent(DUMP);
+    assertThat(out.resolve("globals.sql")).hasBinaryContent(ArchiveFixture.GLOBALS);
     assertThat(out.resolve("manifest.json")).hasBinaryContent(ArchiveFixture.MANIFEST);
   }
 
@@ -167,6 +169,7 @@ class ArchiveReadersIT {
   private void assertSameTree(Path out) {
     assertThat(listedDifferences(out.resolve("storage"))).isEmpty();
     assertThat(out.resolve("database.dump")).hasBinaryContent(DUMP);
+    assertThat(out.resolve("globals.sql")).hasBinaryContent(ArchiveFixture.GLOBALS);
     assertThat(out.resolve("manifest.json")).hasBinaryContent(ArchiveFixture.MANIFEST);
   }
 

@@ -62,6 +62,7 @@ class NightsIT {
       database =
           DatabasePart.write(
               new ByteArrayInputStream(dump),
+              null,
               ArchiveFixture.TIME,
               bases.stream().map(base -> base.part(Component.DATABASE)).toList(),
               databaseObjects,

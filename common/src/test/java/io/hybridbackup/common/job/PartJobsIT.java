@@ -74,6 +74,7 @@ class PartJobsIT {
           2,
           1,
           "ab".repeat(32),
+          null,
           0,
           List.of());
 

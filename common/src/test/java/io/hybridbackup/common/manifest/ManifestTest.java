@@ -84,6 +84,18 @@ class ManifestTest {
     assertThat(violations(manifest(database(), null).toJson())).isEmpty();
   }
 
+  @Test
+  void shouldSayWhatTheServersRolesAreKnownBy() {
+    Manifest globals = manifest(database("ef".repeat(32)), null);
+
+    assertThat(
+            Json.mapper().readTree(globals.toJson()).at("/database_part/globals_sha256").asString())
+        .isEqualTo("ef".repeat(32));
+    assertThat(Manifest.parse(globals.toJson())).isEqualTo(globals);
+    assertThat(violations(globals.toJson())).isEmpty();
+    assertThat(violations(manifest(database("none"), null).toJson())).isNotEmpty();
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -152,8 +164,12 @@ class ManifestTest {
   }
 
   private static DatabasePart database() {
+    return database(null);
+  }
+
+  private static DatabasePart database(@Nullable String globals) {
     return new DatabasePart(
-        "ab".repeat(32), 1_074_266_112, "15.8", "pg_dump 15.8", SNAPSHOT, "0/16B3748");
+        "ab".repeat(32), 1_074_266_112, "15.8", "pg_dump 15.8", SNAPSHOT, "0/16B3748", globals);
   }
 
   private static StoragePart storage() {

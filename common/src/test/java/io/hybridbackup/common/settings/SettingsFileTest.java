@@ -103,7 +103,7 @@ class SettingsFileTest {
                     true,
                     5),
                 new Settings.Restore(Duration.ofDays(7)),
-                new Settings.Tools("pg_dump", "pg_restore", "rsync"),
+                new Settings.Tools("pg_dump", "pg_dumpall", "pg_restore", "rsync"),
                 Map.of(),
                 Map.of()));
   }
@@ -137,7 +137,7 @@ class SettingsFileTest {
                 parallel-runs: 4
                 when-busy: reject
                 stale-restore: 2h
-              tools: { pg-dump: /opt/pg/bin/pg_dump, pg-restore: pg_restore17, rsync: /usr/bin/rsync }
+              tools: { pg-dump: /opt/pg/bin/pg_dump, pg-dumpall: pg_dumpall17, pg-restore: pg_restore17, rsync: /usr/bin/rsync }
               sources:
                 files: { media: { location: /srv }, version: { literal: 1.10 } }
             """);
@@ -170,7 +170,7 @@ class SettingsFileTest {
                 true,
                 5));
     assertThat(settings.tools())
-        .isEqualTo(new Settings.Tools("/opt/pg/bin/pg_dump", "pg_restore17", "/usr/bin/rsync"));
+        .isEqualTo(new Settings.Tools("/opt/pg/bin/pg_dump", "pg_dumpall17", "pg_restore17", "/usr/bin/rsync"));
     assertThat(settings.sources().get(new SourceName("files")))
         .isEqualTo(
             new Settings.Source(
@@ -200,6 +200,22 @@ class SettingsFileTest {
     assertThat(settings.sources().get(new SourceName("edms")))
         .extracting(Settings.Source::mediaReferences)
         .isEqualTo(new Settings.ReferenceQuery("SELECT path FROM document", strict));
+  }
+
+  @Test
+  void shouldSaveGlobalsOnlyWhereThatIsAskedForAndThereIsADatabase() throws Exception {
+    String source =
+        MINIMAL
+            + """
+              sources:
+                edms:
+                  include-globals: true
+                  media: { location: /srv }
+            """;
+
+    assertThat(read(source + "      database: { host: db, name: edms, user: backup }\n").sources())
+        .allSatisfy((name, edms) -> assertThat(edms.includeGlobals()).isTrue());
+    assertThatThrownBy(() -> read(source)).hasMessageContaining("sources.edms.include-globals");
   }
 
   @Test

@@ -42,14 +42,15 @@ final class SourceExamination implements Examination {
   @Override
   public void examine(Findings findings) throws IOException, InterruptedException {
     if (source.database() != null) {
-      database(new Postgres(source.database()), findings);
+      database(new Postgres(source.database()), source.includeGlobals(), findings);
     }
     if (source.media() != null) {
       media(source.media().location(), findings);
     }
   }
 
-  private void database(Postgres postgres, Findings findings) throws InterruptedException {
+  private void database(Postgres postgres, boolean globals, Findings findings)
+      throws InterruptedException {
     try (Connection connection = postgres.connect()) {
       String version = Server.version(connection);
       findings.ok(
@@ -57,6 +58,10 @@ final class SourceExamination implements Examination {
           "database %s lets %s in, PostgreSQL %s".formatted(postgres, postgres.user(), version));
       String pgDump = settings.tools().pgDump();
       postgres.requireAtLeast(pgDump, Postgres.toolVersion(tools, pgDump), version);
+      if (globals) {
+        String pgDumpall = settings.tools().pgDumpall();
+        postgres.requireAtLeast(pgDumpall, Postgres.toolVersion(tools, pgDumpall), version);
+      }
       List<ReadingRights.Gap> gaps = ReadingRights.gaps(connection, postgres);
       gaps.forEach(gap -> findings.problem(area(), gap.text(), gap.cure()));
       if (gaps.isEmpty()) {
