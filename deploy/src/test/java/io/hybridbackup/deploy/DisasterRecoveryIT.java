@@ -93,8 +93,7 @@ class DisasterRecoveryIT {
                     true)),
             Map.of())) {
       backup =
-          installation.console.awaitEnd(
-              installation.console.backup("edms"), BackupCompleted.class);
+          installation.console.awaitEnd(installation.console.backup("edms"), BackupCompleted.class);
       Commands.run("mkdir", folder.resolve("bucket").toString());
       Commands.run(
           "cp",
@@ -156,8 +155,7 @@ class DisasterRecoveryIT {
       Path machine = Files.createDirectory(folder.resolve("without"));
       Path archive = folder.resolve("bucket").resolve(backup.archiveKey());
       Files.copy(archive, machine.resolve(archive.getFileName()));
-      byte[] beside =
-          Files.readAllBytes(folder.resolve("bucket").resolve(backup.manifest()));
+      byte[] beside = Files.readAllBytes(folder.resolve("bucket").resolve(backup.manifest()));
 
       // when
       String said = follow("## Without this program", machine, server, machine);
@@ -177,7 +175,11 @@ class DisasterRecoveryIT {
       String heading, Path machine, PostgresTestServer server, Path configuration)
       throws IOException {
     String commands =
-        COMMAND.matcher(section(heading)).results().map(line -> line.group(1)).collect(joining("\n"));
+        COMMAND
+            .matcher(CONFIGURATION.matcher(section(heading)).replaceAll(""))
+            .results()
+            .map(line -> line.group(1))
+            .collect(joining("\n"));
     Path script =
         Files.writeString(
             machine.resolve("commands"),

@@ -79,7 +79,8 @@ class SourceDatabaseIT {
     sources.put(
         new SourceName("closed"),
         new Settings.Source(
-            new Settings.Database(PostgresTestServer.HOST, postgres.port(), "closed", "plain", null),
+            new Settings.Database(
+                PostgresTestServer.HOST, postgres.port(), "closed", "plain", null),
             null,
             null,
             Settings.Compression.DEFAULT,

@@ -5,6 +5,9 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.Slice;
+import io.hybridbackup.common.store.StoredObject;
+import io.hybridbackup.common.store.Upload;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
@@ -101,13 +104,38 @@ class DatabasePartTest {
   @Test
   void shouldFindDamageInGlobals() throws IOException {
     PartInventory part = write(ArchiveFixture.GLOBALS);
-    Path object = folder.resolve(part.content().getLast().object().value());
-    byte[] bytes = Files.readAllBytes(object);
+    Slice lies = part.content().getLast();
+    byte[] bytes = Files.readAllBytes(folder.resolve(lies.object().value()));
     bytes[bytes.length - 12] ^= 1;
-    Files.write(object, bytes);
+    PartInventory damaged = withLastObject(part, bytes);
 
-    assertThatThrownBy(() -> PartReader.of(store, part).verify(ProgressListener.NONE))
-        .isInstanceOf(ArchiveCorruptException.class);
+    assertThatThrownBy(() -> PartReader.of(store, damaged).verify(ProgressListener.NONE))
+        .isInstanceOf(ArchiveCorruptException.class)
+        .hasMessageContaining("globals.sql");
+  }
+
+  /** The part with other bytes in the last of its objects. */
+  private PartInventory withLastObject(PartInventory part, byte[] bytes) throws IOException {
+    List<Slice> content = new ArrayList<>(part.content());
+    Slice lies = content.removeLast();
+    try (Upload upload = store.upload(ObjectKey.of("changed", "part"))) {
+      upload.write(bytes);
+      StoredObject object = upload.complete();
+      content.add(new Slice(object.key(), object.etag(), lies.offset(), lies.bytes()));
+    }
+    return new PartInventory(
+        part.component(),
+        content,
+        part.contentCrc(),
+        part.index(),
+        part.indexCrc(),
+        part.unpackedBytes(),
+        part.files(),
+        part.folders(),
+        part.sha256(),
+        part.globalsSha256(),
+        part.reusedBytes(),
+        part.warnings());
   }
 
   @Test

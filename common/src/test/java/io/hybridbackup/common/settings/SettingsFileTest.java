@@ -170,7 +170,9 @@ class SettingsFileTest {
                 true,
                 5));
     assertThat(settings.tools())
-        .isEqualTo(new Settings.Tools("/opt/pg/bin/pg_dump", "pg_dumpall17", "pg_restore17", "/usr/bin/rsync"));
+        .isEqualTo(
+            new Settings.Tools(
+                "/opt/pg/bin/pg_dump", "pg_dumpall17", "pg_restore17", "/usr/bin/rsync"));
     assertThat(settings.sources().get(new SourceName("files")))
         .isEqualTo(
             new Settings.Source(
