@@ -6,7 +6,8 @@ import java.io.InputStream;
 import java.io.SequenceInputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
+import java.util.Enumeration;
+import java.util.Iterator;
 import java.util.List;
 
 /** Bytes that lie in the store as slices, one behind the other. */
@@ -58,14 +59,23 @@ final class StoredBytes {
     return found;
   }
 
-  /** Opens a range; errors are those of {@link ObjectStore#open}, now or while it is read. */
+  /**
+   * Opens a range, one slice after the other; errors are those of {@link ObjectStore#open}, now or
+   * while it is read.
+   */
   InputStream open(ObjectStore store, long offset, long length) {
-    List<InputStream> streams = new ArrayList<>();
-    for (Slice slice : range(offset, length)) {
-      streams.add(store.open(slice));
-    }
-    return streams.size() == 1
-        ? streams.getFirst()
-        : new SequenceInputStream(Collections.enumeration(streams));
+    Iterator<Slice> left = range(offset, length).iterator();
+    return new SequenceInputStream(
+        new Enumeration<InputStream>() {
+          @Override
+          public boolean hasMoreElements() {
+            return left.hasNext();
+          }
+
+          @Override
+          public InputStream nextElement() {
+            return store.open(left.next());
+          }
+        });
   }
 }
