@@ -16,6 +16,7 @@ import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicLong;
 import java.util.concurrent.atomic.AtomicReference;
+import java.util.concurrent.locks.LockSupport;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -26,6 +27,7 @@ import org.jspecify.annotations.Nullable;
 final class InPlaceWriter {
   private static final int FILES = 400;
   private static final int LARGEST = 150_000;
+  private static final long PACE_NANOS = 300_000;
 
   private final Path folder;
   private final Random random;
@@ -82,6 +84,7 @@ final class InPlaceWriter {
       try {
         while (!stopped) {
           change(file(random.nextInt(FILES)));
+          LockSupport.parkNanos(PACE_NANOS);
           changes.incrementAndGet();
         }
       } catch (IOException | AssertionError e) {

@@ -36,7 +36,7 @@ import org.slf4j.LoggerFactory;
 @Timeout(300)
 class LinkStagingIT {
   private static final Logger LOG = LoggerFactory.getLogger(LinkStagingIT.class);
-  private static final int BACKUPS = 4;
+  private static final int BACKUPS = 3;
 
   @TempDir private static Path folder;
   private static PostgresTestServer postgres;
