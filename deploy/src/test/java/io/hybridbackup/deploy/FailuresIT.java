@@ -3,6 +3,7 @@ package io.hybridbackup.deploy;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.hybridbackup.common.event.Envelope;
 import io.hybridbackup.common.event.Fact.BackupAccepted;
@@ -39,6 +40,7 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
@@ -428,30 +430,41 @@ class FailuresIT {
     assertThat(folder.resolve("standby")).doesNotExist();
   }
 
+  /** One byte of its content, its indexes, its manifest and its footer. */
   @Test
-  void shouldNotTouchTheTargetWhenTheArchiveIsDamaged() throws IOException {
-    for (int eighth = 1; eighth < 8; eighth += 2) {
-      // given
-      String archive = archive("edms");
-      Path file = installation.store().resolve("backups/edms").resolve(archive + ".tar.gz");
-      try (RandomAccessFile bytes = new RandomAccessFile(file.toFile(), "rw")) {
-        long middle = bytes.length() * eighth / 8;
-        bytes.seek(middle);
-        int old = bytes.read();
-        bytes.seek(middle);
-        bytes.write(old ^ 0xff);
-      }
+  void shouldNotTouchTheTargetWhereverTheArchiveIsDamaged() throws IOException {
+    // given
+    String archive = archive("edms");
+    Path file = installation.store().resolve("backups/edms").resolve(archive + ".tar.gz");
+    long length = Files.size(file);
+    List<Long> places = new ArrayList<>(List.of(length - 1, length - 30, length - 200));
+    places.addAll(List.of(length - 700, length - 1500, length - 4000));
+    for (int sixteenth = 1; sixteenth < 16; sixteenth += 2) {
+      places.add(length * sixteenth / 16);
+    }
+    for (long place : places) {
+      flip(file, place);
 
       // when
       RunId run = installation.console.restore("edms", archive, "standby");
 
       // then
       RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
-      assertThat(failed.code()).isEqualTo(FailureCode.ARCHIVE_CORRUPT);
-      assertThat(failed.message()).contains(archive, "use another one");
+      assertThat(failed.code()).as("byte %d", place).isEqualTo(FailureCode.ARCHIVE_CORRUPT);
+      assertThat(failed.message()).contains(archive, "use another");
       assertThat(failed.rolledBack()).isTrue();
       assertThat(folder.resolve("standby")).doesNotExist();
       installation.assertUntouched(postgres, "standby", "free");
+      flip(file, place);
+    }
+  }
+
+  private static void flip(Path file, long place) throws IOException {
+    try (RandomAccessFile bytes = new RandomAccessFile(file.toFile(), "rw")) {
+      bytes.seek(place);
+      int old = bytes.read();
+      bytes.seek(place);
+      bytes.write(old ^ 0xff);
     }
   }
 
@@ -723,6 +736,16 @@ class FailuresIT {
           {"replace":true,"schemas":["archive"]} | ["database"] | without replace
           {"tables":["department"]}              | ["media"]    | parts of the database
           {"tables":["department"]}              | null         | parts of the database
+          {"replace":true,"paths":["storage/**"]} | null        | without replace
+          {"paths":["storage/**"]}               | ["database"] | those of the media
+          {"paths":[""]}                         | ["media"]    | names nothing
+          {"users":{"1":2}}                      | ["database"] | those of the media
+          {"users":{"1":2},"noOwner":true}       | ["media"]    | owners are left out
+          {"users":{"1":-2}}                     | ["media"]    | numbers from 0
+          {"overrides":["subscriptions"]}        | null         | where a database is replaced
+          {"tables":[]}                          | ["database"] | has to name
+          {"tables":["a\\u0000b"]}               | ["database"] | cannot be a name
+          {"schemas":[""]}                       | ["database"] | cannot be a name
           """)
   void shouldRefuseARestoreThatContradictsItself(String options, String components, String says) {
     // given
@@ -735,6 +758,126 @@ class FailuresIT {
     RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
     assertThat(failed.code()).isEqualTo(FailureCode.INVALID_REQUEST);
     assertThat(failed.message()).contains(says);
+  }
+
+  @Test
+  void shouldRefuseNamesAndPatternsWithoutEnd() {
+    // given
+    String archive = archive("edms");
+    String tables = "{\"tables\":[\"%s\"]}".formatted("a".repeat(64));
+    String paths = "{\"paths\":[\"storage/%s\"]}".formatted("a".repeat(5000));
+
+    // when
+    List<RunId> runs =
+        List.of(
+            restore("edms", archive, "part", tables, "[\"database\"]"),
+            restore("edms", archive, "part", paths, "[\"media\"]"));
+
+    // then
+    for (RunId run : runs) {
+      RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+      assertThat(failed.code()).isEqualTo(FailureCode.INVALID_REQUEST);
+      assertThat(failed.message()).contains("bytes").hasSizeLessThan(300);
+    }
+  }
+
+  @Test
+  void shouldRestoreTheFilesThatMatchAndNoOthers() throws IOException {
+    // given
+    String archive = archive("edms");
+    Path letters = folder.resolve("storage/letters");
+
+    // when
+    RunId run =
+        restore(
+            "edms",
+            archive,
+            "part",
+            "{\"paths\":[\"storage/letters/4?.txt\",\"storage/the same scan.pdf\"]}",
+            "[\"media\"]");
+
+    // then
+    assertThat(installation.console.awaitEnd(run, RestoreCompleted.class).files()).isEqualTo(11);
+    Path part = folder.resolve("part");
+    assertThat(part.toFile().list()).containsOnly("letters", "the same scan.pdf");
+    assertThat(part.resolve("the same scan.pdf"))
+        .hasSameBinaryContentAs(folder.resolve("storage/scan 1.pdf"));
+    assertThat(part.resolve("letters").toFile().list()).hasSize(10);
+    assertThat(part.resolve("letters/42.txt")).hasSameTextualContentAs(letters.resolve("42.txt"));
+    Commands.run("rm", "-r", part.toString());
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"storage/../../etc/passwd", "/etc/passwd", "storage/$(id)", "--files"})
+  void shouldTakeAPathForNothingButAPathOfTheArchive(String path) {
+    // given
+    String archive = archive("edms");
+
+    // when
+    RunId run =
+        restore("edms", archive, "part", "{\"paths\":[\"%s\"]}".formatted(path), "[\"media\"]");
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.NOTHING_TO_DO);
+    assertThat(failed.message()).contains(path, "hybrid-backup files");
+    assertThat(folder.resolve("part")).doesNotExist();
+  }
+
+  @Test
+  void shouldGiveFilesToOtherUsersAndGroupsWhenAskedTo() {
+    // given
+    assumeTrue(Commands.root(), "only root gives files to others");
+    String archive = archive("edms");
+
+    // when
+    RunId run =
+        restore(
+            "edms",
+            archive,
+            "part",
+            "{\"users\":{\"12345\":4711,\"7777\":7778},\"groups\":{\"54321\":4712}}",
+            "[\"media\"]");
+
+    // then
+    installation.console.awaitEnd(run, RestoreCompleted.class);
+    Path part = folder.resolve("part");
+    assertThat(Commands.run("stat", "-c", "%u:%g", part + "/letters/5.txt", part + "/a link"))
+        .isEqualTo("4711:4712\n4711:4712\n");
+    assertThat(Commands.run("getfacl", "-n", part + "/letters/4.txt"))
+        .contains("user:7778:r--")
+        .doesNotContain("7777");
+    assertThat(Commands.run("stat", "-c", "%u", part + "/scan 1.pdf")).isEqualTo("0\n");
+    Commands.run("rm", "-r", part.toString());
+  }
+
+  @Test
+  void shouldReplaceADatabaseInSpiteOfWhatDependsOnItWhenToldTo() throws Exception {
+    // given
+    String archive = archive("edms");
+    postgres.createDatabase("depended");
+    postgres.execute("depended", "CREATE TABLE page (number int)");
+    // In this order: a slot waits for all transactions that are under way.
+    postgres.execute("depended", "SELECT pg_create_logical_replication_slot('stays', 'pgoutput')");
+    postgres.execute("depended", "BEGIN; INSERT INTO page VALUES (11); PREPARE TRANSACTION 'half'");
+
+    // when
+    RunId run =
+        restore(
+            "edms",
+            archive,
+            "depended",
+            "{\"replace\":true,\"overrides\":[\"replication-slots\",\"prepared-transactions\"]}",
+            "[\"database\"]");
+
+    // then
+    RestoreCompleted completed = installation.console.awaitEnd(run, RestoreCompleted.class);
+    assertThat(completed.warnings())
+        .anyMatch(warning -> warning.contains("slot stays stays with the database"))
+        .anyMatch(warning -> warning.contains("prepared transaction half has been rolled back"));
+    postgres.execute("depended", "SELECT FROM department");
+    postgres.execute("postgres", "SELECT pg_drop_replication_slot('stays')");
+    postgres.execute("postgres", "DROP DATABASE depended WITH (FORCE)");
   }
 
   @Test
@@ -851,6 +994,8 @@ class FailuresIT {
         new TargetName("by-pg-dump"), new Settings.Target(postgres.settings("by_pg_dump"), null));
     targets.put(
         new TargetName("part"), new Settings.Target(postgres.settings("part"), media("part")));
+    targets.put(
+        new TargetName("depended"), new Settings.Target(postgres.settings("depended"), null));
     targets.put(
         new TargetName("busy"), new Settings.Target(postgres.settings("busy"), media("busy")));
     targets.put(

@@ -61,15 +61,14 @@ final class BackupRequests implements RequestHandler {
   @Override
   public void handle(ReceivedRequest received) {
     RunId run = received.run();
-    Optional<Claim> standing;
     try {
-      standing = runs.claim(run).or(() -> answer(run, received.request()));
+      tell(run, runs.claim(run).orElseGet(() -> answer(run, received)));
     } catch (StoreException.Refused e) {
-      if (runs.isOpen(run)) {
+      if (runs.isOpen(run) || runs.claim(run).isPresent()) {
         throw new StoreException.Unavailable(
-            "another answer to the request of run "
+            "the answer to the request of run "
                 + run
-                + " may be on record soon, and this one cannot be: "
+                + " is on record or may be soon, and cannot be carried out: "
                 + e.getMessage(),
             e);
       }
@@ -82,33 +81,30 @@ final class BackupRequests implements RequestHandler {
               "the object store: " + e.getMessage(),
               received.request().requestedBy());
       publisher.publish(unrecorded.answer().envelope());
-      return;
     }
-    standing.ifPresent(claim -> tell(run, claim));
   }
 
-  /** Puts the answer on record; empty if the request was carried out instead. */
-  private Optional<Claim> answer(RunId run, Request received) {
-    return switch (received) {
-      case Request.BackupRequested request -> Optional.of(backup(run, request));
-      case Request.BackupCancelRequested request -> cancel(run, request);
+  /** Puts the answer on record. */
+  private Claim answer(RunId run, ReceivedRequest received) {
+    return switch (received.request()) {
+      case Request.BackupRequested request -> backup(run, request, received.receivedAt());
+      case Request.BackupCancelRequested request -> runs.answer(run, cancellation(run, request));
       case Request.VerificationRequested request ->
-          Optional.of(
-              runs.answer(
+          runs.answer(
+              run,
+              rejection(
                   run,
-                  rejection(
-                      run,
-                      request.source(),
-                      FailureCode.INVALID_REQUEST,
-                      "this version cannot verify archives on request",
-                      request.requestedBy())));
+                  request.source(),
+                  FailureCode.INVALID_REQUEST,
+                  "this version cannot verify archives on request",
+                  request.requestedBy()));
       case Request.RestoreRequested request ->
           throw new IllegalArgumentException("a restore request belongs in restore.requests.v1");
     };
   }
 
-  private Claim backup(RunId run, Request.BackupRequested request) {
-    Claim standing = runs.answer(run, decide(run, request));
+  private Claim backup(RunId run, Request.BackupRequested request, Instant now) {
+    Claim standing = runs.answer(run, decide(run, request, now));
     // Later states are the coordinating epoch's, and this one must not follow them.
     publisher.publishState(firstState(run, request, standing));
     return standing;
@@ -133,8 +129,7 @@ final class BackupRequests implements RequestHandler {
         request.requestedBy());
   }
 
-  private Claim decide(RunId run, Request.BackupRequested request) {
-    Instant now = clock.instant();
+  private Claim decide(RunId run, Request.BackupRequested request, Instant now) {
     Instant deadline = now.plus(settings.jobs().deadline());
     Settings.@Nullable Source source = source(request.source());
     if (source == null) {
@@ -193,55 +188,55 @@ final class BackupRequests implements RequestHandler {
         now);
   }
 
-  /** A run is cancelled by deciding its outcome; whoever works on it finds that and stops. */
-  private Optional<Claim> cancel(RunId requestRun, Request.BackupCancelRequested request) {
+  private Claim cancellation(RunId requestRun, Request.BackupCancelRequested request) {
     RunId run = request.backupId();
-    Optional<BackupAccepted> accepted =
+    boolean known =
         runs.claim(run)
             .flatMap(Claim::backup)
-            .filter(backup -> backup.source().equals(request.source()));
-    if (accepted.isEmpty()) {
-      return Optional.of(
-          runs.answer(
-              requestRun,
-              rejection(
-                  requestRun,
-                  request.source(),
-                  FailureCode.INVALID_REQUEST,
-                  "there is no backup " + run + " of source '" + request.source() + "' to cancel",
-                  request.requestedBy())));
+            .filter(backup -> backup.source().equals(request.source()))
+            .isPresent();
+    if (!known) {
+      return rejection(
+          requestRun,
+          request.source(),
+          FailureCode.INVALID_REQUEST,
+          "there is no backup " + run + " of source '" + request.source() + "' to cancel",
+          request.requestedBy());
     }
     Instant now = clock.instant();
-    Outcome standing =
-        runs.decisions()
-            .decide(
-                RunKeys.outcome(run),
-                new Outcome(
-                    new Announcement(
-                        new BackupCancelled(
-                            run, request.source(), ANSWER, request.reason(), request.requestedBy()),
-                        now),
-                    0));
+    return new Claim(
+        new Announcement(
+            new BackupCancelled(
+                run, request.source(), ANSWER, request.reason(), request.requestedBy()),
+            now),
+        now);
+  }
+
+  private void tell(RunId run, Claim standing) {
+    switch (standing.answer().fact()) {
+      case BackupCancelled cancelled -> cancel(cancelled.backupId(), standing.answer());
+      case BackupAccepted accepted -> {
+        publisher.publish(standing.answer().envelope());
+        // An end that has not been carried out yet is told by whoever does that.
+        Optional<Outcome> told = runs.decisions().find(RunKeys.told(run));
+        if (told.isPresent()) {
+          publisher.publish(told.get().announcement().envelope());
+        } else {
+          runs.markOpen(run);
+          wake.accept(accepted);
+        }
+      }
+      default -> publisher.publish(standing.answer().envelope());
+    }
+  }
+
+  /** A run is cancelled by deciding its outcome; whoever works on it finds that and stops. */
+  private void cancel(RunId run, Announcement end) {
+    Outcome standing = runs.decisions().decide(RunKeys.outcome(run), new Outcome(end, 0));
     if (runs.decisions().isMade(RunKeys.told(run))) {
       publisher.publish(standing.announcement().envelope());
     }
     wake.accept(standing.announcement().fact());
-    return Optional.empty();
-  }
-
-  private void tell(RunId run, Claim standing) {
-    publisher.publish(standing.answer().envelope());
-    if (standing.rejected()) {
-      return;
-    }
-    // An end that has not been carried out yet is told by whoever does that.
-    Optional<Outcome> told = runs.decisions().find(RunKeys.told(run));
-    if (told.isPresent()) {
-      publisher.publish(told.get().announcement().envelope());
-    } else {
-      runs.markOpen(run);
-      wake.accept(standing.answer().fact());
-    }
   }
 
   private Settings.@Nullable Source source(String name) {

@@ -87,17 +87,12 @@ final class Coordination {
    */
   void lead(BackupAccepted accepted, Work work, boolean last) throws InterruptedException {
     RunStates states = new RunStates(accepted, work, publisher, clock);
-    ending.listen(accepted.backupId());
-    try {
-      Optional<Outcome> outcome = Optional.empty();
-      while (outcome.isEmpty()) {
-        work.checkpoint();
-        outcome = step(accepted, work, states);
-      }
-      ending.carryOut(accepted, outcome.get(), work, states, last);
-    } finally {
-      ending.forget(accepted.backupId());
+    Optional<Outcome> outcome = Optional.empty();
+    while (outcome.isEmpty()) {
+      work.checkpoint();
+      outcome = step(accepted, work, states);
     }
+    ending.carryOut(accepted, outcome.get(), work, states, last);
   }
 
   private Optional<Outcome> step(BackupAccepted accepted, Work work, RunStates states)

@@ -1,9 +1,6 @@
 package io.hybridbackup.packager;
 
-import io.hybridbackup.common.event.Envelope;
-import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Fact.BackupAccepted;
-import io.hybridbackup.common.event.Fact.ComponentProgressed;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
@@ -11,6 +8,7 @@ import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.AttemptOpened;
 import io.hybridbackup.common.job.Decisions;
+import io.hybridbackup.common.job.Heard;
 import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.PartOutcome;
 import io.hybridbackup.common.job.Plan;
@@ -28,8 +26,6 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
-import java.util.Set;
-import java.util.concurrent.ConcurrentHashMap;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -44,36 +40,13 @@ final class Ending {
   private final Runs runs;
   private final Decisions decisions;
   private final EventPublisher publisher;
-  private final Map<RunId, Set<String>> heard = new ConcurrentHashMap<>();
+  private final Heard heard;
 
-  Ending(Runs runs, EventPublisher publisher) {
+  Ending(Runs runs, EventPublisher publisher, Heard heard) {
     this.runs = runs;
     this.decisions = runs.decisions();
     this.publisher = publisher;
-  }
-
-  /** From now on it is remembered which facts of the run have been published. */
-  void listen(RunId run) {
-    heard.put(run, ConcurrentHashMap.newKeySet());
-  }
-
-  void forget(RunId run) {
-    heard.remove(run);
-  }
-
-  void hear(Envelope envelope) {
-    // Progress is never published again, and there is much of it.
-    if (envelope.data() instanceof Fact fact
-        && !(fact instanceof ComponentProgressed)
-        && envelope.id() != null) {
-      String id = envelope.id();
-      heard.computeIfPresent(
-          fact.run(),
-          (run, ids) -> {
-            ids.add(id);
-            return ids;
-          });
-    }
+    this.heard = heard;
   }
 
   /**
@@ -87,7 +60,7 @@ final class Ending {
     if (!work.insist(() -> decisions.isMade(RunKeys.told(run)))) {
       work.insist(() -> {
         writeManifest(run, outcome);
-        publishUnheard(accepted, work);
+        publishUnheard(accepted);
         publisher.publish(outcome.announcement().envelope());
       });
       int latest = work.insist(() -> runs.latestAttempt(run));
@@ -128,13 +101,11 @@ final class Ending {
     }
   }
 
-  private void publishUnheard(BackupAccepted accepted, Work work) {
+  private void publishUnheard(BackupAccepted accepted) {
     RunId run = accepted.backupId();
-    Set<String> ids = heard.getOrDefault(run, Set.of());
     List<Announcement> told = new ArrayList<>();
-    if (work.epoch() > 1) {
-      runs.claim(run).ifPresent(claim -> told.add(claim.answer()));
-    }
+    // Whoever has decided the claim may have died, or be frozen, before telling it.
+    told.add(runs.claim(run).orElseThrow().answer());
     int latest = runs.latestAttempt(run);
     for (int attempt = 1; attempt <= latest; attempt++) {
       decisions
@@ -148,8 +119,8 @@ final class Ending {
           .forEach(told::add);
     }
     told.stream()
+        .filter(announcement -> !heard.has(announcement))
         .map(Announcement::envelope)
-        .filter(envelope -> !ids.contains(envelope.id()))
         .forEach(publisher::publish);
   }
 

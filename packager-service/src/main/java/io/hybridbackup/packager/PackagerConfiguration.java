@@ -1,9 +1,11 @@
 package io.hybridbackup.packager;
 
+import io.hybridbackup.common.job.Heard;
 import io.hybridbackup.common.job.Leases;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.messaging.RequestListener;
+import io.hybridbackup.common.messaging.TopicListener;
 import io.hybridbackup.common.messaging.Topics;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.runtime.RuntimeConfiguration;
@@ -24,26 +26,21 @@ public class PackagerConfiguration {
   private static final int CAPACITY = 256;
 
   @Bean
-  Ending ending(Runs runs, EventPublisher publisher) {
-    return new Ending(runs, publisher);
-  }
-
-  @Bean
   WorkerService packagerService(
       Settings settings,
       Runs runs,
       Leases leases,
       EventPublisher publisher,
       NativeTools tools,
-      Ending ending,
       Clock clock) {
+    Heard heard = new Heard();
     Coordination coordination =
         new Coordination(
             settings,
             runs,
             publisher,
             new ApplicationVersion(settings, tools),
-            ending,
+            new Ending(runs, publisher, heard),
             clock,
             RuntimeConfiguration.product());
     return new WorkerService(
@@ -53,12 +50,18 @@ public class PackagerConfiguration {
         leases,
         CAPACITY,
         new BackupJobs(runs, coordination, lingering(settings), settings.jobs().sweep(), clock),
-        ending::hear);
+        heard::hear);
   }
 
   @Bean
   StoreSweep storeSweep(Runs runs, Settings settings, Clock clock) {
     return new StoreSweep(runs, settings.jobs(), clock);
+  }
+
+  @Bean
+  TopicListener stateListener(Settings settings, EventPublisher publisher) {
+    return new TopicListener(
+        settings.kafka(), Topics.BACKUP_STATE, new NewestStates(publisher)::hear);
   }
 
   /** A worker whose run has ended hears of it, or loses its lease, within this time. */

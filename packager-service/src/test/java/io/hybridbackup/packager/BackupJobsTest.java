@@ -10,6 +10,7 @@ import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.Claim;
+import io.hybridbackup.common.job.Heard;
 import io.hybridbackup.common.job.Job;
 import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
@@ -173,7 +174,7 @@ class BackupJobsTest {
             new Settings.Tools("pg_dump", "pg_restore", "rsync"),
             Map.of(),
             Map.of());
-    Ending ending = new Ending(runs, publisher);
+    Ending ending = new Ending(runs, publisher, new Heard());
     return new BackupJobs(
         runs,
         new Coordination(

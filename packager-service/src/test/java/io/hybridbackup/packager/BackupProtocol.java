@@ -8,9 +8,12 @@ import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Request;
 import io.hybridbackup.common.event.Request.BackupCancelRequested;
 import io.hybridbackup.common.event.Request.BackupRequested;
+import io.hybridbackup.common.event.RunState;
 import io.hybridbackup.common.identity.ArchiveName;
+import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.job.Heard;
 import io.hybridbackup.common.job.PartJobs;
 import io.hybridbackup.common.job.PartMaker;
 import io.hybridbackup.common.job.RunKeys;
@@ -28,8 +31,10 @@ import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.StoreException;
+import io.hybridbackup.common.store.StoredObject;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.ArrayDeque;
 import java.util.ArrayList;
@@ -41,6 +46,8 @@ import java.util.Objects;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Consumer;
+import java.util.function.Function;
+import java.util.stream.Stream;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.jspecify.annotations.Nullable;
 
@@ -83,11 +90,11 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
 
   /** A request in its topic, until it is acknowledged. */
   private static final class Delivery {
-    private final ReceivedRequest received;
+    private final Function<Instant, ReceivedRequest> received;
     private @Nullable Replica owner;
     private boolean acknowledged;
 
-    Delivery(ReceivedRequest received) {
+    Delivery(Function<Instant, ReceivedRequest> received) {
       this.received = received;
     }
   }
@@ -172,6 +179,24 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
 
   int archives() {
     return ledger.archives();
+  }
+
+  /** How many attempts the first backup took. */
+  int attempts() {
+    return new Runs(ledger).latestAttempt(first());
+  }
+
+  /** Whether the packager of the first backup changed when its first attempt had a plan. */
+  boolean isTakenOverBetweenPlanAndVerdict() {
+    List<Instant> times =
+        Stream.of(
+                RunKeys.plan(first(), 1).key(),
+                RunKeys.epochs(first(), Component.PACKAGER).resolve("epoch-00002"),
+                RunKeys.verdict(first(), 1).key())
+            .flatMap(key -> ledger.find(key).stream())
+            .map(StoredObject::modified)
+            .toList();
+    return times.size() == 3 && times.equals(times.stream().sorted().toList());
   }
 
   /** What happened last, for people. */
@@ -288,16 +313,13 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
   private void deliver(RunId run, Request request, String id) {
     simulation.note("requester", "asks " + id + ": " + request);
     ledger.requested(run, request);
+    Instant now = simulation.instant();
+    Envelope envelope = Envelope.of(request, id, REQUESTER, now);
+    int offset = requests.size();
     requests.add(
-        new Delivery(
+        new Delivery(received ->
             new ReceivedRequest(
-                Envelope.of(request, id, REQUESTER, simulation.instant()),
-                request,
-                run,
-                "backup.requests.v1",
-                0,
-                requests.size(),
-                simulation.instant())));
+                envelope, request, run, "backup.requests.v1", 0, offset, now, received)));
   }
 
   /** A record is another's once its owner is gone or has not been heard of for a while. */
@@ -320,7 +342,7 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
         }
         delivery.owner = replica;
         try {
-          handler.handle(delivery.received);
+          handler.handle(delivery.received.apply(replica.clock().instant()));
           delivery.acknowledged = true;
         } catch (StoreException | PublishException e) {
           boolean retryable =
@@ -343,10 +365,30 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
     Envelope envelope = EventCodec.read(record.value(), record.headers());
     ledger.published(envelope, record.value());
     listeners.forEach((replica, listener) -> {
-      if (!replica.isKilled() && !replica.isFrozen()) {
+      // A frozen one hears what is in the topic of states when it thaws.
+      if (!replica.isKilled() && (!replica.isFrozen() || envelope.data() instanceof RunState)) {
         listener.accept(envelope);
       }
     });
+  }
+
+  private static void follow(Replica replica, Deque<Envelope> heard, NewestStates states) {
+    try {
+      while (true) {
+        Envelope next = heard.poll();
+        if (next == null) {
+          replica.sleep(Duration.ofSeconds(1));
+          continue;
+        }
+        try {
+          states.hear(next);
+        } catch (PublishException e) {
+          // It is logged, and another hears it as well.
+        }
+      }
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   private static void wake(Worker worker, Event event) {
@@ -371,14 +413,14 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
     ObjectStore store = replica.sees(ledger);
     Runs runs = new Runs(store);
     EventPublisher publisher = replica.publisher(this::hear);
-    Ending ending = new Ending(runs, publisher);
+    Heard heard = new Heard();
     Coordination coordination =
         new Coordination(
             settings,
             runs,
             publisher,
             new ApplicationVersion(settings, tools),
-            ending,
+            new Ending(runs, publisher, heard),
             replica.clock(),
             "hybrid-backup");
     Worker worker =
@@ -392,10 +434,15 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
     BackupRequests handler =
         new BackupRequests(settings, runs, publisher, replica.clock(), fact -> wake(worker, fact));
     replica.start("requests", () -> listen(replica, handler));
+    Deque<Envelope> states = new ArrayDeque<>();
+    replica.start("states", () -> follow(replica, states, new NewestStates(publisher)));
     listeners.put(
         replica,
         envelope -> {
-          ending.hear(envelope);
+          if (envelope.data() instanceof RunState) {
+            states.add(envelope);
+          }
+          heard.hear(envelope);
           wake(worker, envelope.data());
         });
   }

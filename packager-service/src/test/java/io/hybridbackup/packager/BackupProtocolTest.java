@@ -117,6 +117,23 @@ class BackupProtocolTest {
   }
 
   @Example
+  void shouldGoOnByThePlanOfAPackagerThatWasKilledBeforeItsVerdict() {
+    boolean killedBetween = false;
+    for (int step = 0; !killedBetween; step++) {
+      assertThat(step).as("steps of a backup").isLessThan(80);
+      try (BackupProtocol protocol =
+          protocol(one(step, What.CRASH_AFTER, BackupProtocol.LEASE), Rules.AS_THEY_ARE)) {
+        assertThat(protocol.play()).isEmpty();
+        killedBetween = protocol.isTakenOverBetweenPlanAndVerdict();
+        if (killedBetween) {
+          assertThat(protocol.archives()).isEqualTo(1);
+          assertThat(protocol.attempts()).isEqualTo(1);
+        }
+      }
+    }
+  }
+
+  @Example
   void shouldBreakPromisesOnAStoreThatOverwrites() {
     assertBroken(Rules.NO_WRITE_ONCE, "ends");
   }
@@ -179,14 +196,7 @@ class BackupProtocolTest {
   private static void playWithEach(What what, Duration time) {
     boolean happened = true;
     for (int step = 0; happened; step++) {
-      History history =
-          new History(
-              step,
-              null,
-              MINUTE.multipliedBy(10),
-              MINUTE.multipliedBy(5),
-              WhenBusy.WAIT,
-              List.of(new Incident(step, what, time)));
+      History history = one(step, what, time);
       try (BackupProtocol protocol = protocol(history, Rules.AS_THEY_ARE)) {
         assertThat(protocol.play()).as(() -> history + "\n" + protocol.trace()).isEmpty();
         assertThat(protocol.archives()).as(history::toString).isEqualTo(1);
@@ -194,6 +204,16 @@ class BackupProtocolTest {
       }
       assertThat(happened || step > 40).as("a backup of %d steps", step).isTrue();
     }
+  }
+
+  private static History one(int step, What what, Duration time) {
+    return new History(
+        step,
+        null,
+        MINUTE.multipliedBy(10),
+        MINUTE.multipliedBy(5),
+        WhenBusy.WAIT,
+        List.of(new Incident(step, what, time)));
   }
 
   /**

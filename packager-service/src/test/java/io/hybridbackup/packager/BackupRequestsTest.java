@@ -36,6 +36,7 @@ import org.junit.jupiter.api.io.TempDir;
 
 class BackupRequestsTest {
   private static final RunId RUN = RunId.ofRequest("/test", "asked");
+  private static final RunId CANCELLATION = RunId.ofRequest("/test", "cancel");
   private static final Request ASKED = new Request.BackupRequested("edms", null, "alice");
 
   @TempDir private Path folder;
@@ -136,7 +137,61 @@ class BackupRequestsTest {
     assertThat(published).isEmpty();
   }
 
+  @Test
+  void shouldLeaveNoRoomForARefusalOfACancellationThatIsCarriedOut() {
+    // given
+    handle(ASKED);
+
+    // when
+    handle(CANCELLATION, cancellation());
+
+    // then
+    assertThat(store.create(RunKeys.claim(CANCELLATION).key(), new byte[] {'{', '}'})).isFalse();
+    assertThat(runs.hasEnded(RUN)).isTrue();
+    assertThat(runs.isOpen(CANCELLATION)).isFalse();
+  }
+
+  @Test
+  void shouldCarryOutACancellationThatWasOnlyPutOnRecord() {
+    // given
+    handle(ASKED);
+    store.full = RunKeys.outcome(RUN).key();
+    assertThatThrownBy(() -> handle(CANCELLATION, cancellation()))
+        .isInstanceOf(StoreException.Unavailable.class);
+
+    // when
+    store.full = new ObjectKey("nothing");
+    handle(CANCELLATION, cancellation());
+
+    // then
+    assertThat(runs.decisions().find(RunKeys.outcome(RUN)).orElseThrow().announcement().fact())
+        .isInstanceOf(BackupCancelled.class);
+  }
+
+  @Test
+  void shouldStandByTheRefusalOfACancellation() {
+    // given
+    handle(CANCELLATION, cancellation());
+    handle(ASKED);
+
+    // when
+    handle(CANCELLATION, cancellation());
+
+    // then
+    assertThat(published.getFirst()).isEqualTo(published.getLast());
+    assertThat(published.getLast().data()).isInstanceOf(BackupRejected.class);
+    assertThat(runs.hasEnded(RUN)).isFalse();
+  }
+
+  private static Request cancellation() {
+    return new Request.BackupCancelRequested(RUN, "edms", "changed my mind", "bob");
+  }
+
   private void handle(Request request) {
+    handle(RUN, request);
+  }
+
+  private void handle(RunId run, Request request) {
     Envelope envelope = Envelope.of(request, "asked", "/test", Instant.now());
     new BackupRequests(
             BackupProtocol.settings(
@@ -149,7 +204,8 @@ class BackupRequestsTest {
             Clock.systemUTC(),
             fact -> {})
         .handle(
-            new ReceivedRequest(envelope, request, RUN, "backup.requests.v1", 0, 0, Instant.now()));
+            new ReceivedRequest(
+                envelope, request, run, "backup.requests.v1", 0, 0, Instant.now(), Instant.now()));
   }
 
   private static final class FullStore extends InMemoryObjectStore {

@@ -10,6 +10,7 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.Claim;
+import io.hybridbackup.common.job.Heard;
 import io.hybridbackup.common.job.Job;
 import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
@@ -45,7 +46,7 @@ class EndingTest {
   private final ObjectStore store = new InMemoryObjectStore(InstantSource.system(), true);
   private final Runs runs = new Runs(store);
   private final EventPublisher publisher = TestPublisher.to(record -> {});
-  private final Ending ending = new Ending(runs, publisher);
+  private final Ending ending = new Ending(runs, publisher, new Heard());
   private final SteppedClock clock = new SteppedClock();
   private NativeTools tools;
   private Settings settings;

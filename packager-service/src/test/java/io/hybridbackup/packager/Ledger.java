@@ -14,6 +14,7 @@ import io.hybridbackup.common.event.Fact.BackupFailed;
 import io.hybridbackup.common.event.Fact.BackupRejected;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.event.Request;
+import io.hybridbackup.common.event.RunState;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
@@ -69,6 +70,7 @@ final class Ledger extends InMemoryObjectStore {
   private final Map<RunId, Instant> closed = new HashMap<>();
   private final Map<String, byte[]> events = new HashMap<>();
   private final Map<RunId, Set<String>> ends = new HashMap<>();
+  private final Map<RunId, List<RunState>> states = new HashMap<>();
   private final Set<RunId> unrecorded = new HashSet<>();
 
   private record Attempt(RunId run, int number) {}
@@ -235,6 +237,9 @@ final class Ledger extends InMemoryObjectStore {
       refused(rejected);
       return;
     }
+    if (envelope.data() instanceof RunState state) {
+      boolean _ = states.computeIfAbsent(state.run(), _ -> new ArrayList<>()).add(state);
+    }
     byte[] before = events.putIfAbsent(String.valueOf(envelope.id()), content);
     if (before != null && !Arrays.equals(before, content)) {
       wrong(
@@ -249,6 +254,7 @@ final class Ledger extends InMemoryObjectStore {
       boolean _ =
           ends.computeIfAbsent(end.run(), run -> new HashSet<>())
               .add(new String(content, StandardCharsets.UTF_8));
+      checkStory(end.run());
       if (end instanceof BackupCompleted completed
           && find(new ObjectKey(completed.manifest())).isEmpty()
           && !isExpired(completed.archive())) {
@@ -257,10 +263,29 @@ final class Ledger extends InMemoryObjectStore {
     }
   }
 
-  /** The one answer that is not on record: who asks again then asks anew. */
+  /** All that is on record of what led to an end has been told before it. */
+  private void checkStory(RunId run) {
+    find(RunKeys.claim(run)).map(Claim::answer).ifPresent(this::checkTold);
+    int attempt = find(RunKeys.outcome(run)).map(Outcome::attempt).orElse(0);
+    if (attempt == 0) {
+      return;
+    }
+    find(RunKeys.opened(run, attempt)).map(AttemptOpened::announcement).ifPresent(this::checkTold);
+    find(RunKeys.prepared(run, attempt)).map(Told::announcement).ifPresent(this::checkTold);
+    find(RunKeys.snapshot(run, attempt)).map(Told::announcement).ifPresent(this::checkTold);
+    BackupAccepted accepted = find(RunKeys.claim(run)).flatMap(Claim::backup).orElseThrow();
+    runs.parts(accepted, attempt).values().stream()
+        .map(PartOutcome::announcement)
+        .forEach(this::checkTold);
+  }
+
+  /**
+   * The one answer that is not on record: who asks again then asks anew. Another packager may have
+   * put a refusal on record at the same moment.
+   */
   private void refused(BackupRejected rejected) {
     unrecorded.add(rejected.backupId());
-    if (find(RunKeys.claim(rejected.backupId())).isPresent()) {
+    if (find(RunKeys.claim(rejected.backupId())).filter(claim -> !claim.rejected()).isPresent()) {
       wrong("rejected in spite of what is on record: " + rejected);
     }
   }
@@ -274,16 +299,36 @@ final class Ledger extends InMemoryObjectStore {
       if (backups.contains(run) && claim.isEmpty() && !unrecorded.contains(run)) {
         wrong("the request " + run + " has no answer");
       }
-      // The refusal of a cancellation may come late, when that has been carried out after all.
-      claim.filter(_ -> backups.contains(run)).ifPresent(answer -> checkTold(answer.answer()));
+      claim.filter(_ -> !unrecorded.contains(run)).ifPresent(this::checkAnswered);
       if (claim.flatMap(Claim::backup).isPresent()) {
         checkRun(claim.get().backup().orElseThrow());
       } else if (ends.getOrDefault(run, Set.of()).size() > 1) {
         wrong("the refused " + run + " has several ends: " + ends.get(run));
       }
     }
+    states.values().forEach(this::checkLastState);
     checkLeavings();
     checkArchives();
+  }
+
+  private void checkLastState(List<RunState> published) {
+    RunState last = published.getLast();
+    for (RunState state : published) {
+      if (state.epoch() > last.epoch()
+          || (state.epoch() == last.epoch() && state.revision() > last.revision())) {
+        wrong("the last state is " + last + " though there was " + state);
+      }
+    }
+  }
+
+  private void checkAnswered(Claim claim) {
+    if (claim.answer().fact() instanceof Fact.BackupCancelled cancelled) {
+      if (find(RunKeys.outcome(cancelled.backupId())).isEmpty()) {
+        wrong("not cancelled: " + cancelled);
+      }
+    } else {
+      checkTold(claim.answer());
+    }
   }
 
   private void checkRun(BackupAccepted accepted) {
@@ -310,7 +355,7 @@ final class Ledger extends InMemoryObjectStore {
                   && voided.code() == FailureCode.INTERRUPTED
               ? 0
               : 1;
-      checkAttempt(accepted, attempt, outcome);
+      checkAttempt(accepted, attempt);
     }
     if (composed > 1) {
       wrong("the run " + run + " has " + composed + " composed attempts");
@@ -338,26 +383,10 @@ final class Ledger extends InMemoryObjectStore {
     }
   }
 
-  private void checkAttempt(BackupAccepted accepted, int attempt, Outcome outcome) {
+  private void checkAttempt(BackupAccepted accepted, int attempt) {
     RunId run = accepted.backupId();
-    boolean counts = attempt == outcome.attempt();
-    find(RunKeys.opened(run, attempt))
-        .map(AttemptOpened::announcement)
-        .filter(told -> counts)
-        .ifPresent(this::checkTold);
-    find(RunKeys.prepared(run, attempt))
-        .map(Told::announcement)
-        .filter(told -> counts)
-        .ifPresent(this::checkTold);
-    find(RunKeys.snapshot(run, attempt))
-        .map(Told::announcement)
-        .filter(told -> counts)
-        .ifPresent(this::checkTold);
     runs.parts(accepted, attempt)
         .forEach((component, part) -> {
-          if (counts) {
-            checkTold(part.announcement());
-          }
           // Once the run has ended everything is taken from under its workers.
           if (part instanceof PartOutcome.Failed failed
               && whenWritten(RunKeys.part(run, attempt, component).key())

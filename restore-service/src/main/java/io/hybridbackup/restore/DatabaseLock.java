@@ -99,12 +99,17 @@ final class DatabaseLock implements AutoCloseable {
    * Lets nobody connect to the target any more.
    *
    * @param ending whether sessions are ended; else they must end by themselves within a while
+   * @param rollingBack whether prepared transactions are rolled back; else there must be none
    */
-  void block(Exchange.Databases exchange, boolean ending) throws ComponentFailure {
+  void block(Exchange.Databases exchange, boolean ending, boolean rollingBack)
+      throws ComponentFailure {
     try {
       requireUnchanged(exchange);
       if (exchange.previous() == null) {
         return;
+      }
+      if (rollingBack) {
+        rollBackPrepared(exchange.name());
       }
       allowConnections(exchange.name(), false);
       long end = System.nanoTime() + PATIENCE.toNanos();
@@ -125,6 +130,31 @@ final class DatabaseLock implements AutoCloseable {
       }
     } catch (SQLException e) {
       throw target.failure(e);
+    }
+  }
+
+  /** That can only be done from within the database. */
+  private void rollBackPrepared(String name) throws SQLException, ComponentFailure {
+    List<String> statements = new ArrayList<>();
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts WHERE database = ?")) {
+      query.setString(1, name);
+      try (ResultSet rows = query.executeQuery()) {
+        while (rows.next()) {
+          statements.add(rows.getString(1));
+        }
+      }
+    }
+    if (statements.isEmpty()) {
+      return;
+    }
+    // An earlier try may have got further.
+    allowConnections(name, true);
+    try (Connection within = target.connect()) {
+      for (String statement : statements) {
+        DatabaseTarget.execute(within, statement);
+      }
     }
   }
 

@@ -1,15 +1,10 @@
 package io.hybridbackup.restore;
 
 import io.hybridbackup.common.database.Postgres;
-import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Work;
-import io.hybridbackup.common.process.NativeTools;
-import io.hybridbackup.common.process.ToolCommand;
-import io.hybridbackup.common.process.ToolException;
-import io.hybridbackup.common.process.ToolProcess;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -19,15 +14,6 @@ import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
-import java.util.Map;
-import java.util.Optional;
-import java.util.Set;
-import java.util.TreeSet;
-import java.util.function.Consumer;
-import java.util.regex.Matcher;
-import java.util.regex.Pattern;
-import java.util.stream.Collectors;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -35,86 +21,31 @@ import org.jspecify.annotations.Nullable;
  * scratch database; only when that is whole does it take the target's name.
  */
 final class DatabaseTarget {
-  private static final Pattern CREATE =
-      Pattern.compile("^CREATE DATABASE .*? WITH TEMPLATE = template0(.*);$", Pattern.MULTILINE);
-
-  /** What of it is taken over: nothing that could be anything but a property of the text in it. */
-  private static final Pattern PROPERTY =
-      Pattern.compile(
-          " (ENCODING|LOCALE_PROVIDER|LOCALE|LC_COLLATE|LC_CTYPE|ICU_LOCALE|ICU_RULES|BUILTIN_LOCALE)"
-              + " = ('(?:[^']|'')*'|\\w+)");
-
-  private static final Pattern ROLE =
-      Pattern.compile(
-          "^(?:ALTER .* OWNER TO|(?:GRANT|REVOKE) .* (?:TO|FROM)) (\"(?:[^\"]|\"\")+\"|(?!PUBLIC)\\w+)"
-              + "(?: WITH GRANT OPTION)?;$",
-          Pattern.MULTILINE);
-
-  private static final Pattern EXTENSION =
-      Pattern.compile(
-          "^CREATE EXTENSION IF NOT EXISTS (\"(?:[^\"]|\"\")+\"|\\w+)", Pattern.MULTILINE);
-
   private static final int LONGEST_NAME = 63;
   private static final String NO_SUCH_DATABASE = "3D000";
 
-  /** The number that PostgreSQL gives the first object which is not its own. */
-  private static final int FIRST_USER_OBJECT = 16384;
-
-  /** Where what users make is listed. Its relations are only those that a user makes himself. */
-  private static final Map<String, String> CATALOGUES =
-      Map.ofEntries(
-          Map.entry(
-              "pg_class",
-              "relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND relpersistence <> 't'"),
-          Map.entry("pg_type", "typtype IN ('d', 'e', 'r')"),
-          Map.entry("pg_proc", "true"),
-          Map.entry("pg_namespace", "nspname <> 'public' AND nspname !~ '^pg_(toast_)?temp_'"),
-          Map.entry("pg_extension", "extname <> 'plpgsql'"),
-          Map.entry("pg_publication", "true"),
-          Map.entry("pg_foreign_data_wrapper", "true"),
-          Map.entry("pg_foreign_server", "true"),
-          Map.entry("pg_event_trigger", "true"),
-          Map.entry("pg_default_acl", "true"),
-          Map.entry("pg_cast", "true"),
-          Map.entry("pg_operator", "true"),
-          Map.entry("pg_opclass", "true"),
-          Map.entry("pg_opfamily", "true"),
-          Map.entry("pg_collation", "true"),
-          Map.entry("pg_conversion", "true"),
-          Map.entry("pg_language", "true"),
-          Map.entry("pg_am", "true"),
-          Map.entry("pg_transform", "true"),
-          Map.entry("pg_statistic_ext", "true"),
-          Map.entry("pg_ts_config", "true"),
-          Map.entry("pg_ts_dict", "true"),
-          Map.entry("pg_ts_parser", "true"),
-          Map.entry("pg_ts_template", "true"));
-
   private final Postgres postgres;
-  private final NativeTools tools;
-  private final String pgRestore;
-  private final int jobs;
+  private final PgRestore pgRestore;
+  private final DatabasePreflight preflight;
 
-  DatabaseTarget(Postgres postgres, NativeTools tools, String pgRestore, int jobs) {
+  DatabaseTarget(Postgres postgres, PgRestore pgRestore) {
     this.postgres = postgres;
-    this.tools = tools;
     this.pgRestore = pgRestore;
-    this.jobs = jobs;
+    this.preflight = new DatabasePreflight(postgres);
   }
 
   /**
    * Makes sure that the restore can succeed.
    *
    * @param dumpedBy version of the pg_dump that made the dump
-   * @param replacing whether the target may be in use; else it has to be empty or not there
+   * @return for people: what does not go over to the new database
    */
-  void check(String dumpedBy, boolean replacing) throws ComponentFailure, InterruptedException {
-    String version = Postgres.toolVersion(tools, pgRestore);
+  List<String> check(String dumpedBy, RestoreOptions options)
+      throws ComponentFailure, InterruptedException {
     try (Connection connection = maintenance()) {
       String server = connection.getMetaData().getDatabaseProductVersion();
-      Postgres.requireReadable(pgRestore, version, dumpedBy);
-      postgres.requireAtLeast(pgRestore, version, server);
-      requireExchangeable(connection, replacing);
+      pgRestore.requireFit(postgres, dumpedBy, server);
+      return preflight.requireExchangeable(connection, options.replaces(), options::overrides);
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
@@ -123,25 +54,10 @@ final class DatabaseTarget {
   /** Makes sure that the target can get another name, whatever is in it. */
   void checkExchange() throws ComponentFailure {
     try (Connection connection = maintenance()) {
-      requireExchangeable(connection, true);
+      List<String> _ = preflight.requireExchangeable(connection, true, dependent -> false);
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
-  }
-
-  private void requireExchangeable(Connection connection, boolean replacing)
-      throws SQLException, ComponentFailure {
-    requireRight(connection);
-    if (comment(connection).isEmpty()) {
-      return;
-    }
-    requireOwnership(connection);
-    if (!replacing) {
-      requireNoObjects(postgres);
-      return;
-    }
-    requireSessionsCanBeEnded(connection);
-    requireNoDependents(connection);
   }
 
   /**
@@ -153,152 +69,48 @@ final class DatabaseTarget {
   String restore(
       Path dump, RunId run, int epoch, RestoreOptions options, Work work, List<String> warnings)
       throws ComponentFailure, InterruptedException {
-    String scratch = scratchPrefix(run) + epoch;
-    boolean privileged;
+    Postgres scratch = postgres.sibling(scratchPrefix(run) + epoch);
+    DumpSchema schema = pgRestore.schema(dump, postgres, work);
+    boolean owners = !options.leavesOwnersOut();
     try (Connection connection = maintenance()) {
-      create(connection, scratch, dump, options, work);
-      execute(connection, "COMMENT ON DATABASE " + quoted(scratch) + " IS " + literal(mark(run)));
-      privileged = isSuperuser(connection);
+      if (!options.selects()) {
+        preflight.requireWanted(connection, schema, owners);
+      }
+      String name = quoted(scratch.name());
+      execute(
+          connection,
+          "CREATE DATABASE " + name + " WITH TEMPLATE = template0" + schema.properties());
+      execute(connection, "COMMENT ON DATABASE " + name + " IS " + literal(mark(run)));
+      if (owners && !DatabasePreflight.isSuperuser(connection)) {
+        owners = false;
+        warnings.add(
+            "everything in the database belongs to "
+                + postgres.user()
+                + " now, and grants were left out: only a superuser can restore them");
+      }
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
-    List<String> arguments =
-        new ArrayList<>(
-            List.of(
-                "--no-password",
-                "--exit-on-error",
-                "--jobs=" + jobs,
-                "--dbname=dbname='" + scratch + "'"));
-    if (options.leavesOwnersOut()) {
-      arguments.addAll(List.of("--no-owner", "--no-privileges"));
-    } else if (!privileged) {
-      arguments.addAll(List.of("--no-owner", "--no-privileges"));
-      warnings.add(
-          "everything in the database belongs to "
-              + postgres.user()
-              + " now, and grants were left out: only a superuser can restore them");
-    }
-    // Each in one argument with its option, so that no name can be taken for another option.
-    schemas(options).forEach(schema -> arguments.add("--schema=" + schema));
-    tables(options).forEach(table -> arguments.add("--table=" + table));
+    ChosenObjects chosen = new ChosenObjects(options);
     if (options.selects()) {
-      makeSchemas(scratch, options);
+      chosen.makeSchemas(scratch);
     }
-    arguments.add(dump.toString());
-    ToolCommand command = new ToolCommand(pgRestore, arguments, postgres.toolEnvironment());
-    try (ToolProcess process = tools.start(command)) {
-      work.own(process);
-      try {
-        String _ = process.await();
-      } finally {
-        work.disown(process);
-      }
-    } catch (ToolException e) {
-      throw failure(e);
+    // Nobody waits for its single commits: all of them are on disk before it gets its name.
+    set(scratch.name(), "SET synchronous_commit = off");
+    pgRestore.fill(scratch, dump, chosen, owners, work);
+    set(scratch.name(), "RESET synchronous_commit");
+    if (options.selects()) {
+      chosen.requireRestored(scratch);
     }
-    requireSelected(scratch, options);
-    return scratch;
+    return scratch.name();
   }
 
-  private static List<String> tables(RestoreOptions options) {
-    return options.tables() == null ? List.of() : options.tables();
-  }
-
-  private static List<String> schemas(RestoreOptions options) {
-    if (options.schemas() != null) {
-      return options.schemas();
-    }
-    return options.selects() ? List.of("public") : List.of();
-  }
-
-  /** pg_restore makes what is in a schema, but not the schema. */
-  private void makeSchemas(String scratch, RestoreOptions options) throws ComponentFailure {
-    Postgres database = postgres.sibling(scratch);
-    try (Connection connection = database.connect()) {
-      for (String schema : schemas(options)) {
-        execute(connection, "CREATE SCHEMA IF NOT EXISTS " + quoted(schema));
-      }
+  private void set(String name, String setting) throws ComponentFailure {
+    try (Connection connection = maintenance()) {
+      execute(connection, "ALTER DATABASE " + quoted(name) + " " + setting);
     } catch (SQLException e) {
-      throw database.failure(e);
+      throw postgres.failure(e);
     }
-  }
-
-  /** pg_restore says nothing of what it does not find. */
-  private void requireSelected(String scratch, RestoreOptions options) throws ComponentFailure {
-    Postgres database = postgres.sibling(scratch);
-    if (!options.selects()) {
-      return;
-    }
-    try (Connection connection = database.connect()) {
-      for (String table : tables(options)) {
-        requireAny(
-            connection,
-            "SELECT FROM pg_class WHERE relname = ? AND relnamespace::regnamespace::text !~ '^pg_'",
-            table,
-            "table");
-      }
-      if (options.tables() == null) {
-        for (String schema : schemas(options)) {
-          requireAny(
-              connection,
-              """
-              SELECT FROM pg_namespace n
-               WHERE nspname = ? AND (EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid)
-                  OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = n.oid)
-                  OR EXISTS (SELECT FROM pg_type WHERE typnamespace = n.oid))
-              """,
-              schema,
-              "schema");
-        }
-      }
-    } catch (SQLException e) {
-      throw database.failure(e);
-    }
-  }
-
-  private static void requireAny(Connection connection, String sql, String name, String kind)
-      throws SQLException, ComponentFailure {
-    try (PreparedStatement query = connection.prepareStatement(sql)) {
-      query.setString(1, name);
-      try (ResultSet row = query.executeQuery()) {
-        if (!row.next()) {
-          throw ComponentFailure.permanent(
-              FailureCode.NOTHING_TO_DO,
-              "the dump has nothing in the %s '%s'; write its name exactly, without quotes"
-                  .formatted(kind, name),
-              null);
-        }
-      }
-    }
-  }
-
-  private void run(ToolCommand command, Consumer<String> line, Work work)
-      throws ComponentFailure, InterruptedException {
-    try (ToolProcess process = tools.start(command)) {
-      work.own(process);
-      try {
-        process.awaitLines(line);
-      } finally {
-        work.disown(process);
-      }
-    } catch (ToolException e) {
-      throw failure(e);
-    }
-  }
-
-  /** Only a connection that broke off can be better the next time. */
-  private ComponentFailure failure(ToolException e) {
-    ComponentFailure failure = postgres.failure(e);
-    boolean connection =
-        Stream.of("could not connect", "connection to server", "server closed", "terminating")
-            .anyMatch(e.errors()::contains);
-    return failure.retryable() && !connection
-        ? ComponentFailure.permanent(
-            FailureCode.TOOL_FAILED,
-            failure.getMessage()
-                + "; make what is missing (roles, extensions), or restore into another server",
-            e)
-        : failure;
   }
 
   /**
@@ -309,7 +121,7 @@ final class DatabaseTarget {
   void takeOver(String scratch, List<String> warnings) throws ComponentFailure {
     // A connection of its own, since it takes on the settings for a moment.
     try (Connection connection = maintenance()) {
-      if (comment(connection).isPresent()) {
+      if (DatabaseLock.number(connection, postgres.name()) != null) {
         takeOver(connection, scratch, warnings);
       }
     } catch (SQLException e) {
@@ -465,266 +277,6 @@ final class DatabaseTarget {
     }
     if (owner != null) {
       execute(connection, owner);
-    }
-  }
-
-  /** A database with the encoding and the locale of the one that was dumped. */
-  private void create(
-      Connection connection, String scratch, Path dump, RestoreOptions options, Work work)
-      throws SQLException, ComponentFailure, InterruptedException {
-    StringBuilder properties = new StringBuilder("TEMPLATE = template0");
-    StringBuilder schema = new StringBuilder();
-    run(
-        ToolCommand.of(
-            pgRestore,
-            "--create",
-            "--schema-only",
-            "--no-tablespaces",
-            "--file=-",
-            dump.toString()),
-        line -> schema.append(line).append('\n'),
-        work);
-    if (!options.selects()) {
-      requireRoles(connection, schema, options);
-      requireExtensions(connection, schema);
-    }
-    Matcher created = CREATE.matcher(schema);
-    if (created.find()) {
-      Matcher property = PROPERTY.matcher(created.group(1));
-      while (property.find()) {
-        properties.append(property.group());
-      }
-    }
-    execute(connection, "CREATE DATABASE " + quoted(scratch) + " WITH " + properties);
-  }
-
-  /** Names everybody who owns something or may do something, and is not there. */
-  private void requireRoles(Connection connection, CharSequence schema, RestoreOptions options)
-      throws SQLException, ComponentFailure {
-    if (options.leavesOwnersOut() || !isSuperuser(connection)) {
-      return;
-    }
-    requireAll(
-        named(ROLE, schema),
-        known(connection, "SELECT rolname FROM pg_roles"),
-        "roles",
-        "make them (CREATE ROLE), or ask for owners to be left out (--no-owner)");
-  }
-
-  private void requireExtensions(Connection connection, CharSequence schema)
-      throws SQLException, ComponentFailure {
-    Set<String> wanted = named(EXTENSION, schema);
-    requireAll(
-        wanted,
-        known(connection, "SELECT name FROM pg_available_extensions"),
-        "extensions",
-        "install their packages on the server");
-    if (!isSuperuser(connection)) {
-      requireAll(
-          wanted,
-          known(connection, "SELECT name FROM pg_available_extension_versions WHERE trusted"),
-          "extensions that user " + postgres.user() + " may make",
-          "restore as a superuser, as these are not trusted");
-    }
-  }
-
-  private void requireAll(Set<String> wanted, Set<String> known, String what, String remedy)
-      throws ComponentFailure {
-    Set<String> missing = new TreeSet<>(wanted);
-    missing.removeAll(known);
-    if (!missing.isEmpty()) {
-      throw ComponentFailure.permanent(
-          FailureCode.DATABASE_PERMISSION,
-          "the dump wants %s which the server of %s does not have: %s; %s"
-              .formatted(what, postgres, String.join(", ", missing), remedy),
-          null);
-    }
-  }
-
-  private static Set<String> known(Connection connection, String sql) throws SQLException {
-    Set<String> known = new TreeSet<>();
-    try (Statement statement = connection.createStatement();
-        ResultSet rows = statement.executeQuery(sql)) {
-      while (rows.next()) {
-        known.add(rows.getString(1));
-      }
-    }
-    return known;
-  }
-
-  /** The names at the places that the pattern finds, without quotes. */
-  private static Set<String> named(Pattern pattern, CharSequence schema) {
-    Set<String> names = new TreeSet<>();
-    Matcher matcher = pattern.matcher(schema);
-    while (matcher.find()) {
-      String name = matcher.group(1);
-      names.add(
-          name.startsWith("\"")
-              ? name.substring(1, name.length() - 1).replace("\"\"", "\"")
-              : name);
-    }
-    return names;
-  }
-
-  private static void requireNoObjects(Postgres database) throws ComponentFailure {
-    String query =
-        CATALOGUES.entrySet().stream()
-            .map(catalogue ->
-                "SELECT '%1$s' FROM %1$s o WHERE oid >= %2$d AND %3$s AND NOT EXISTS (SELECT FROM"
-                        .formatted(catalogue.getKey(), FIRST_USER_OBJECT, catalogue.getValue())
-                    + " pg_depend d WHERE d.classid = '%s'::regclass".formatted(catalogue.getKey())
-                    + " AND d.objid = o.oid AND d.deptype = 'e')")
-            .collect(
-                Collectors.joining(
-                    " UNION ALL ",
-                    "",
-                    // Large objects have the numbers that their makers choose.
-                    " UNION ALL SELECT 'pg_largeobject_metadata' FROM pg_largeobject_metadata"
-                        + " LIMIT 1"));
-    try (Connection connection = database.connect();
-        Statement statement = connection.createStatement();
-        ResultSet found = statement.executeQuery(query)) {
-      if (found.next()) {
-        throw ComponentFailure.permanent(
-            FailureCode.TARGET_NOT_EMPTY,
-            "the target database "
-                + database
-                + " is not empty (there is something in "
-                + found.getString(1)
-                + "); ask for it to be replaced (--replace), drop it or name another target; a"
-                + " database that is new has what template1 has",
-            null);
-      }
-    } catch (SQLException e) {
-      throw database.failure(e);
-    }
-  }
-
-  private void requireRight(Connection connection) throws SQLException, ComponentFailure {
-    try (Statement statement = connection.createStatement();
-        ResultSet row =
-            statement.executeQuery(
-                "SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user")) {
-      if (!row.next() || !row.getBoolean(1)) {
-        throw ComponentFailure.permanent(
-            FailureCode.DATABASE_PERMISSION,
-            "user "
-                + postgres.user()
-                + " may not create databases, which a restore to "
-                + postgres
-                + " needs; run: ALTER ROLE "
-                + quoted(postgres.user())
-                + " CREATEDB",
-            null);
-      }
-    }
-  }
-
-  private void requireOwnership(Connection connection) throws SQLException, ComponentFailure {
-    try (PreparedStatement query =
-        connection.prepareStatement(
-            "SELECT pg_has_role(current_user, datdba, 'USAGE'), pg_get_userbyid(datdba)"
-                + " FROM pg_database WHERE datname = ?")) {
-      query.setString(1, postgres.name());
-      try (ResultSet row = query.executeQuery()) {
-        if (row.next() && !row.getBoolean(1)) {
-          throw ComponentFailure.permanent(
-              FailureCode.DATABASE_PERMISSION,
-              "the database "
-                  + postgres
-                  + " belongs to "
-                  + row.getString(2)
-                  + ", and user "
-                  + postgres.user()
-                  + " may not replace it; drop it, or run: GRANT "
-                  + quoted(row.getString(2))
-                  + " TO "
-                  + quoted(postgres.user()),
-              null);
-        }
-      }
-    }
-  }
-
-  private void requireSessionsCanBeEnded(Connection connection)
-      throws SQLException, ComponentFailure {
-    try (PreparedStatement query =
-        connection.prepareStatement(
-            """
-            SELECT DISTINCT quote_ident(coalesce(s.usename, '?'))
-              FROM pg_stat_activity s, pg_roles me
-             WHERE s.datname = ? AND me.rolname = current_user AND NOT me.rolsuper
-               AND s.backend_type IS DISTINCT FROM 'autovacuum worker'
-               AND NOT (pg_has_role(s.usesysid, 'USAGE')
-                        OR (pg_has_role('pg_signal_backend', 'USAGE')
-                            AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = s.usesysid)))
-            """)) {
-      query.setString(1, postgres.name());
-      try (ResultSet row = query.executeQuery()) {
-        if (row.next()) {
-          throw ComponentFailure.permanent(
-              FailureCode.DATABASE_PERMISSION,
-              "sessions of "
-                  + row.getString(1)
-                  + " are connected to "
-                  + postgres
-                  + ", and user "
-                  + postgres.user()
-                  + " may not end them; stop them yourself, or run: GRANT pg_signal_backend TO "
-                  + quoted(postgres.user())
-                  + " (which does not do for superusers)",
-              null);
-        }
-      }
-    }
-  }
-
-  /** What refers to the database by its number stays with it when it gets another name. */
-  private void requireNoDependents(Connection connection) throws SQLException, ComponentFailure {
-    try (PreparedStatement query =
-        connection.prepareStatement(
-            """
-            SELECT 'prepared transaction ' || gid || '; commit or roll it back'
-              FROM pg_prepared_xacts WHERE database = ?
-            UNION ALL
-            SELECT 'logical replication slot ' || slot_name || '; drop it with its subscriber'
-              FROM pg_replication_slots WHERE database = ?
-            UNION ALL
-            SELECT 'subscription ' || subname || '; drop it'
-              FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = ?
-            """)) {
-      for (int parameter = 1; parameter <= 3; parameter++) {
-        query.setString(parameter, postgres.name());
-      }
-      try (ResultSet row = query.executeQuery()) {
-        if (row.next()) {
-          throw ComponentFailure.permanent(
-              FailureCode.TARGET_IN_USE,
-              "the target database " + postgres + " has a " + row.getString(1),
-              null);
-        }
-      }
-    }
-  }
-
-  private static boolean isSuperuser(Connection connection) throws SQLException {
-    try (Statement statement = connection.createStatement();
-        ResultSet row =
-            statement.executeQuery("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")) {
-      return row.next() && row.getBoolean(1);
-    }
-  }
-
-  /** The comment on the target; empty if there is no such database. */
-  private Optional<String> comment(Connection connection) throws SQLException {
-    try (PreparedStatement query =
-        connection.prepareStatement(
-            "SELECT coalesce(shobj_description(oid, 'pg_database'), '')"
-                + " FROM pg_database WHERE datname = ?")) {
-      query.setString(1, postgres.name());
-      try (ResultSet row = query.executeQuery()) {
-        return row.next() ? Optional.of(row.getString(1)) : Optional.empty();
-      }
     }
   }
 

@@ -1,10 +1,11 @@
 package io.hybridbackup.restore;
 
-import io.hybridbackup.common.manifest.DatabasePart;
-import io.hybridbackup.common.manifest.StoragePart;
+import io.hybridbackup.common.archive.ArchiveReader.Amount;
+import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.settings.Settings;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import org.jspecify.annotations.Nullable;
 
 /** What a restore would do, for people. */
@@ -25,30 +26,37 @@ final class Rehearsal {
    * @param exchange with no next database yet
    */
   static List<String> of(
-      Exchange exchange,
-      @Nullable DatabasePart databasePart,
-      @Nullable StoragePart storagePart,
-      Settings settings) {
+      Exchange exchange, Preparation.Findings findings, RestoreOptions options, Settings settings) {
     List<String> plan = new ArrayList<>();
     long seconds = 0;
     Exchange.@Nullable Databases databases = exchange.database();
-    if (databases != null && databasePart != null) {
-      seconds = databasePart.bytes() / DATABASE_SPEED;
+    if (databases != null) {
+      long bytes = findings.archive().dump().bytes();
+      seconds = bytes / DATABASE_SPEED;
+      plan.add("fetch the dump, %,d bytes, to %s".formatted(bytes, settings.dataDirectory()));
       plan.add(
-          "fetch the dump, %,d bytes, to %s"
-              .formatted(databasePart.bytes(), settings.dataDirectory()));
-      plan.add("restore it into a new database beside %s".formatted(databases.name()));
+          "restore %s into a new database beside %s%s"
+              .formatted(
+                  chosen(options),
+                  databases.name(),
+                  options.leavesOwnersOut() ? ", without owners and grants" : ""));
     }
     Exchange.@Nullable Folders folders = exchange.media();
-    if (folders != null && storagePart != null) {
-      seconds = Math.max(seconds, storagePart.bytes() / MEDIA_SPEED);
+    Amount files = findings.files();
+    if (folders != null && files != null) {
+      seconds = Math.max(seconds, files.bytes() / MEDIA_SPEED);
       plan.add(
           "fetch %,d files, %,d bytes, %s %s"
               .formatted(
-                  storagePart.files(),
-                  storagePart.bytes(),
+                  files.files(),
+                  files.bytes(),
                   folders.within() ? "into a hidden folder in" : "beside",
                   folders.folder()));
+      if (options.paths() != null) {
+        plan.add("these are the files that match " + String.join(" or ", options.paths()));
+      }
+      mapped(plan, "user", options.users());
+      mapped(plan, "group", options.groups());
     }
     if (databases != null && databases.previous() != null) {
       plan.add(
@@ -73,5 +81,23 @@ final class Rehearsal {
     }
     plan.add("this takes about %,d seconds on a machine of two cores".formatted(1 + seconds));
     return plan;
+  }
+
+  private static String chosen(RestoreOptions options) {
+    if (!options.selects()) {
+      return "it";
+    }
+    ChosenObjects chosen = new ChosenObjects(options);
+    String schemas = "schema " + String.join(", ", chosen.schemas());
+    return chosen.tables().isEmpty()
+        ? schemas
+        : "table %s of %s".formatted(String.join(", ", chosen.tables()), schemas);
+  }
+
+  private static void mapped(List<String> plan, String kind, @Nullable Map<Long, Long> numbers) {
+    if (numbers != null) {
+      numbers.forEach(
+          (from, to) -> plan.add("give files of %s %d to %s %d".formatted(kind, from, kind, to)));
+    }
   }
 }

@@ -1,5 +1,6 @@
 package io.hybridbackup.restore;
 
+import io.hybridbackup.common.job.Heard;
 import io.hybridbackup.common.job.Leases;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.messaging.EventPublisher;
@@ -38,14 +39,15 @@ public class RestoreConfiguration {
       EventPublisher publisher,
       Restoration restoration,
       Clock clock) {
+    Heard heard = new Heard();
     return new WorkerService(
         "restore",
         settings,
         runs,
         leases,
         settings.jobs().parallelRuns(),
-        new RestoreJobs(runs, publisher, restoration, settings.jobs(), clock),
-        envelope -> {});
+        new RestoreJobs(runs, publisher, restoration, settings.jobs(), clock, heard),
+        heard::hear);
   }
 
   @Bean

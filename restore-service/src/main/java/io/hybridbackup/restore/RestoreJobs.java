@@ -13,6 +13,7 @@ import io.hybridbackup.common.identity.TargetName;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.Claim;
 import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.Heard;
 import io.hybridbackup.common.job.Job;
 import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
@@ -44,19 +45,22 @@ final class RestoreJobs implements Job.Source {
   private final Restoration restoration;
   private final Settings.Jobs settings;
   private final Clock clock;
+  private final Heard heard;
 
   RestoreJobs(
       Runs runs,
       EventPublisher publisher,
       Restoration restoration,
       Settings.Jobs settings,
-      Clock clock) {
+      Clock clock,
+      Heard heard) {
     this.settings = settings;
     this.runs = runs;
     this.slots = new Slots(runs);
     this.publisher = publisher;
     this.restoration = restoration;
     this.clock = clock;
+    this.heard = heard;
   }
 
   @Override
@@ -120,6 +124,18 @@ final class RestoreJobs implements Job.Source {
 
     @Override
     public void perform(Work work) throws InterruptedException {
+      try {
+        carryOut(work);
+      } catch (StoppedException e) {
+        // Frozen, it may have gone on when all had been tidied up after another epoch's end.
+        if (hasEnded(run())) {
+          removeScratch(new Work(run(), component(), 0));
+        }
+        throw e;
+      }
+    }
+
+    private void carryOut(Work work) throws InterruptedException {
       Optional<Outcome> decided = work.insist(() -> runs.decisions().find(RunKeys.outcome(run())));
       Outcome outcome;
       if (decided.isPresent()) {
@@ -133,11 +149,13 @@ final class RestoreJobs implements Job.Source {
       if (!work.insist(() -> runs.decisions().isMade(RunKeys.told(run())))) {
         tell(outcome, work);
       }
-      tidyUp(work);
+      removeScratch(work);
+      work.insist(() -> runs.close(run()));
     }
 
     private void tell(Outcome outcome, Work work) throws InterruptedException {
-      if (work.epoch() > 1) {
+      // Whoever has decided the claim may have died, or be frozen, before telling it.
+      if (!heard.has(claim.answer())) {
         work.insist(() -> publisher.publish(claim.answer().envelope()));
       }
       work.insist(() -> publisher.publish(outcome.announcement().envelope()));
@@ -162,7 +180,7 @@ final class RestoreJobs implements Job.Source {
     }
 
     /** What cannot be removed is tried again until the deadline, and then left to people. */
-    private void tidyUp(Work work) throws InterruptedException {
+    private void removeScratch(Work work) throws InterruptedException {
       try {
         restoration.tidyUp(started, work);
       } catch (IOException | ComponentFailure e) {
@@ -175,7 +193,6 @@ final class RestoreJobs implements Job.Source {
             .setCause(e)
             .log("scratch of the restore is left beside its target; remove it by hand");
       }
-      work.insist(() -> runs.close(run()));
     }
 
     private Fact restore(Work work) throws InterruptedException {

@@ -72,6 +72,14 @@ final class RestoreRequests implements RequestHandler {
           runs.claim(run)
               .orElseGet(() -> runs.answer(run, answer(run, request, received.recordTime())));
     } catch (StoreException.Refused e) {
+      if (runs.isOpen(run)) {
+        throw new StoreException.Unavailable(
+            "another answer to the request of run "
+                + run
+                + " may be on record soon, and this one cannot be: "
+                + e.getMessage(),
+            e);
+      }
       // Nothing can be put on record, but nobody is to wait for an answer.
       Instant now = clock.instant();
       Claim refusal =
@@ -134,7 +142,7 @@ final class RestoreRequests implements RequestHandler {
     if (request.undo() != null) {
       return undo(run, request, request.undo());
     }
-    requireSense(request);
+    requireSense(request, options(request));
     SourceName source = source(request.source());
     Set<Component> possible = EnumSet.noneOf(Component.class);
     if (target.database() != null) {
@@ -211,19 +219,16 @@ final class RestoreRequests implements RequestHandler {
         request.requestedBy());
   }
 
+  private static RestoreOptions options(RestoreRequested request) {
+    return request.options() == null ? RestoreOptions.NONE : request.options();
+  }
+
   /** What contradicts itself is refused before anything is looked at. */
-  private static void requireSense(RestoreRequested request) throws Refusal {
-    RestoreOptions options = request.options() == null ? RestoreOptions.NONE : request.options();
-    if (options.selects() && options.replaces()) {
-      throw new Refusal(
-          FailureCode.INVALID_REQUEST,
-          "a part of a database replaces nothing; restore it into a target of its own, without"
-              + " replace");
-    }
-    if (options.selects() && !Set.of(Component.DATABASE).equals(request.components())) {
-      throw new Refusal(
-          FailureCode.INVALID_REQUEST,
-          "schemas and tables are parts of the database; ask for components [\"database\"]");
+  private static void requireSense(RestoreRequested request, RestoreOptions options)
+      throws Refusal {
+    Optional<String> nonsense = RequestedOptions.nonsense(options, request.components());
+    if (nonsense.isPresent()) {
+      throw new Refusal(FailureCode.INVALID_REQUEST, nonsense.get());
     }
     if (request.asOf() != null && !request.archive().equals(LATEST)) {
       throw new Refusal(

@@ -31,6 +31,7 @@ final class Swap {
   private final Optional<DatabaseTarget> database;
   private final Optional<Gate> gate;
   private final boolean endingSessions;
+  private final boolean rollingBack;
   private final int first;
   private final Consumer<String> steps;
 
@@ -39,6 +40,7 @@ final class Swap {
    * @param database there if one is exchanged
    * @param gate there if files are exchanged
    * @param endingSessions whether those who are connected to the database are disconnected
+   * @param rollingBack whether prepared transactions in it are rolled back
    * @param steps is told of each step before it is taken
    */
   Swap(
@@ -49,6 +51,7 @@ final class Swap {
       Optional<DatabaseTarget> database,
       Optional<Gate> gate,
       boolean endingSessions,
+      boolean rollingBack,
       Consumer<String> steps) {
     this.run = run;
     this.exchange = begun.exchange();
@@ -58,6 +61,7 @@ final class Swap {
     this.database = database;
     this.gate = gate;
     this.endingSessions = endingSessions;
+    this.rollingBack = rollingBack;
     this.steps = steps;
   }
 
@@ -76,7 +80,7 @@ final class Swap {
       if (!held.isExchanged()) {
         if (held.lock != null) {
           steps.accept("block connections");
-          held.lock.block(databases(), endingSessions);
+          held.lock.block(databases(), endingSessions, rollingBack);
         }
         if (gate.isPresent()) {
           gate.get().exchange();

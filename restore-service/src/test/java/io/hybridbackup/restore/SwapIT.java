@@ -377,7 +377,8 @@ class SwapIT {
     private final Path media = folder.resolve(name).resolve("storage");
     private final DatabaseTarget database =
         new DatabaseTarget(
-            new Postgres(postgres.settings(name)), tools, postgres.program("pg_restore"), 1);
+            new Postgres(postgres.settings(name)),
+            new PgRestore(tools, postgres.program("pg_restore"), 1));
     private final Begun begun;
 
     Target(Kind kind) throws Exception {
@@ -448,6 +449,7 @@ class SwapIT {
           kind.database ? Optional.of(database) : Optional.empty(),
           Optional.ofNullable(begun.exchange().media()).map(folders -> gate(folders, epoch, steps)),
           true,
+          false,
           steps);
     }
 

@@ -13,7 +13,6 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
-import org.jspecify.annotations.Nullable;
 
 /**
  * What lies in an archive, by path, as tar would show it: {@code manifest.json}, {@code
@@ -162,7 +161,10 @@ public final class ArchiveFiles {
                       entry -> selection.contains(entry.path()),
                       (entry, content) -> putDump(root, entry, content),
                       progress);
-          default -> warnings.addAll(extractMedia(selection, root, options, progress));
+          default ->
+              warnings.addAll(
+                  archive.extractMedia(
+                      selection, root.resolve(MediaPart.ROOT.toString()), options, progress));
         }
       }
     }
@@ -186,54 +188,5 @@ public final class ArchiveFiles {
     }
     Libc.chmod(EntryPath.of(file), entry.mode() & 0777);
     Libc.setModified(EntryPath.of(file), entry.modified());
-  }
-
-  private List<String> extractMedia(
-      Selection selection, Path root, ExtractOptions options, ProgressListener progress)
-      throws IOException {
-    ChosenMedia media =
-        new ChosenMedia(selection, root.resolve(MediaPart.ROOT.toString()), options);
-    archive.part(Component.MEDIA).read(media::wants, media, progress);
-    return media.warnings();
-  }
-
-  /** Extracts what is chosen, and gives folders that were made on the way what they had. */
-  private static final class ChosenMedia implements PartReader.Handler {
-    private final Selection selection;
-    private final Path folder;
-    private final ExtractOptions options;
-    private @Nullable MediaExtraction extraction;
-
-    ChosenMedia(Selection selection, Path folder, ExtractOptions options) {
-      this.selection = selection;
-      this.folder = folder;
-      this.options = options;
-    }
-
-    /** All folders, as only later it is known which of them were needed. */
-    boolean wants(ArchiveEntry entry) {
-      return selection.contains(entry.path()) || entry.type() == ArchiveEntry.Type.FOLDER;
-    }
-
-    @Override
-    public void entry(ArchiveEntry entry, PartReader.Content content) throws IOException {
-      if (entry.type() == ArchiveEntry.Type.FOLDER
-          && !selection.contains(entry.path())
-          && !made(entry)) {
-        return;
-      }
-      if (extraction == null) {
-        extraction = new MediaExtraction(folder, options);
-      }
-      extraction.entry(entry, content);
-    }
-
-    private boolean made(ArchiveEntry entry) throws ArchiveCorruptException {
-      return extraction != null && extraction.made(entry);
-    }
-
-    List<String> warnings() {
-      return extraction == null ? List.of() : extraction.warnings();
-    }
   }
 }

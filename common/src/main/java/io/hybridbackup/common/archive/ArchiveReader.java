@@ -228,9 +228,51 @@ public final class ArchiveReader {
    */
   public List<String> extractMedia(Path folder, ExtractOptions options, ProgressListener progress)
       throws IOException {
-    MediaExtraction extraction = new MediaExtraction(folder, options);
-    part(Component.MEDIA).read(extraction, progress);
-    return extraction.warnings();
+    try (MediaExtraction extraction = new MediaExtraction(folder, options)) {
+      part(Component.MEDIA).read(extraction, progress);
+      return extraction.finish();
+    }
+  }
+
+  /**
+   * Puts what is chosen of {@code storage/} into a folder, with the folders that it lies in. Only
+   * what is chosen is read. A hard link whose target is not chosen becomes a file.
+   *
+   * @param folder is made if anything is chosen, and must be empty; nobody else may write to it.
+   *     After an exception it may hold anything
+   * @return for people: what could not be put back
+   * @throws ArchiveCorruptException if anything differs from what was written
+   * @throws IllegalArgumentException if the archive has no media
+   */
+  public List<String> extractMedia(
+      Selection selection, Path folder, ExtractOptions options, ProgressListener progress)
+      throws IOException {
+    try (ChosenMedia media = new ChosenMedia(selection, folder, options)) {
+      part(Component.MEDIA).read(media::wants, media, progress);
+      return media.finish();
+    }
+  }
+
+  /** How much there is of something: no folders, and content that is shared only once. */
+  public record Amount(long files, long bytes) {}
+
+  /**
+   * How much is chosen of {@code storage/}; only the index is read.
+   *
+   * @throws ArchiveCorruptException if the index is damaged
+   * @throws IllegalArgumentException if the archive has no media
+   */
+  public Amount mediaAmount(Selection selection) throws IOException {
+    long[] amount = new long[2];
+    entries(
+        Component.MEDIA,
+        entry -> {
+          if (entry.type() != ArchiveEntry.Type.FOLDER && selection.contains(entry.path())) {
+            amount[0]++;
+            amount[1] += entry.type() == ArchiveEntry.Type.FILE ? entry.size() : 0;
+          }
+        });
+    return new Amount(amount[0], amount[1]);
   }
 
   /** Fails on whatever is there already, a dangling symbolic link too. */

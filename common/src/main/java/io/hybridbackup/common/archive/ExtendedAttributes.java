@@ -63,13 +63,14 @@ record ExtendedAttributes(
   }
 
   /** Sets the ACLs that are not null. */
-  static void setAcls(EntryPath path, @Nullable String accessAcl, @Nullable String defaultAcl)
+  static void setAcls(
+      EntryPath path, @Nullable String accessAcl, @Nullable String defaultAcl, OwnerMapping owners)
       throws Libc.CallException {
     if (accessAcl != null) {
-      set(path, ACCESS, PosixAcl.binary(accessAcl));
+      set(path, ACCESS, PosixAcl.binary(accessAcl, owners));
     }
     if (defaultAcl != null) {
-      set(path, DEFAULT, PosixAcl.binary(defaultAcl));
+      set(path, DEFAULT, PosixAcl.binary(defaultAcl, owners));
     }
   }
 

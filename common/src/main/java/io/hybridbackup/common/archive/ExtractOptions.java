@@ -6,5 +6,11 @@ package io.hybridbackup.common.archive;
  * @param restoreOwners whether each entry gets its owner and group by number, and attributes
  *     outside {@code user.}; needs root
  * @param deviceNodes whether device nodes are made; needs root
+ * @param owners who gets what; without a meaning unless owners are restored
  */
-public record ExtractOptions(boolean restoreOwners, boolean deviceNodes) {}
+public record ExtractOptions(boolean restoreOwners, boolean deviceNodes, OwnerMapping owners) {
+  /** Everything belongs to whom it belonged, if owners are restored. */
+  public ExtractOptions(boolean restoreOwners, boolean deviceNodes) {
+    this(restoreOwners, deviceNodes, OwnerMapping.NONE);
+  }
+}

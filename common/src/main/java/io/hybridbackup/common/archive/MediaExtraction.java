@@ -1,5 +1,6 @@
 package io.hybridbackup.common.archive;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.file.DirectoryNotEmptyException;
@@ -17,15 +18,19 @@ import org.jspecify.annotations.Nullable;
 /**
  * Puts entries back below a folder that was empty. Nothing is written but into real folders: a
  * symbolic link where a folder should be ends the extraction, so no link of the archive leads
- * anywhere.
+ * anywhere. Small files are written at the same time.
  */
-final class MediaExtraction implements PartReader.Handler {
+final class MediaExtraction implements PartReader.Handler, AutoCloseable {
   private static final int NAMED_WARNINGS = 100;
 
   private final Path root;
   private final EntryPath rawRoot;
   private final ExtractOptions options;
+  private final FileWriters writers = new FileWriters();
+
+  /** Guards itself and the count. */
   private final List<String> warnings = new ArrayList<>();
+
   private long unnamedWarnings;
 
   /** The folder that was last seen to be real; it stays so, as nothing that exists is replaced. */
@@ -44,12 +49,25 @@ final class MediaExtraction implements PartReader.Handler {
     this.realFolder = rawRoot;
   }
 
-  List<String> warnings() {
-    if (unnamedWarnings > 0) {
-      warnings.add("and " + unnamedWarnings + " more of these");
-      unnamedWarnings = 0;
+  /**
+   * Waits until everything is where it belongs.
+   *
+   * @return for people: what could not be put back
+   */
+  List<String> finish() throws IOException {
+    writers.settle();
+    synchronized (warnings) {
+      if (unnamedWarnings > 0) {
+        warnings.add("and " + unnamedWarnings + " more of these");
+        unnamedWarnings = 0;
+      }
+      return List.copyOf(warnings);
     }
-    return List.copyOf(warnings);
+  }
+
+  @Override
+  public void close() {
+    writers.close();
   }
 
   @Override
@@ -57,8 +75,12 @@ final class MediaExtraction implements PartReader.Handler {
     try {
       put(entry, content);
     } catch (FileAlreadyExistsException e) {
-      throw corrupt(entry, "its path is taken by another entry", e);
+      throw taken(entry, e);
     }
+  }
+
+  private static ArchiveCorruptException taken(ArchiveEntry entry, FileAlreadyExistsException e) {
+    return corrupt(entry, "its path is taken by another entry", e);
   }
 
   /** Whether there is a folder where the archive has this one. */
@@ -73,13 +95,20 @@ final class MediaExtraction implements PartReader.Handler {
     }
     switch (entry.type()) {
       case FILE -> {
-        try (OutputStream out = ArchiveReader.newFile(path.toPath())) {
-          content.copyTo(out);
+        if (entry.size() <= FileWriters.SMALL_BYTES) {
+          writeLater(entry, content, path);
+          return;
         }
+        write(path, content);
       }
-      case FOLDER -> realFolder(entry, path);
+      case FOLDER -> {
+        // Whatever comes into a folder later changes its time, or may not come in any more.
+        writers.settle();
+        realFolder(entry, path);
+      }
       case SYMLINK -> Libc.symlink(target(entry), path);
       case HARDLINK -> {
+        writers.settle();
         EntryPath target = inside(entry, target(entry));
         realParent(entry, target);
         realParent(entry, path);
@@ -105,10 +134,32 @@ final class MediaExtraction implements PartReader.Handler {
     describe(entry, path);
   }
 
+  private void writeLater(ArchiveEntry entry, PartReader.Content content, EntryPath path)
+      throws IOException {
+    ByteArrayOutputStream whole = new ByteArrayOutputStream((int) entry.size());
+    content.copyTo(whole);
+    writers.add(
+        whole.size(),
+        () -> {
+          try {
+            write(path, whole::writeTo);
+            describe(entry, path);
+          } catch (FileAlreadyExistsException e) {
+            throw taken(entry, e);
+          }
+        });
+  }
+
+  private static void write(EntryPath path, PartReader.Content content) throws IOException {
+    try (OutputStream out = ArchiveReader.newFile(path.toPath())) {
+      content.copyTo(out);
+    }
+  }
+
   /** Owner first, as it takes set-uid bits and capabilities away; times last. */
   private void describe(ArchiveEntry entry, EntryPath path) throws IOException {
     if (options.restoreOwners()) {
-      Libc.lchown(path, entry.uid(), entry.gid());
+      Libc.lchown(path, options.owners().user(entry.uid()), options.owners().group(entry.gid()));
     }
     for (Map.Entry<String, byte[]> attribute : entry.attributes().entrySet()) {
       if (options.restoreOwners() || attribute.getKey().startsWith("user.")) {
@@ -120,7 +171,7 @@ final class MediaExtraction implements PartReader.Handler {
     if (entry.type() != ArchiveEntry.Type.SYMLINK) {
       Libc.chmod(path, entry.mode() & 07777);
       try {
-        ExtendedAttributes.setAcls(path, entry.accessAcl(), entry.defaultAcl());
+        ExtendedAttributes.setAcls(path, entry.accessAcl(), entry.defaultAcl(), options.owners());
       } catch (IllegalArgumentException e) {
         throw corrupt(entry, "its ACL makes no sense", e);
       }
@@ -174,10 +225,12 @@ final class MediaExtraction implements PartReader.Handler {
   }
 
   private void warn(String warning) {
-    if (warnings.size() < NAMED_WARNINGS) {
-      warnings.add(warning);
-    } else {
-      unnamedWarnings++;
+    synchronized (warnings) {
+      if (warnings.size() < NAMED_WARNINGS) {
+        warnings.add(warning);
+      } else {
+        unnamedWarnings++;
+      }
     }
   }
 

@@ -62,7 +62,8 @@ final class PosixAcl {
     throw new IllegalArgumentException("a POSIX ACL has no tag " + number);
   }
 
-  static byte[] binary(String text) {
+  /** As the kernel has it, with the users and groups that the mapping gives. */
+  static byte[] binary(String text, OwnerMapping owners) {
     String[] entries = text.split(",", -1);
     ByteBuffer buffer =
         ByteBuffer.allocate(4 + entries.length * ENTRY_BYTES)
@@ -83,8 +84,13 @@ final class PosixAcl {
                   ((permissions.charAt(0) == 'r' ? 4 : 0)
                       | (permissions.charAt(1) == 'w' ? 2 : 0)
                       | (permissions.charAt(2) == 'x' ? 1 : 0)))
-          .putInt(named ? Integer.parseUnsignedInt(fields[1]) : -1);
+          .putInt(named ? (int) mapped(tag, Integer.parseUnsignedInt(fields[1]), owners) : -1);
     }
     return buffer.array();
+  }
+
+  private static long mapped(Tag tag, int id, OwnerMapping owners) {
+    long number = Integer.toUnsignedLong(id);
+    return tag == Tag.USER ? owners.user(number) : owners.group(number);
   }
 }

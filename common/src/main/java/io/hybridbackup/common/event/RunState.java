@@ -11,6 +11,10 @@ import org.jspecify.annotations.Nullable;
 public sealed interface RunState extends Event {
   RunId run();
 
+  int epoch();
+
+  long revision();
+
   enum Phase {
     WAITING,
     RUNNING,

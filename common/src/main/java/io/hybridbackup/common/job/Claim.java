@@ -10,7 +10,8 @@ import java.util.Optional;
  * The answer to a request.
  *
  * @param answer {@code BackupAccepted}, {@code BackupRejected}, {@code RestoreStarted} or {@code
- *     RestoreFailed}
+ *     RestoreFailed}; of a cancellation that is to be carried out the {@code BackupCancelled} that
+ *     it proposes as another run's end
  * @param deadline when the run will have failed if it has not ended
  */
 public record Claim(Announcement answer, Instant deadline) {
@@ -26,7 +27,7 @@ public record Claim(Announcement answer, Instant deadline) {
         : Optional.empty();
   }
 
-  /** Whether the answer was no. */
+  /** Whether no run begins with it. */
   public boolean rejected() {
     return answer.fact() instanceof Fact.TerminalFact;
   }

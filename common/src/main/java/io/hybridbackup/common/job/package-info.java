@@ -19,7 +19,9 @@
  *   <li><b>A run ends once.</b> Claim, verdicts and outcome are decisions, and what is published is
  *       what they hold: another who comes to another end finds his refused, and publishes the one
  *       that stands. An event of one id always says the same, as its id names the epoch that made
- *       it and the event's number in that epoch, and no two workers have the same epoch.
+ *       it and the event's number in that epoch, and no two workers have the same epoch. Whoever
+ *       tells the end publishes first what is on record of the run and was not {@linkplain
+ *       io.hybridbackup.common.job.Heard heard}, the answer to the request among it.
  *   <li><b>No result is mixed.</b> Each epoch puts its bulk in a place of its own, and the outcome
  *       of a part names that place, with ETags. A worker that was frozen and thaws finds its part
  *       decided, or decides it: it wins whole or loses, and never writes where another does.
@@ -43,9 +45,8 @@
  *
  * <p>What is not guaranteed: what a worker writes that was frozen for longer than twice the lease
  * time after its run's end lies about until somebody sweeps it; and a request that the store
- * refuses to record is answered without a record, so that asked again it is another request. A
- * cancellation that is carried out has no record of its own: if the record of an earlier refusal
- * was on its way for long, the same request asked again is told of that refusal.
+ * refuses to record is answered without a record, so that asked again it is another request, and
+ * that another replica may refuse at the same moment for another reason.
  */
 @NullMarked
 package io.hybridbackup.common.job;

@@ -10,6 +10,7 @@ import java.time.Instant;
  *
  * @param run that it starts; the same at every delivery
  * @param recordTime when it was published, by the record's own timestamp
+ * @param receivedAt when it came out this time; later than those that came out before it
  */
 public record ReceivedRequest(
     Envelope envelope,
@@ -18,4 +19,5 @@ public record ReceivedRequest(
     String topic,
     int partition,
     long offset,
-    Instant recordTime) {}
+    Instant recordTime,
+    Instant receivedAt) {}

@@ -1,6 +1,6 @@
 package io.hybridbackup.common.messaging;
 
-/** Takes requests from a {@link RequestListener}. */
+/** Takes requests from a {@link RequestListener}, several at a time. */
 @FunctionalInterface
 public interface RequestHandler {
   /**

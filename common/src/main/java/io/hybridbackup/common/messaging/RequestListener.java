@@ -3,6 +3,7 @@ package io.hybridbackup.common.messaging;
 import io.hybridbackup.common.event.Envelope;
 import io.hybridbackup.common.event.EventCodec;
 import io.hybridbackup.common.event.Request;
+import io.hybridbackup.common.event.Request.BackupRequested;
 import io.hybridbackup.common.event.UnreadableEventException;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.StoreException;
@@ -10,7 +11,16 @@ import io.micrometer.observation.ObservationRegistry;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Map;
+import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RetriableException;
@@ -21,26 +31,30 @@ import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.context.SmartLifecycle;
+import org.springframework.kafka.KafkaException;
 import org.springframework.kafka.core.DefaultKafkaConsumerFactory;
 import org.springframework.kafka.core.DefaultKafkaProducerFactory;
 import org.springframework.kafka.core.KafkaTemplate;
+import org.springframework.kafka.listener.BatchListenerFailedException;
+import org.springframework.kafka.listener.BatchMessageListener;
 import org.springframework.kafka.listener.ConcurrentMessageListenerContainer;
 import org.springframework.kafka.listener.ContainerProperties;
 import org.springframework.kafka.listener.DeadLetterPublishingRecoverer;
 import org.springframework.kafka.listener.DefaultErrorHandler;
 import org.springframework.kafka.listener.ListenerExecutionFailedException;
-import org.springframework.kafka.listener.MessageListener;
 import org.springframework.util.backoff.ExponentialBackOff;
 import org.springframework.util.backoff.FixedBackOff;
 
 /**
  * Hears one topic of requests as a member of a consumer group.
  *
- * <p>Each request goes to the handler and is acknowledged when that returns. What cannot be read,
- * does not belong in the topic, or fails for good goes to the topic's dead letters at once, with
- * the same key and value and the reason in {@link #REASON_HEADER}; then the next one has its turn.
- * While the handler says that a retry may help, the request is tried again, for ever, every ten
- * seconds in the end, and later ones of its partition wait.
+ * <p>Each request goes to the handler and is acknowledged when that has returned for it and for
+ * those before it. Backup requests that follow each other are handled at the same time, any other
+ * one alone. What cannot be read, does not belong in the topic, or fails for good goes to the
+ * topic's dead letters at once, with the same key and value and the reason in {@link
+ * #REASON_HEADER}; then the next one has its turn. While the handler says that a retry may help,
+ * the request is tried again, for ever, every ten seconds in the end, and later ones of its
+ * partition are acknowledged only after it.
  */
 public final class RequestListener implements SmartLifecycle {
   /** Why a record is a dead letter, for people. */
@@ -49,6 +63,10 @@ public final class RequestListener implements SmartLifecycle {
   private static final Logger log = LoggerFactory.getLogger(RequestListener.class);
   private static final Duration FIRST_RETRY = Duration.ofMillis(200);
   private static final Duration LAST_RETRY = Duration.ofSeconds(10);
+
+  /** More would only wait for each other's connections to the store. */
+  private static final int TOGETHER = 16;
+
   private static final Duration SEND = Duration.ofSeconds(10);
 
   private final Topic topic;
@@ -56,10 +74,13 @@ public final class RequestListener implements SmartLifecycle {
   private final DefaultKafkaProducerFactory<byte[], byte[]> deadLetters;
   private final ConcurrentMessageListenerContainer<byte[], byte[]> container;
 
+  /** Records that were handled and cannot be acknowledged yet, since one before them has failed. */
+  private final Set<String> ahead = ConcurrentHashMap.newKeySet();
+
   /**
    * @param topic one of the two topics of requests
    * @param group whose members share the topic
-   * @param concurrency how many requests may be handled at the same time
+   * @param concurrency how many partitions may be read at the same time
    */
   public RequestListener(
       Settings.Kafka kafka,
@@ -76,8 +97,8 @@ public final class RequestListener implements SmartLifecycle {
             new ByteArraySerializer(),
             new ByteArraySerializer());
     ContainerProperties properties = new ContainerProperties(topic.name());
-    properties.setMessageListener((MessageListener<byte[], byte[]>) this::onRecord);
-    properties.setAckMode(ContainerProperties.AckMode.RECORD);
+    properties.setMessageListener((BatchMessageListener<byte[], byte[]>) this::onRecords);
+    properties.setAckMode(ContainerProperties.AckMode.BATCH);
     properties.setStopImmediate(true);
     properties.setObservationEnabled(true);
     properties.setObservationRegistry(observations);
@@ -108,7 +129,75 @@ public final class RequestListener implements SmartLifecycle {
     return container.isRunning();
   }
 
-  private void onRecord(ConsumerRecord<byte[], byte[]> record) {
+  /**
+   * Backup requests that follow each other are handled together, as each is about a run of its own.
+   * Any other request may be about what those before it have begun, and waits for them.
+   */
+  private void onRecords(List<ConsumerRecord<byte[], byte[]>> records) {
+    List<Future<?>> underWay = new ArrayList<>();
+    try (ExecutorService threads =
+        Executors.newFixedThreadPool(TOGETHER, Thread.ofVirtual().factory())) {
+      handle(records, underWay, threads);
+    } catch (BatchListenerFailedException e) {
+      for (int index = e.getIndex() + 1; index < underWay.size(); index++) {
+        if (underWay.get(index).state() == Future.State.SUCCESS) {
+          ahead.add(place(records.get(index)));
+        }
+      }
+      throw e;
+    }
+  }
+
+  private void handle(
+      List<ConsumerRecord<byte[], byte[]>> records,
+      List<Future<?>> underWay,
+      ExecutorService threads) {
+    Instant latest = Instant.MIN;
+    for (ConsumerRecord<byte[], byte[]> record : records) {
+      if (ahead.remove(place(record))) {
+        underWay.add(CompletableFuture.completedFuture(null));
+        continue;
+      }
+      latest = later(latest);
+      ReceivedRequest received;
+      try {
+        received = read(record, latest);
+      } catch (UnreadableEventException e) {
+        underWay.add(CompletableFuture.failedFuture(e));
+        break;
+      }
+      boolean alone = !(received.request() instanceof BackupRequested);
+      if (alone) {
+        awaitAll(underWay);
+      }
+      underWay.add(threads.submit(() -> handler.handle(received)));
+      if (alone) {
+        awaitAll(underWay);
+      }
+    }
+    awaitAll(underWay);
+  }
+
+  private static Instant later(Instant than) {
+    Instant now = Instant.now();
+    return now.isAfter(than) ? now : than.plusNanos(1);
+  }
+
+  /** Fails with the first that has failed: all before it are acknowledged. */
+  private static void awaitAll(List<Future<?>> underWay) {
+    for (int index = 0; index < underWay.size(); index++) {
+      try {
+        underWay.get(index).get();
+      } catch (ExecutionException e) {
+        throw new BatchListenerFailedException("a request could not be handled", e, index);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new BatchListenerFailedException("the listener is stopped", e, index);
+      }
+    }
+  }
+
+  private ReceivedRequest read(ConsumerRecord<byte[], byte[]> record, Instant receivedAt) {
     Envelope envelope = EventCodec.read(record.value(), record.headers());
     if (!(envelope.data() instanceof Request request)
         || !Topics.of(envelope.data()).equals(topic)) {
@@ -119,15 +208,15 @@ public final class RequestListener implements SmartLifecycle {
               + " but in "
               + Topics.of(envelope.data()));
     }
-    handler.handle(
-        new ReceivedRequest(
-            envelope,
-            request,
-            envelope.runOfRequest(record.topic(), record.partition(), record.offset()),
-            record.topic(),
-            record.partition(),
-            record.offset(),
-            Instant.ofEpochMilli(record.timestamp())));
+    return new ReceivedRequest(
+        envelope,
+        request,
+        envelope.runOfRequest(record.topic(), record.partition(), record.offset()),
+        record.topic(),
+        record.partition(),
+        record.offset(),
+        Instant.ofEpochMilli(record.timestamp()),
+        receivedAt);
   }
 
   private DefaultErrorHandler errorHandler() {
@@ -138,6 +227,8 @@ public final class RequestListener implements SmartLifecycle {
     recoverer.setHeadersFunction(RequestListener::reasonHeader);
     recoverer.setLogRecoveryRecord(false);
     DefaultErrorHandler errors = new DefaultErrorHandler(recoverer);
+    // It is said by the retry listener, or when a record becomes a dead letter.
+    errors.setLogLevel(KafkaException.Level.DEBUG);
     errors.setClassifications(Map.of(), true);
     errors.setBackOffFunction(
         (_, failure) -> retryHelps(failure) ? forEver() : new FixedBackOff(0, 0));
@@ -178,7 +269,10 @@ public final class RequestListener implements SmartLifecycle {
 
   private static String reason(Exception failure) {
     Throwable said = failure;
-    while (said instanceof ListenerExecutionFailedException && said.getCause() != null) {
+    while (said.getCause() != null
+        && (said instanceof ListenerExecutionFailedException
+            || said instanceof BatchListenerFailedException
+            || said instanceof ExecutionException)) {
       said = said.getCause();
     }
     return said.getMessage() == null ? said.getClass().getSimpleName() : said.getMessage();
@@ -189,7 +283,7 @@ public final class RequestListener implements SmartLifecycle {
       case null -> false;
       case StoreException store -> store.retryable();
       case PublishException publish -> publish.retryable();
-      case RetriableException _ -> true;
+      case RetriableException _, InterruptedException _ -> true;
       default -> retryHelps(failure.getCause());
     };
   }

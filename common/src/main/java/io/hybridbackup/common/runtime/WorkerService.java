@@ -9,7 +9,8 @@ import io.hybridbackup.common.job.PartMaker;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.job.Worker;
 import io.hybridbackup.common.messaging.EventPublisher;
-import io.hybridbackup.common.messaging.FactListener;
+import io.hybridbackup.common.messaging.TopicListener;
+import io.hybridbackup.common.messaging.Topics;
 import io.hybridbackup.common.settings.Settings;
 import java.time.Clock;
 import java.util.function.Consumer;
@@ -28,7 +29,7 @@ public final class WorkerService implements SmartLifecycle {
   private final Leases leases;
   private final int capacity;
   private final Job.Source source;
-  private final FactListener facts;
+  private final TopicListener facts;
   private volatile @Nullable Worker worker;
 
   /**
@@ -50,8 +51,9 @@ public final class WorkerService implements SmartLifecycle {
     this.capacity = capacity;
     this.source = source;
     this.facts =
-        new FactListener(
+        new TopicListener(
             settings.kafka(),
+            Topics.BACKUP_EVENTS,
             envelope -> {
               heard.accept(envelope);
               if (envelope.data() instanceof Fact fact) {

@@ -84,6 +84,10 @@ final class S3ObjectStore implements ObjectStore {
 
   @Override
   public InputStream open(Slice slice) {
+    return new ReopeningInputStream(slice, this::openOnce);
+  }
+
+  private InputStream openOnce(Slice slice) {
     ResponseInputStream<GetObjectResponse> response;
     try {
       response =

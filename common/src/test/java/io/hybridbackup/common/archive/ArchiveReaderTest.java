@@ -192,39 +192,55 @@ class ArchiveReaderTest {
   @Test
   void shouldWriteNothingThroughALinkOfTheArchive() throws IOException {
     Path outside = Files.createDirectories(folder.resolve("outside"));
-    MediaExtraction extraction =
-        new MediaExtraction(folder.resolve("media"), new ExtractOptions(false, false));
-    extraction.entry(
-        entry("storage/link", ArchiveEntry.Type.SYMLINK, outside.toString()), out -> {});
+    try (MediaExtraction extraction =
+        new MediaExtraction(folder.resolve("media"), new ExtractOptions(false, false))) {
+      extraction.entry(
+          entry("storage/link", ArchiveEntry.Type.SYMLINK, outside.toString()), out -> {});
 
-    assertThatThrownBy(() ->
-            extraction.entry(
-                entry("storage/link/file", ArchiveEntry.Type.FILE, null), out -> out.write(1)))
-        .isInstanceOf(ArchiveCorruptException.class)
-        .hasMessageContaining("no folder");
+      assertThatThrownBy(() ->
+              extraction.entry(
+                  entry("storage/link/file", ArchiveEntry.Type.FILE, null), out -> out.write(1)))
+          .isInstanceOf(ArchiveCorruptException.class)
+          .hasMessageContaining("no folder");
+    }
     assertThat(outside).isEmptyDirectory();
   }
 
   @Test
+  void shouldRefuseTwoFilesOfOnePath() throws IOException {
+    try (MediaExtraction extraction =
+        new MediaExtraction(folder.resolve("media"), new ExtractOptions(false, false))) {
+      ArchiveEntry twice = entry("storage/twice", ArchiveEntry.Type.FILE, null);
+      extraction.entry(twice, out -> out.write(1));
+      extraction.entry(twice, out -> out.write(2));
+
+      assertThatThrownBy(extraction::finish)
+          .isInstanceOf(ArchiveCorruptException.class)
+          .hasMessageContaining("taken by another entry");
+    }
+  }
+
+  @Test
   void shouldRefusePathsThatLeadOut() throws IOException {
-    MediaExtraction extraction =
-        new MediaExtraction(folder.resolve("media"), new ExtractOptions(false, false));
-    for (String path :
-        List.of(
-            "/etc/passwd",
-            "storage/../out",
-            "storage/a/../../out",
-            "storage//a",
-            "storage/./a",
-            "storage/a\0b",
-            "other/a",
-            "..",
-            "",
-            "storage")) {
-      assertThatThrownBy(() ->
-              extraction.entry(entry(path, ArchiveEntry.Type.FILE, null), out -> out.write(1)))
-          .as(path)
-          .isInstanceOf(ArchiveCorruptException.class);
+    try (MediaExtraction extraction =
+        new MediaExtraction(folder.resolve("media"), new ExtractOptions(false, false))) {
+      for (String path :
+          List.of(
+              "/etc/passwd",
+              "storage/../out",
+              "storage/a/../../out",
+              "storage//a",
+              "storage/./a",
+              "storage/a\0b",
+              "other/a",
+              "..",
+              "",
+              "storage")) {
+        assertThatThrownBy(() ->
+                extraction.entry(entry(path, ArchiveEntry.Type.FILE, null), out -> out.write(1)))
+            .as(path)
+            .isInstanceOf(ArchiveCorruptException.class);
+      }
     }
     assertThat(folder.resolve("media")).isEmptyDirectory();
   }

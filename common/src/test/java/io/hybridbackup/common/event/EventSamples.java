@@ -91,7 +91,16 @@ public final class EventSamples {
     RestoreOptions options =
         by == null
             ? null
-            : new RestoreOptions(true, true, List.of("archive"), List.of("document"), true);
+            : new RestoreOptions(
+                true,
+                true,
+                List.of("archive"),
+                List.of("document"),
+                List.of("storage/2026/**"),
+                Map.of(1000L, 2000L),
+                Map.of(0L, 4294967294L),
+                Set.of(Dependent.values()),
+                true);
     Instant asOf = by == null ? null : TIME;
     RunId undone = by == null ? null : RUN;
     References references = by == null ? null : new References(7, 1, List.of("letters/7.pdf"));

@@ -19,8 +19,9 @@ import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.messaging.EventPublisher;
-import io.hybridbackup.common.messaging.FactListener;
+import io.hybridbackup.common.messaging.TopicListener;
 import io.hybridbackup.common.messaging.TopicProvisioner;
+import io.hybridbackup.common.messaging.Topics;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
@@ -80,7 +81,7 @@ class PartJobsIT {
 
   private static KafkaTestServer kafka;
   private static EventPublisher publisher;
-  private static FactListener listener;
+  private static TopicListener listener;
 
   @TempDir private Path directory;
   private final RunId run = RunId.ofRequest("/test", UUID.randomUUID().toString());
@@ -92,7 +93,7 @@ class PartJobsIT {
     kafka = KafkaTestServer.start();
     new TopicProvisioner(kafka.settings()).provision(LONG);
     publisher = new EventPublisher(kafka.settings());
-    listener = new FactListener(kafka.settings(), heard::add);
+    listener = new TopicListener(kafka.settings(), Topics.BACKUP_EVENTS, heard::add);
     listener.start();
   }
 

@@ -88,7 +88,7 @@ class BrokerOutageIT {
     try (KafkaTestServer server = KafkaTestServer.start();
         EventPublisher publisher = new EventPublisher(server.settings());
         var service = Executors.newVirtualThreadPerTaskExecutor()) {
-      FactListener facts = new FactListener(server.settings(), heard::add);
+      TopicListener facts = new TopicListener(server.settings(), Topics.BACKUP_EVENTS, heard::add);
       RequestListener requests =
           new RequestListener(
               server.settings(),

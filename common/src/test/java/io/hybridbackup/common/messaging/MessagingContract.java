@@ -9,6 +9,7 @@ import io.hybridbackup.common.event.Envelope;
 import io.hybridbackup.common.event.EventCodec;
 import io.hybridbackup.common.event.EventSamples;
 import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.event.Request.BackupCancelRequested;
 import io.hybridbackup.common.event.Request.BackupRequested;
 import io.hybridbackup.common.event.Request.RestoreRequested;
 import io.hybridbackup.common.event.RunState;
@@ -20,14 +21,17 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
@@ -186,10 +190,11 @@ abstract class MessagingContract {
   @Test
   void shouldGoOnHearingWhenAFactCouldNotBeDealtWith() throws Exception {
     AtomicInteger calls = new AtomicInteger();
-    FactListener listener =
+    TopicListener listener =
         open(
-            new FactListener(
+            new TopicListener(
                 kafka(),
+                Topics.BACKUP_EVENTS,
                 envelope -> {
                   if (isOf(envelope, run())) {
                     calls.incrementAndGet();
@@ -348,9 +353,51 @@ abstract class MessagingContract {
     send(Topics.BACKUP_REQUESTS, id, consoleLine(id));
     send(Topics.BACKUP_REQUESTS, id, consoleLine(next));
 
-    await().atMost(PATIENCE).untilAsserted(() -> assertThat(handled).containsExactly(id, next));
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() -> assertThat(handled).containsExactlyInAnyOrder(id, next));
     assertThat(calls).hasValue(4);
     assertThat(readAll(Topics.BACKUP_REQUESTS.deadLetters(), id)).isEmpty();
+  }
+
+  @Test
+  void shouldHandleBackupRequestsTogetherAndOthersAfterThem() throws Exception {
+    List<ReceivedRequest> handled = new CopyOnWriteArrayList<>();
+    CountDownLatch together = new CountDownLatch(2);
+    Envelope cancellation =
+        Envelope.of(
+            new BackupCancelRequested(run(), "edms", null, null),
+            id + "-3",
+            "/test",
+            EventSamples.TIME);
+    send(Topics.BACKUP_REQUESTS, id, consoleLine(id + "-1"));
+    send(Topics.BACKUP_REQUESTS, id, consoleLine(id + "-2"));
+    send(Topics.BACKUP_REQUESTS, id, EventCodec.write(cancellation));
+    listen(
+        Topics.BACKUP_REQUESTS,
+        request -> {
+          if (String.valueOf(request.envelope().id()).startsWith(id)) {
+            if (request.request() instanceof BackupRequested) {
+              together.countDown();
+              awaitOthers(together);
+            }
+            handled.add(request);
+          }
+        });
+
+    await().atMost(PATIENCE).until(() -> handled.size() == 3);
+    assertThat(handled.getLast().request()).isInstanceOf(BackupCancelRequested.class);
+    assertThat(handled.stream().sorted(Comparator.comparing(ReceivedRequest::receivedAt)))
+        .extracting(request -> request.envelope().id())
+        .containsExactly(id + "-1", id + "-2", id + "-3");
+  }
+
+  private static void awaitOthers(CountDownLatch others) {
+    try {
+      assertThat(others.await(PATIENCE.toMillis(), TimeUnit.MILLISECONDS)).isTrue();
+    } catch (InterruptedException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   @Test
@@ -405,13 +452,13 @@ abstract class MessagingContract {
 
   private List<Envelope> hear() throws InterruptedException {
     List<Envelope> heard = new CopyOnWriteArrayList<>();
-    FactListener listener = open(new FactListener(kafka(), heard::add));
+    TopicListener listener = open(new TopicListener(kafka(), Topics.BACKUP_EVENTS, heard::add));
     listener.start();
     assertThat(listener.awaitReady(PATIENCE)).isTrue();
     return heard;
   }
 
-  private FactListener open(FactListener listener) {
+  private TopicListener open(TopicListener listener) {
     opened.add(listener::stop);
     return listener;
   }

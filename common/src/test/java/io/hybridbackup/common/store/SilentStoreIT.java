@@ -23,6 +23,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
@@ -85,6 +86,7 @@ class SilentStoreIT {
   void shouldGiveUpATransferThatStandsStill() throws Exception {
     // given
     CountDownLatch over = new CountDownLatch(1);
+    AtomicBoolean first = new AtomicBoolean(true);
     HttpServer server =
         HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
     server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
@@ -102,9 +104,12 @@ class SilentStoreIT {
             }
             case "DELETE" -> exchange.sendResponseHeaders(204, -1);
             case "GET" -> {
-              exchange.getResponseHeaders().set("Content-Range", "bytes 0-999/1000");
-              exchange.sendResponseHeaders(206, 1000);
-              exchange.getResponseBody().write(new byte[500]);
+              boolean begins = first.getAndSet(false);
+              exchange
+                  .getResponseHeaders()
+                  .set("Content-Range", begins ? "bytes 0-999/1000" : "bytes 500-999/1000");
+              exchange.sendResponseHeaders(206, begins ? 1000 : 500);
+              exchange.getResponseBody().write(new byte[begins ? 500 : 0]);
               exchange.getResponseBody().flush();
               await(over);
             }

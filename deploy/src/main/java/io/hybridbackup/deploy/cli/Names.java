@@ -3,6 +3,7 @@ package io.hybridbackup.deploy.cli;
 import io.hybridbackup.common.archive.EntryPath;
 import io.hybridbackup.common.archive.EscapedPath;
 import io.hybridbackup.common.archive.Selection;
+import io.hybridbackup.common.event.Dependent;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
@@ -12,8 +13,13 @@ import java.time.DateTimeException;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.List;
+import java.util.Map;
 import java.util.Set;
+import java.util.TreeMap;
 import java.util.function.Function;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
+import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import picocli.CommandLine.Model.CommandSpec;
 import picocli.CommandLine.ParameterException;
@@ -24,6 +30,8 @@ final class Names {
   static final String GLOBS =
       "Only what matches, such as 'storage/**/*.pdf': * within a folder, ** across, ? one"
           + " character. Without these a path, and all below it.";
+
+  private static final Pattern PAIR = Pattern.compile("(\\d{1,10}):(\\d{1,10})");
 
   private static final String LATEST = "latest";
 
@@ -67,6 +75,33 @@ final class Names {
           spec.commandLine(), "--only takes database or media, not '" + only + "'");
     }
     return Set.of(component);
+  }
+
+  static @Nullable Set<Dependent> dependents(CommandSpec spec, @Nullable List<String> labels) {
+    return labels == null
+        ? null
+        : labels.stream()
+            .map(label -> parse(spec, label, Dependent::ofLabel))
+            .collect(Collectors.toSet());
+  }
+
+  /** {@code OLD:NEW}, each a number of a user or a group. */
+  static @Nullable Map<Long, Long> numbers(
+      CommandSpec spec, String option, @Nullable List<String> pairs) {
+    if (pairs == null) {
+      return null;
+    }
+    Map<Long, Long> numbers = new TreeMap<>();
+    for (String pair : pairs) {
+      Matcher matcher = PAIR.matcher(pair);
+      if (!matcher.matches()
+          || numbers.put(Long.valueOf(matcher.group(1)), Long.valueOf(matcher.group(2))) != null) {
+        throw new ParameterException(
+            spec.commandLine(),
+            "%s takes OLD:NEW, two numbers, and each OLD once; not '%s'".formatted(option, pair));
+      }
+    }
+    return numbers;
   }
 
   /** A path as it is printed. */

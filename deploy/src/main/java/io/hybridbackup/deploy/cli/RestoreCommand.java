@@ -96,12 +96,44 @@ public final class RestoreCommand implements Callable<Integer> {
             "Only this table, of the given schemas or of public; may be given several times.")
     private @Nullable List<String> tables;
 
+    @Option(
+        names = "--path",
+        paramLabel = "GLOB",
+        description = Names.GLOBS + " May be given several times.")
+    private @Nullable List<String> paths;
+
+    @Option(
+        names = "--map-user",
+        paramLabel = "OLD:NEW",
+        description = "Give files of that user, by number, to another; may be given several times.")
+    private @Nullable List<String> users;
+
+    @Option(names = "--map-group", paramLabel = "OLD:NEW", description = "Likewise for a group.")
+    private @Nullable List<String> groups;
+
+    @Option(
+        names = "--override",
+        paramLabel = "WHAT",
+        description =
+            "With --replace: go on though the database has replication-slots, subscriptions (both"
+                + " stay with the old one) or prepared-transactions (they are rolled back).")
+    private @Nullable List<String> overrides;
+
     @Option(names = "--dry-run", description = "Only say what would be done.")
     private boolean dryRun;
 
-    @Nullable RestoreOptions options() {
+    @Nullable RestoreOptions options(CommandSpec spec) {
       return RestoreOptions.orAbsent(
-          new RestoreOptions(given(replace), given(noOwner), schemas, tables, given(dryRun)));
+          new RestoreOptions(
+              given(replace),
+              given(noOwner),
+              schemas,
+              tables,
+              paths,
+              Names.numbers(spec, "--map-user", users),
+              Names.numbers(spec, "--map-group", groups),
+              Names.dependents(spec, overrides),
+              given(dryRun)));
     }
 
     private static @Nullable Boolean given(boolean option) {
@@ -124,7 +156,7 @@ public final class RestoreCommand implements Callable<Integer> {
             Names.target(spec, restore.target),
             Names.time(spec, restore.asOf),
             Names.components(spec, restore.only),
-            restore.options(),
+            restore.options(spec),
             null,
             RunOptions.requestedBy());
     return client.request(request, ID, options.waits()).code();

@@ -53,7 +53,6 @@ class ChaosIT {
       System.out.printf("seed %d, %d rounds; logs are in %s%n", SEED, ROUNDS, left);
       try {
         for (int number = 1; number <= ROUNDS; number++) {
-          long since = System.nanoTime();
           Random random = new Random(SEED + number * 1_000_003L);
           Round round = new Round(site, application, journal, faults, inspection, number, random);
           List<Aim> aims = deck.deal();
@@ -65,7 +64,7 @@ class ChaosIT {
             throw e;
           }
           report.add(round);
-          System.out.printf("round %3d %5.1f s  %s%n", number, seconds(since), round);
+          System.out.printf("round %d (%s)  %s%n", number, round.times(), round);
         }
       } finally {
         write(
@@ -81,9 +80,5 @@ class ChaosIT {
   private void write(String text) throws IOException {
     System.out.println(text);
     Files.writeString(left.resolve("report.md"), text);
-  }
-
-  private static double seconds(long since) {
-    return (System.nanoTime() - since) / 1e9;
   }
 }

@@ -13,7 +13,10 @@ import java.util.Random;
  * any of them again. What was dealt in vain comes first in the next round.
  */
 final class Deck {
-  private static final int OF_EACH_PILE = 3;
+  private static final int SEVERE = 3;
+
+  /** There are more of them, and they take less time. */
+  private static final int MILD = 4;
 
   private final Pile severe;
   private final Pile mild;
@@ -26,8 +29,8 @@ final class Deck {
 
   List<Aim> deal() {
     List<Aim> hand = new ArrayList<>();
-    severe.deal(OF_EACH_PILE, hand);
-    mild.deal(OF_EACH_PILE, hand);
+    severe.deal(SEVERE, hand);
+    mild.deal(MILD, hand);
     return hand;
   }
 

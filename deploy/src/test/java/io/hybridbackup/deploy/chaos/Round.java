@@ -1,5 +1,6 @@
 package io.hybridbackup.deploy.chaos;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -21,6 +22,7 @@ import java.util.Optional;
 import java.util.Random;
 import java.util.Set;
 import java.util.stream.Collectors;
+import org.jspecify.annotations.Nullable;
 import org.springframework.util.FileSystemUtils;
 
 /** A backup of every source and a restore, while faults strike; then a look at what is left. */
@@ -48,6 +50,8 @@ final class Round {
   private final int number;
   private final Random random;
   private final List<String> ends = new ArrayList<>();
+  private final long begun = System.nanoTime();
+  private final List<String> times = new ArrayList<>();
 
   Round(
       Site site,
@@ -80,20 +84,31 @@ final class Round {
       backups.put(source, journal.backup(source));
     }
     Map<String, String> archives = new LinkedHashMap<>();
-    backups.forEach((source, run) -> {
-      if (end(run) instanceof Fact.BackupCompleted completed) {
+    // What is there first is restored while the other backup goes on.
+    Optional<String> restored = Optional.empty();
+    @Nullable RunId restore = null;
+    for (String source : inTurn()) {
+      if (end(requireNonNull(backups.get(source))) instanceof Fact.BackupCompleted completed) {
         archives.put(source, completed.archive().value());
         inspection.expect(completed.archiveKey(), completed.manifest());
+        if (restored.isEmpty()) {
+          restored = Optional.of(source);
+          restore = journal.restore(source, completed.archive().value(), Site.TARGET);
+        }
       }
-    });
-    String first = Site.SOURCES.get(number % Site.SOURCES.size());
-    Optional<String> restored =
-        archives.containsKey(first) ? Optional.of(first) : archives.keySet().stream().findFirst();
-    // Where there is no new archive an older one serves, for the faults of a restore.
-    RunId restore =
-        journal.restore(
-            restored.orElse(first), restored.map(archives::get).orElse("latest"), Site.TARGET);
+    }
+    if (restore == null) {
+      // An older archive serves, for the faults of a restore.
+      restore = journal.restore(inTurn().getFirst(), "latest", Site.TARGET);
+    }
+    noteTime("backups");
+    for (String source : archives.keySet()) {
+      if (!restored.equals(Optional.of(source))) {
+        unpack(source, archives.get(source));
+      }
+    }
     Fact.TerminalFact restoreEnd = end(restore);
+    noteTime("restore");
     await("that the site is whole and no run is open")
         .atMost(PATIENCE)
         .pollInterval(POLL)
@@ -106,18 +121,27 @@ final class Round {
     } else if (restoreEnd instanceof Fact.RestoreFailed failed) {
       assertUntouched(failed);
     }
-    for (String source : archives.keySet()) {
-      if (!restored.equals(Optional.of(source))) {
-        unpack(source, archives.get(source));
-      }
-    }
     await("that nothing is left over")
         .atMost(Duration.ofSeconds(10))
         .pollInterval(POLL)
         .untilAsserted(inspection::look);
     assertNoProblems();
     inspection.forget();
+    noteTime("all");
     return missed;
+  }
+
+  private List<String> inTurn() {
+    return number % 2 == 0 ? Site.SOURCES : Site.SOURCES.reversed();
+  }
+
+  private void noteTime(String done) {
+    times.add("%s %.1f s".formatted(done, (System.nanoTime() - begun) / 1e9));
+  }
+
+  /** After how long what was done, for people. */
+  String times() {
+    return String.join(", ", times);
   }
 
   /** How each run ended, for people. */

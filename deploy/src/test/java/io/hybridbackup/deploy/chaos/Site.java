@@ -39,7 +39,7 @@ import java.util.concurrent.atomic.AtomicInteger;
  * after a while.
  */
 final class Site implements AutoCloseable {
-  static final Duration LEASE = Duration.ofSeconds(4);
+  static final Duration LEASE = Duration.ofSeconds(3);
   static final String BUCKET = "backups";
 
   /** An archive of less than 5 MiB, and one of more: they are composed in different ways. */

@@ -23,26 +23,29 @@ import org.slf4j.LoggerFactory;
 import org.springframework.context.SmartLifecycle;
 
 /**
- * Hears every fact from now on. Each instance hears all of them: it is in no group and remembers no
- * offsets, for facts only wake people up and the truth is in the records. A broker that goes away
- * and comes back is waited for.
+ * Hears every event of one topic from now on. Each instance hears all of them: it is in no group
+ * and remembers no offsets, for events only wake people up and the truth is in the records. A
+ * broker that goes away and comes back is waited for.
  */
-public final class FactListener implements SmartLifecycle {
-  private static final Logger log = LoggerFactory.getLogger(FactListener.class);
+public final class TopicListener implements SmartLifecycle {
+  private static final Logger log = LoggerFactory.getLogger(TopicListener.class);
   private static final Duration POLL = Duration.ofSeconds(1);
   private static final Duration NEW_PARTITIONS = Duration.ofSeconds(30);
   private static final Duration RETRY = Duration.ofSeconds(1);
   private static final Duration STOP = Duration.ofSeconds(5);
 
   private final Settings.Kafka kafka;
+  private final Topic topic;
   private final java.util.function.Consumer<Envelope> heard;
   private @Nullable Session session;
 
   /**
-   * @param heard is called for one fact after the other; what it throws is logged
+   * @param heard is called for one event after the other; what it throws is logged
    */
-  public FactListener(Settings.Kafka kafka, java.util.function.Consumer<Envelope> heard) {
+  public TopicListener(
+      Settings.Kafka kafka, Topic topic, java.util.function.Consumer<Envelope> heard) {
     this.kafka = kafka;
+    this.topic = topic;
     this.heard = heard;
   }
 
@@ -68,7 +71,7 @@ public final class FactListener implements SmartLifecycle {
   }
 
   /**
-   * Waits until every fact that is published from now on will be heard.
+   * Waits until every event that is published from now on will be heard.
    *
    * @return false if the time ran out, or the listener is not running
    */
@@ -85,7 +88,7 @@ public final class FactListener implements SmartLifecycle {
     private final CountDownLatch ready = new CountDownLatch(1);
     private final CountDownLatch stopped = new CountDownLatch(1);
     private final Thread thread =
-        Thread.ofPlatform().name("fact-listener").daemon().unstarted(this::run);
+        Thread.ofPlatform().name("listener of " + topic).daemon().unstarted(this::run);
     private volatile @Nullable Consumer<byte[], byte[]> consumer;
     private final Set<TopicPartition> partitions = new HashSet<>();
     private long partitionsSeen;
@@ -133,7 +136,8 @@ public final class FactListener implements SmartLifecycle {
         } catch (RuntimeException e) {
           log.atWarn()
               .addKeyValue("reason", e.toString())
-              .log("No facts are heard at the moment; trying again");
+              .addKeyValue("topic", topic)
+              .log("Nothing is heard at the moment; trying again");
           pause();
         }
       }
@@ -144,7 +148,7 @@ public final class FactListener implements SmartLifecycle {
         return;
       }
       List<TopicPartition> added = new ArrayList<>();
-      current.partitionsFor(Topics.BACKUP_EVENTS.name()).stream()
+      current.partitionsFor(topic.name()).stream()
           .map(found -> new TopicPartition(found.topic(), found.partition()))
           .filter(found -> !partitions.contains(found))
           .forEach(added::add);
@@ -166,6 +170,9 @@ public final class FactListener implements SmartLifecycle {
     }
 
     private void hear(ConsumerRecord<byte[], byte[]> record) {
+      if (record.value() == null) {
+        return; // a tombstone
+      }
       try {
         heard.accept(EventCodec.read(record.value(), record.headers()));
       } catch (UnreadableEventException e) {
@@ -175,7 +182,7 @@ public final class FactListener implements SmartLifecycle {
             .addKeyValue("reason", e.getMessage())
             .log("A record that is no event is passed over");
       } catch (RuntimeException e) {
-        log.atError().setCause(e).log("A fact was heard but could not be dealt with");
+        log.atError().setCause(e).log("An event was heard but could not be dealt with");
       }
     }
 

@@ -1,0 +1,41 @@
+package io.hybridbackup.common.event;
+
+import com.fasterxml.jackson.annotation.JsonCreator;
+import com.fasterxml.jackson.annotation.JsonValue;
+import java.util.Locale;
+
+/** What depends on a database as such, and does not go over to one that takes its name. */
+public enum Dependent {
+  /** A logical replication slot: it stays with the replaced database. */
+  REPLICATION_SLOTS,
+
+  /** A subscription: it stays with the replaced database. */
+  SUBSCRIPTIONS,
+
+  /** A prepared transaction: it is rolled back, as a database that has one cannot be renamed. */
+  PREPARED_TRANSACTIONS;
+
+  /** The name on the wire and on the command line. */
+  @JsonValue
+  public String label() {
+    return name().toLowerCase(Locale.ROOT).replace('_', '-');
+  }
+
+  /**
+   * The one of that label.
+   *
+   * @throws IllegalArgumentException if there is none
+   */
+  @JsonCreator
+  public static Dependent ofLabel(String label) {
+    for (Dependent dependent : values()) {
+      if (dependent.label().equals(label)) {
+        return dependent;
+      }
+    }
+    throw new IllegalArgumentException(
+        "'%s' is nothing that can be overridden; use \"replication-slots\", \"subscriptions\" or"
+                .formatted(label)
+            + " \"prepared-transactions\"");
+  }
+}

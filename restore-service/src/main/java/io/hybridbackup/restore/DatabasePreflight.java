@@ -1,0 +1,300 @@
+package io.hybridbackup.restore;
+
+import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.event.Dependent;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.job.ComponentFailure;
+import java.sql.Connection;
+import java.sql.PreparedStatement;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import java.util.TreeSet;
+import java.util.function.Predicate;
+import java.util.stream.Collectors;
+
+/** Finds out what would keep a database from being restored, before anything is changed. */
+final class DatabasePreflight {
+  /** The number that PostgreSQL gives the first object which is not its own. */
+  private static final int FIRST_USER_OBJECT = 16384;
+
+  /** Where what users make is listed. Its relations are only those that a user makes himself. */
+  private static final Map<String, String> CATALOGUES =
+      Map.ofEntries(
+          Map.entry(
+              "pg_class",
+              "relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND relpersistence <> 't'"),
+          Map.entry("pg_type", "typtype IN ('d', 'e', 'r')"),
+          Map.entry("pg_proc", "true"),
+          Map.entry("pg_namespace", "nspname <> 'public' AND nspname !~ '^pg_(toast_)?temp_'"),
+          Map.entry("pg_extension", "extname <> 'plpgsql'"),
+          Map.entry("pg_publication", "true"),
+          Map.entry("pg_foreign_data_wrapper", "true"),
+          Map.entry("pg_foreign_server", "true"),
+          Map.entry("pg_event_trigger", "true"),
+          Map.entry("pg_default_acl", "true"),
+          Map.entry("pg_cast", "true"),
+          Map.entry("pg_operator", "true"),
+          Map.entry("pg_opclass", "true"),
+          Map.entry("pg_opfamily", "true"),
+          Map.entry("pg_collation", "true"),
+          Map.entry("pg_conversion", "true"),
+          Map.entry("pg_language", "true"),
+          Map.entry("pg_am", "true"),
+          Map.entry("pg_transform", "true"),
+          Map.entry("pg_statistic_ext", "true"),
+          Map.entry("pg_ts_config", "true"),
+          Map.entry("pg_ts_dict", "true"),
+          Map.entry("pg_ts_parser", "true"),
+          Map.entry("pg_ts_template", "true"));
+
+  private final Postgres postgres;
+
+  DatabasePreflight(Postgres postgres) {
+    this.postgres = postgres;
+  }
+
+  /**
+   * Makes sure that the target can get another name.
+   *
+   * @param overridden what it may have all the same
+   * @return for people: what stays with it then
+   */
+  List<String> requireExchangeable(
+      Connection connection, boolean replacing, Predicate<Dependent> overridden)
+      throws SQLException, ComponentFailure {
+    requireRight(connection);
+    if (DatabaseLock.number(connection, postgres.name()) == null) {
+      return List.of();
+    }
+    requireOwnership(connection);
+    if (!replacing) {
+      requireNoObjects(postgres);
+      return List.of();
+    }
+    requireSessionsCanBeEnded(connection);
+    return dependents(connection, overridden);
+  }
+
+  /**
+   * Makes sure that the server has what the dump names.
+   *
+   * @param owners whether owners and grants are restored, if the user may do that
+   */
+  void requireWanted(Connection connection, DumpSchema dump, boolean owners)
+      throws SQLException, ComponentFailure {
+    if (owners && isSuperuser(connection)) {
+      requireAll(
+          dump.roles(),
+          known(connection, "SELECT rolname FROM pg_roles"),
+          "roles",
+          "make them (CREATE ROLE), or ask for owners to be left out (--no-owner)");
+    }
+    requireExtensions(connection, dump.extensions());
+  }
+
+  private void requireExtensions(Connection connection, Set<String> wanted)
+      throws SQLException, ComponentFailure {
+    requireAll(
+        wanted,
+        known(connection, "SELECT name FROM pg_available_extensions"),
+        "extensions",
+        "install their packages on the server");
+    if (!isSuperuser(connection)) {
+      requireAll(
+          wanted,
+          known(connection, "SELECT name FROM pg_available_extension_versions WHERE trusted"),
+          "extensions that user " + postgres.user() + " may make",
+          "restore as a superuser, as these are not trusted");
+    }
+  }
+
+  private void requireAll(Set<String> wanted, Set<String> known, String what, String remedy)
+      throws ComponentFailure {
+    Set<String> missing = new TreeSet<>(wanted);
+    missing.removeAll(known);
+    if (!missing.isEmpty()) {
+      throw ComponentFailure.permanent(
+          FailureCode.DATABASE_PERMISSION,
+          "the dump wants %s which the server of %s does not have: %s; %s"
+              .formatted(what, postgres, String.join(", ", missing), remedy),
+          null);
+    }
+  }
+
+  private static Set<String> known(Connection connection, String sql) throws SQLException {
+    Set<String> known = new TreeSet<>();
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery(sql)) {
+      while (rows.next()) {
+        known.add(rows.getString(1));
+      }
+    }
+    return known;
+  }
+
+  private static void requireNoObjects(Postgres database) throws ComponentFailure {
+    String query =
+        CATALOGUES.entrySet().stream()
+            .map(catalogue ->
+                "SELECT '%1$s' FROM %1$s o WHERE oid >= %2$d AND %3$s AND NOT EXISTS (SELECT FROM"
+                        .formatted(catalogue.getKey(), FIRST_USER_OBJECT, catalogue.getValue())
+                    + " pg_depend d WHERE d.classid = '%s'::regclass".formatted(catalogue.getKey())
+                    + " AND d.objid = o.oid AND d.deptype = 'e')")
+            .collect(
+                Collectors.joining(
+                    " UNION ALL ",
+                    "",
+                    // Large objects have the numbers that their makers choose.
+                    " UNION ALL SELECT 'pg_largeobject_metadata' FROM pg_largeobject_metadata"
+                        + " LIMIT 1"));
+    try (Connection connection = database.connect();
+        Statement statement = connection.createStatement();
+        ResultSet found = statement.executeQuery(query)) {
+      if (found.next()) {
+        throw ComponentFailure.permanent(
+            FailureCode.TARGET_NOT_EMPTY,
+            "the target database "
+                + database
+                + " is not empty (there is something in "
+                + found.getString(1)
+                + "); ask for it to be replaced (--replace), drop it or name another target; a"
+                + " database that is new has what template1 has",
+            null);
+      }
+    } catch (SQLException e) {
+      throw database.failure(e);
+    }
+  }
+
+  private void requireRight(Connection connection) throws SQLException, ComponentFailure {
+    try (Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT rolsuper OR rolcreatedb FROM pg_roles WHERE rolname = current_user")) {
+      if (!row.next() || !row.getBoolean(1)) {
+        throw ComponentFailure.permanent(
+            FailureCode.DATABASE_PERMISSION,
+            "user "
+                + postgres.user()
+                + " may not create databases, which a restore to "
+                + postgres
+                + " needs; run: ALTER ROLE "
+                + DatabaseTarget.quoted(postgres.user())
+                + " CREATEDB",
+            null);
+      }
+    }
+  }
+
+  private void requireOwnership(Connection connection) throws SQLException, ComponentFailure {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT pg_has_role(current_user, datdba, 'USAGE'), pg_get_userbyid(datdba)"
+                + " FROM pg_database WHERE datname = ?")) {
+      query.setString(1, postgres.name());
+      try (ResultSet row = query.executeQuery()) {
+        if (row.next() && !row.getBoolean(1)) {
+          throw ComponentFailure.permanent(
+              FailureCode.DATABASE_PERMISSION,
+              "the database "
+                  + postgres
+                  + " belongs to "
+                  + row.getString(2)
+                  + ", and user "
+                  + postgres.user()
+                  + " may not replace it; drop it, or run: GRANT "
+                  + DatabaseTarget.quoted(row.getString(2))
+                  + " TO "
+                  + DatabaseTarget.quoted(postgres.user()),
+              null);
+        }
+      }
+    }
+  }
+
+  private void requireSessionsCanBeEnded(Connection connection)
+      throws SQLException, ComponentFailure {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            """
+            SELECT DISTINCT quote_ident(coalesce(s.usename, '?'))
+              FROM pg_stat_activity s, pg_roles me
+             WHERE s.datname = ? AND me.rolname = current_user AND NOT me.rolsuper
+               AND s.backend_type IS DISTINCT FROM 'autovacuum worker'
+               AND NOT (pg_has_role(s.usesysid, 'USAGE')
+                        OR (pg_has_role('pg_signal_backend', 'USAGE')
+                            AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = s.usesysid)))
+            """)) {
+      query.setString(1, postgres.name());
+      try (ResultSet row = query.executeQuery()) {
+        if (row.next()) {
+          throw ComponentFailure.permanent(
+              FailureCode.DATABASE_PERMISSION,
+              "sessions of "
+                  + row.getString(1)
+                  + " are connected to "
+                  + postgres
+                  + ", and user "
+                  + postgres.user()
+                  + " may not end them; stop them yourself, or run: GRANT pg_signal_backend TO "
+                  + DatabaseTarget.quoted(postgres.user())
+                  + " (which does not do for superusers)",
+              null);
+        }
+      }
+    }
+  }
+
+  /** What refers to the database by its number stays with it when it gets another name. */
+  private List<String> dependents(Connection connection, Predicate<Dependent> overridden)
+      throws SQLException, ComponentFailure {
+    List<String> staying = new ArrayList<>();
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            """
+            SELECT 'prepared-transactions', 'prepared transaction ' || gid, 'commit or roll it back',
+                   'has been rolled back'
+              FROM pg_prepared_xacts WHERE database = ?
+            UNION ALL
+            SELECT 'replication-slots', 'logical replication slot ' || slot_name,
+                   'drop it with its subscriber',
+                   'stays with the database that was replaced; drop it and make a new one'
+              FROM pg_replication_slots WHERE database = ?
+            UNION ALL
+            SELECT 'subscriptions', 'subscription ' || subname, 'drop it',
+                   'stays with the database that was replaced, which cannot be removed while it has one'
+              FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = ?
+            """)) {
+      for (int parameter = 1; parameter <= 3; parameter++) {
+        query.setString(parameter, postgres.name());
+      }
+      try (ResultSet row = query.executeQuery()) {
+        while (row.next()) {
+          Dependent dependent = Dependent.ofLabel(row.getString(1));
+          if (!overridden.test(dependent)) {
+            throw ComponentFailure.permanent(
+                FailureCode.TARGET_IN_USE,
+                "the target database %s has a %s; %s, or go on in spite of it (--override %s)"
+                    .formatted(postgres, row.getString(2), row.getString(3), dependent.label()),
+                null);
+          }
+          staying.add(row.getString(2) + " " + row.getString(4));
+        }
+      }
+    }
+    return staying;
+  }
+
+  static boolean isSuperuser(Connection connection) throws SQLException {
+    try (Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery("SELECT rolsuper FROM pg_roles WHERE rolname = current_user")) {
+      return row.next() && row.getBoolean(1);
+    }
+  }
+}

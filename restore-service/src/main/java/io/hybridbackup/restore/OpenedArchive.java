@@ -1,0 +1,88 @@
+package io.hybridbackup.restore;
+
+import io.hybridbackup.common.archive.ArchiveReader;
+import io.hybridbackup.common.archive.ArchiveReader.Amount;
+import io.hybridbackup.common.archive.Selection;
+import io.hybridbackup.common.event.Fact.RestoreStarted;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.event.RestoreOptions;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.RunKeys;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.manifest.ArchiveManifest;
+import io.hybridbackup.common.manifest.DatabasePart;
+import io.hybridbackup.common.manifest.Manifest;
+import io.hybridbackup.common.manifest.StoragePart;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoreException;
+import io.hybridbackup.common.store.StoredObject;
+import java.io.IOException;
+import java.util.List;
+import java.util.Objects;
+
+/** An archive that is restored, and what its manifest says. */
+record OpenedArchive(ArchiveReader reader, Manifest manifest) {
+  /** Opens the archive, and makes sure that it is the one that its manifest describes. */
+  static OpenedArchive open(Runs runs, RestoreStarted started, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
+    SourceName source = new SourceName(started.source());
+    ObjectKey key = RunKeys.archive(source, started.archive());
+    ObjectKey manifestKey = RunKeys.manifest(source, started.archive());
+    ArchiveManifest beside =
+        ArchiveManifest.parse(
+            work.insist(() ->
+                runs.store()
+                    .read(manifestKey)
+                    .orElseThrow(() -> new StoreException.Missing(manifestKey))));
+    StoredObject object =
+        work.insist(
+            () -> runs.store().find(key).orElseThrow(() -> new StoreException.Missing(key)));
+    if (object.bytes() != beside.archive().bytes()) {
+      throw corrupt(
+          "%s has %d bytes, its manifest says %d"
+              .formatted(key, object.bytes(), beside.archive().bytes()));
+    }
+    ArchiveReader reader = ArchiveReader.open(runs.store(), object);
+    Manifest manifest = Manifest.parse(reader.manifest());
+    if (!manifest.equals(beside.manifest())) {
+      throw corrupt("the manifest in " + key + " is not the one beside it");
+    }
+    return new OpenedArchive(reader, manifest);
+  }
+
+  private static ComponentFailure corrupt(String message) {
+    return ComponentFailure.permanent(
+        FailureCode.ARCHIVE_CORRUPT, message + "; use another archive", null);
+  }
+
+  /** The dump; only where the archive has one. */
+  DatabasePart dump() {
+    return Objects.requireNonNull(manifest.databasePart());
+  }
+
+  /**
+   * How much of the files is asked for; only where the archive has any.
+   *
+   * @throws ComponentFailure if a pattern matches nothing
+   */
+  Amount files(RestoreOptions options) throws ComponentFailure, IOException {
+    List<String> paths = options.paths();
+    if (paths == null) {
+      StoragePart part = Objects.requireNonNull(manifest.storagePart());
+      return new Amount(part.files(), part.bytes());
+    }
+    Selection selection = Selection.of(paths);
+    Amount amount = reader.mediaAmount(selection);
+    if (!selection.unmatched().isEmpty()) {
+      throw ComponentFailure.permanent(
+          FailureCode.NOTHING_TO_DO,
+          "the archive has nothing that matches "
+              + String.join(" or ", selection.unmatched())
+              + "; 'hybrid-backup files' lists what there is, paths begin with storage/",
+          null);
+    }
+    return amount;
+  }
+}

@@ -1,0 +1,385 @@
+package io.hybridbackup.restore;
+
+import static java.nio.charset.StandardCharsets.US_ASCII;
+
+import io.hybridbackup.common.archive.ArchiveReader.Amount;
+import io.hybridbackup.common.archive.ExtractOptions;
+import io.hybridbackup.common.archive.OwnerMapping;
+import io.hybridbackup.common.archive.ProgressListener;
+import io.hybridbackup.common.archive.Selection;
+import io.hybridbackup.common.event.Fact.RestoreCompleted;
+import io.hybridbackup.common.event.Fact.RestoreProgressed;
+import io.hybridbackup.common.event.Fact.RestoreStarted;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.event.RestoreOptions;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.RunKeys;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.restore.Journal.Begun;
+import io.hybridbackup.restore.Journal.Preparing;
+import java.io.IOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.Collections;
+import java.util.LinkedHashMap;
+import java.util.List;
+import java.util.Map;
+import java.util.Objects;
+import java.util.Optional;
+import java.util.concurrent.Callable;
+import java.util.concurrent.CompletionService;
+import java.util.concurrent.ConcurrentSkipListMap;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.ExecutorCompletionService;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.atomic.AtomicReference;
+import org.jspecify.annotations.Nullable;
+
+/**
+ * What one epoch of a restore does before the target is changed: everything is looked at, fetched,
+ * verified and made whole beside it.
+ */
+final class Preparation {
+  private final Settings settings;
+  private final Runs runs;
+  private final EventPublisher publisher;
+  private final Clock clock;
+  private final Targets targets;
+  private final DumpFolder dumps;
+  private final RestoreStarted started;
+  private final Work work;
+  private final RunId run;
+  private final RestoreOptions options;
+  private final Map<String, Duration> durations = new ConcurrentSkipListMap<>();
+  private final List<String> warnings = Collections.synchronizedList(new ArrayList<>());
+
+  Preparation(
+      Settings settings,
+      Runs runs,
+      EventPublisher publisher,
+      Clock clock,
+      Targets targets,
+      DumpFolder dumps,
+      RestoreStarted started,
+      Work work) {
+    this.settings = settings;
+    this.runs = runs;
+    this.publisher = publisher;
+    this.clock = clock;
+    this.targets = targets;
+    this.dumps = dumps;
+    this.started = started;
+    this.work = work;
+    this.run = started.restoreId();
+    this.options = Restoration.options(started);
+  }
+
+  /** Makes everything whole beside the target, and decides that it is to be exchanged. */
+  void prepare(Journal journal) throws ComponentFailure, IOException, InterruptedException {
+    Begun begun = started.undoes() == null ? fetch(journal) : takeBack(started.undoes(), journal);
+    if (begun.exchange().replaces()) {
+      work.insist(() -> runs.store().create(RunKeys.kept(run), run.value().getBytes(US_ASCII)));
+    }
+    boolean _ = journal.append(begun);
+  }
+
+  /** Looks at everything and changes nothing. */
+  RestoreCompleted rehearse() throws ComponentFailure, IOException, InterruptedException {
+    Findings findings = preflight();
+    DatabaseTarget database = findings.database();
+    Exchange exchange =
+        new Exchange(database == null ? null : database.plan(run, null), findings.folders());
+    return new RestoreCompleted(
+        run,
+        started.source(),
+        started.target(),
+        work.next(1),
+        started.archive(),
+        started.components(),
+        findings.dumpBytes(),
+        findings.fileBytes(),
+        findings.fileCount(),
+        durations,
+        List.copyOf(warnings),
+        null,
+        null,
+        null,
+        Rehearsal.of(exchange, findings, options, settings),
+        started.requestedBy());
+  }
+
+  /**
+   * What was found before anything is fetched.
+   *
+   * @param database null if none is restored
+   * @param folders null if no files are
+   * @param files how much of them; null if none
+   */
+  record Findings(
+      OpenedArchive archive,
+      @Nullable DatabaseTarget database,
+      Exchange.@Nullable Folders folders,
+      @Nullable Amount files) {
+    @Nullable Long dumpBytes() {
+      return database == null ? null : archive.dump().bytes();
+    }
+
+    @Nullable Long fileBytes() {
+      return files == null ? null : files.bytes();
+    }
+
+    @Nullable Long fileCount() {
+      return files == null ? null : files.files();
+    }
+  }
+
+  /** Finds out whatever can be wrong. */
+  private Findings preflight() throws ComponentFailure, IOException, InterruptedException {
+    long begun = System.nanoTime();
+    Optional<DatabaseTarget> database = targets.database(started);
+    Optional<MediaTarget> media = targets.media(started);
+    OpenedArchive archive = OpenedArchive.open(runs, started, work);
+    if (database.isPresent()) {
+      warnings.addAll(database.get().check(archive.dump().toolVersion(), options));
+      dumps.requireRoom(archive.dump().bytes());
+    }
+    Exchange.@Nullable Folders folders = null;
+    Amount files = null;
+    if (media.isPresent()) {
+      requireRightToMapOwners();
+      files = archive.files(options);
+      folders = media.get().plan(run);
+      if (!options.replaces()) {
+        media.get().requireEmpty();
+      }
+      media.get().requireExchangeable(folders, files.bytes());
+    }
+    durations.put("preflight", since(begun));
+    return new Findings(archive, database.orElse(null), folders, files);
+  }
+
+  private void requireRightToMapOwners() throws ComponentFailure {
+    if (options.mapsOwners() && !NativeTools.isRoot()) {
+      throw ComponentFailure.permanent(
+          FailureCode.MEDIA_PERMISSION,
+          "only root can give files to other users and groups; run the restore service as root, or"
+              + " ask without users and groups",
+          null);
+    }
+  }
+
+  /**
+   * The dump is fetched first, with all that there is: to fill the database takes longest, and the
+   * files come in while that goes on.
+   */
+  private Begun fetch(Journal journal) throws ComponentFailure, IOException, InterruptedException {
+    Findings findings = preflight();
+    boolean _ = journal.append(new Preparing(work.epoch(), findings.folders()));
+    AtomicReference<Exchange.Databases> databases = new AtomicReference<>();
+    List<Callable<Boolean>> halves = new ArrayList<>();
+    DatabaseTarget database = findings.database();
+    if (database != null) {
+      Path dump = fetchDump(findings.archive());
+      halves.add(() -> {
+        databases.set(fill(database, dump));
+        return true;
+      });
+    }
+    Exchange.@Nullable Folders folders = findings.folders();
+    if (folders != null) {
+      halves.add(() -> {
+        extractMedia(findings, folders);
+        return true;
+      });
+    }
+    together(halves);
+    work.checkpoint();
+    return new Begun(
+        work.epoch(),
+        new Exchange(databases.get(), folders),
+        findings.dumpBytes(),
+        findings.fileBytes(),
+        findings.fileCount(),
+        new LinkedHashMap<>(durations),
+        List.copyOf(warnings));
+  }
+
+  private Path fetchDump(OpenedArchive archive) throws IOException {
+    long begun = System.nanoTime();
+    Path dump = dumps.place(run, work.epoch());
+    archive.reader().extractDatabase(dump, reporter("fetch-database", archive.dump().bytes()));
+    work.checkpoint();
+    durations.put("fetch-database", since(begun));
+    return dump;
+  }
+
+  private Exchange.Databases fill(DatabaseTarget database, Path dump)
+      throws ComponentFailure, IOException, InterruptedException {
+    long begun = System.nanoTime();
+    String scratch = database.restore(dump, run, work.epoch(), options, work, warnings);
+    work.checkpoint();
+    database.takeOver(scratch, warnings);
+    Files.deleteIfExists(dump);
+    durations.put("database", since(begun));
+    return database.plan(run, scratch);
+  }
+
+  private void extractMedia(Findings findings, Exchange.Folders folders)
+      throws ComponentFailure, IOException, InterruptedException {
+    long begun = System.nanoTime();
+    Gate gate = targets.gate(started, folders, work);
+    gate.make();
+    boolean root = NativeTools.isRoot();
+    ExtractOptions extraction =
+        new ExtractOptions(
+            root && !options.leavesOwnersOut(),
+            root,
+            new OwnerMapping(numbers(options.users()), numbers(options.groups())));
+    ProgressListener progress =
+        reporter("fetch-media", Objects.requireNonNull(findings.fileBytes()));
+    List<String> paths = options.paths();
+    warnings.addAll(
+        paths == null
+            ? findings.archive().reader().extractMedia(gate.next(), extraction, progress)
+            : findings
+                .archive()
+                .reader()
+                .extractMedia(Selection.of(paths), gate.next(), extraction, progress));
+    if (!root) {
+      warnings.add("files belong to the user of the restore service: only root can give them");
+    }
+    gate.seal();
+    durations.put("fetch-media", since(begun));
+  }
+
+  private static Map<Long, Long> numbers(@Nullable Map<Long, Long> numbers) {
+    return numbers == null ? Map.of() : numbers;
+  }
+
+  /** Does all at the same time. When one fails, the others are interrupted. */
+  private static void together(List<Callable<Boolean>> halves)
+      throws ComponentFailure, IOException, InterruptedException {
+    try (ExecutorService threads =
+        Executors.newFixedThreadPool(
+            Math.max(1, halves.size()),
+            Thread.ofPlatform().daemon().name("restore-half-", 1).factory())) {
+      CompletionService<Boolean> ended = new ExecutorCompletionService<>(threads);
+      halves.forEach(ended::submit);
+      try {
+        for (int left = halves.size(); left > 0; left--) {
+          boolean _ = ended.take().get();
+        }
+      } catch (ExecutionException e) {
+        threads.shutdownNow();
+        throw rethrown(e.getCause());
+      } catch (InterruptedException e) {
+        threads.shutdownNow();
+        throw e;
+      }
+    }
+  }
+
+  private static IOException rethrown(@Nullable Throwable cause)
+      throws ComponentFailure, IOException, InterruptedException {
+    switch (cause) {
+      case ComponentFailure failure -> throw failure;
+      case IOException failure -> throw failure;
+      case InterruptedException failure -> throw failure;
+      case RuntimeException failure -> throw failure;
+      case Error failure -> throw failure;
+      case null, default -> throw new IllegalStateException(cause);
+    }
+  }
+
+  /** Takes what an earlier restore has replaced for what is to come in. */
+  private Begun takeBack(RunId undone, Journal journal)
+      throws ComponentFailure, IOException, InterruptedException {
+    Exchange exchange =
+        new Journal(runs.decisions(), undone, work).begun().orElseThrow().exchange();
+    long begun = System.nanoTime();
+    Exchange.@Nullable Databases theirs = exchange.database();
+    Exchange.@Nullable Databases databases = null;
+    if (theirs != null) {
+      DatabaseTarget database = targets.database(started).orElseThrow();
+      database.checkExchange();
+      databases = database.plan(run, theirs.previous() == null ? null : theirs.keptAs());
+      if (!databases.name().equals(theirs.name())
+          || !Objects.equals(databases.next(), theirs.previous())) {
+        throw notKept(undone, "database " + theirs.keptAs());
+      }
+    }
+    Exchange.@Nullable Folders folders = null;
+    if (exchange.media() != null) {
+      folders = MediaTarget.planUndoing(run, exchange.media());
+      if (folders.nextFrom() != null && !Files.isDirectory(Path.of(folders.nextFrom()))) {
+        throw notKept(undone, "folder " + folders.nextFrom());
+      }
+    }
+    boolean _ = journal.append(new Preparing(work.epoch(), folders));
+    if (folders != null) {
+      Gate gate = targets.gate(started, folders, work);
+      gate.make();
+      journal.requireCharge();
+      if (folders.nextFrom() == null) {
+        Path _ = Files.createDirectory(gate.next());
+      } else {
+        gate.takeNext(Path.of(folders.nextFrom()));
+      }
+      gate.seal();
+    }
+    return new Begun(
+        work.epoch(),
+        new Exchange(databases, folders),
+        null,
+        null,
+        null,
+        Map.of("preflight", since(begun)),
+        List.of());
+  }
+
+  private static ComponentFailure notKept(RunId undone, String what) {
+    return ComponentFailure.permanent(
+        FailureCode.NOTHING_TO_DO,
+        "what the restore "
+            + undone
+            + " replaced is not kept any more (the "
+            + what
+            + "); restore an archive instead",
+        null);
+  }
+
+  private ProgressListener reporter(String phase, long total) {
+    return new ProgressListener() {
+      private long bytes;
+      private long published = System.nanoTime();
+
+      @Override
+      public synchronized void advanced(long moreBytes, long moreFiles) {
+        bytes += moreBytes;
+        work.checkpoint();
+        if (System.nanoTime() - published < TimeUnit.SECONDS.toNanos(1)) {
+          return;
+        }
+        published = System.nanoTime();
+        publisher.publishLater(
+            new RestoreProgressed(
+                started.restoreId(), started.target(), work.next(1), phase, bytes, total),
+            clock.instant());
+      }
+    };
+  }
+
+  private static Duration since(long nanoTime) {
+    return Duration.ofNanos(System.nanoTime() - nanoTime);
+  }
+}

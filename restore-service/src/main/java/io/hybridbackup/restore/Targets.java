@@ -1,0 +1,81 @@
+package io.hybridbackup.restore;
+
+import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.event.Fact.RestoreStarted;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.TargetName;
+import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.settings.Settings;
+import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/** What the configuration allows to be restored to. A restore names its target, and no more. */
+final class Targets {
+  private static final Logger LOG = LoggerFactory.getLogger(Targets.class);
+
+  private final Settings settings;
+  private final NativeTools tools;
+
+  Targets(Settings settings, NativeTools tools) {
+    this.settings = settings;
+    this.tools = tools;
+  }
+
+  /** The database that is restored to; empty if none is. */
+  Optional<DatabaseTarget> database(RestoreStarted started) throws ComponentFailure {
+    Settings.@Nullable Database database = target(started).database();
+    return database == null || !started.components().contains(Component.DATABASE)
+        ? Optional.empty()
+        : Optional.of(
+            new DatabaseTarget(
+                new Postgres(database),
+                new PgRestore(
+                    tools,
+                    settings.tools().pgRestore(),
+                    Runtime.getRuntime().availableProcessors())));
+  }
+
+  /** The folder that is restored to; empty if none is. */
+  Optional<MediaTarget> media(RestoreStarted started) throws ComponentFailure {
+    Settings.@Nullable Media media = target(started).media();
+    return media == null || !started.components().contains(Component.MEDIA)
+        ? Optional.empty()
+        : Optional.of(new MediaTarget(media.location()));
+  }
+
+  private Settings.Target target(RestoreStarted started) throws ComponentFailure {
+    Settings.Target target = settings.targets().get(new TargetName(started.target()));
+    if (target == null) {
+      throw ComponentFailure.permanent(
+          FailureCode.UNKNOWN_TARGET,
+          "the configuration of this restore service has no target " + started.target(),
+          null);
+    }
+    return target;
+  }
+
+  /** The gate of this epoch of a restore. */
+  Gate gate(RestoreStarted started, Exchange.Folders folders, Work work) {
+    return new Gate(
+        folders,
+        started.restoreId(),
+        work.epoch(),
+        tools,
+        settings.tools().rsync(),
+        step -> told(started, step));
+  }
+
+  /** Tells people of a step of the exchange. */
+  static void told(RestoreStarted started, String step) {
+    LOG.atDebug()
+        .addKeyValue("run", started.restoreId())
+        .addKeyValue("target", started.target())
+        .addKeyValue("step", step)
+        .log("exchanging");
+  }
+}

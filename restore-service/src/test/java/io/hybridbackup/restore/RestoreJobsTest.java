@@ -1,0 +1,216 @@
+package io.hybridbackup.restore;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.hybridbackup.common.event.Event;
+import io.hybridbackup.common.event.EventCodec;
+import io.hybridbackup.common.event.Fact.RestoreFailed;
+import io.hybridbackup.common.event.Fact.RestoreStarted;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.event.Origin;
+import io.hybridbackup.common.identity.ArchiveName;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.TargetName;
+import io.hybridbackup.common.job.Announcement;
+import io.hybridbackup.common.job.Claim;
+import io.hybridbackup.common.job.Heard;
+import io.hybridbackup.common.job.Outcome;
+import io.hybridbackup.common.job.RunKeys;
+import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.job.StoppedException;
+import io.hybridbackup.common.job.TestWork;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.messaging.TestPublisher;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.store.InMemoryObjectStore;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.restore.Journal.Preparing;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.ZoneOffset;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.Map;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class RestoreJobsTest {
+  private static final RunId RUN = RunId.ofRequest("/test", "restore");
+  private static final TargetName TARGET = new TargetName("standby");
+  private static final Duration LEASE = Duration.ofSeconds(10);
+
+  @TempDir private Path folder;
+  private final NativeTools tools = new NativeTools();
+  private final FreezingStore store = new FreezingStore();
+  private final Runs runs = new Runs(store);
+  private final List<Event> published = new ArrayList<>();
+  private final EventPublisher publisher =
+      TestPublisher.to(
+          record -> published.add(EventCodec.read(record.value(), record.headers()).data()));
+
+  @BeforeEach
+  void accept() {
+    Instant now = Instant.now();
+    Claim _ =
+        runs.answer(
+            RUN,
+            new Claim(
+                new Announcement(
+                    new RestoreStarted(
+                        RUN,
+                        "edms",
+                        TARGET.value(),
+                        new Origin(Component.RESTORE, 0, 0, 1),
+                        new ArchiveName("backup_20260111_020000"),
+                        Set.of(Component.MEDIA),
+                        null,
+                        null,
+                        "alice"),
+                    now),
+                now.plus(Duration.ofHours(1))));
+  }
+
+  @AfterEach
+  void closeTools() {
+    tools.close();
+  }
+
+  @Test
+  void shouldRemoveWhatItHasMadeAfterAnotherEpochsEnd() throws Exception {
+    // given
+    Exchange.Folders folders =
+        new Exchange.Folders(
+            folder.resolve("target").toString(),
+            false,
+            false,
+            folder.resolve("kept").toString(),
+            null);
+    Path gate = folder.resolve(".target.restore-" + RUN + "-1");
+    store.whenFrozen =
+        () -> {
+          Journal next = new Journal(runs.decisions(), RUN, TestWork.on(RUN, Component.RESTORE, 2));
+          next.take();
+          assertThat(next.append(new Preparing(2, folders))).isTrue();
+          decideEnd();
+          Files.createDirectory(gate);
+        };
+
+    // when
+    assertThatThrownBy(this::perform).isInstanceOf(StoppedException.class);
+
+    // then
+    assertThat(gate).doesNotExist();
+  }
+
+  @Test
+  void shouldTellTheAnswerThatNobodyHasHeardBeforeTheEnd() throws Exception {
+    // given
+    decideEnd();
+
+    // when
+    perform();
+
+    // then
+    assertThat(published)
+        .filteredOn(event -> event instanceof RestoreStarted || event instanceof RestoreFailed)
+        .hasExactlyElementsOfTypes(RestoreStarted.class, RestoreFailed.class);
+    assertThat(runs.isOpen(RUN)).isFalse();
+  }
+
+  private void decideEnd() {
+    RestoreFailed end =
+        new RestoreFailed(
+            RUN,
+            "edms",
+            TARGET.value(),
+            new Origin(Component.RESTORE, 0, 2, 1),
+            FailureCode.ARCHIVE_MISSING,
+            "there is no such archive",
+            true,
+            "alice");
+    Outcome _ =
+        runs.decisions()
+            .decide(RunKeys.outcome(RUN), new Outcome(new Announcement(end, Instant.now()), 0));
+  }
+
+  private void perform() throws InterruptedException {
+    Settings settings = settings();
+    new RestoreJobs(
+            runs,
+            publisher,
+            new Restoration(settings, runs, publisher, tools, Clock.systemUTC()),
+            settings.jobs(),
+            Clock.systemUTC(),
+            new Heard())
+        .find(RUN)
+        .orElseThrow()
+        .perform(TestWork.on(RUN, Component.RESTORE, 1));
+  }
+
+  private Settings settings() {
+    return new Settings(
+        new Settings.Kafka("127.0.0.1:1", 1, (short) 1),
+        new Settings.FilesystemStore(folder),
+        folder.resolve("data"),
+        ZoneOffset.UTC,
+        new Settings.Jobs(
+            LEASE,
+            Duration.ofSeconds(4),
+            Duration.ofHours(1),
+            3,
+            Duration.ofMinutes(1),
+            2,
+            Settings.WhenBusy.WAIT,
+            Duration.ofHours(1),
+            true,
+            100),
+        new Settings.Restore(Duration.ofDays(7)),
+        new Settings.Tools("pg_dump", "pg_restore", "rsync"),
+        Map.of(),
+        Map.of(
+            TARGET,
+            new Settings.Target(
+                null, new Settings.Media(folder.resolve("target"), List.of(), false))));
+  }
+
+  private interface Meanwhile {
+    void happen() throws IOException, InterruptedException;
+  }
+
+  /** Something happens before the first entry of a journal is written. */
+  private static final class FreezingStore extends InMemoryObjectStore {
+    private Meanwhile whenFrozen = () -> {};
+
+    FreezingStore() {
+      super(InstantSource.system(), true);
+    }
+
+    @Override
+    public synchronized boolean create(ObjectKey key, byte[] content) {
+      if (key.name().equals("journal-00001")) {
+        Meanwhile meanwhile = whenFrozen;
+        whenFrozen = () -> {};
+        try {
+          meanwhile.happen();
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        } catch (InterruptedException e) {
+          throw new IllegalStateException(e);
+        }
+      }
+      return super.create(key, content);
+    }
+  }
+}
