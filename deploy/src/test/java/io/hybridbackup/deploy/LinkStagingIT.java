@@ -92,7 +92,8 @@ class LinkStagingIT {
             #!/bin/bash
             case "$*" in
               *%1$s/*pass-000002*)
-                cd %1$s && rm -rf doomed folder/doomed doomed-folder kind && echo new > kind ;;
+                cd %1$s && rm -rf doomed folder/doomed doomed-folder kind && echo new > kind
+                touch -d 2026-01-11 folder ;;
             esac
             exec rsync "$@"
             """
