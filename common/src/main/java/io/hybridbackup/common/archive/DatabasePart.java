@@ -66,7 +66,7 @@ public final class DatabasePart {
               objects.content().append(member);
               written.add(Written.of(member));
             });
-    FileContent content = FileContent.write(dump, stream::add, progress);
+    FileContent content = FileContent.write(dump, Long.MAX_VALUE, stream::add, progress);
     stream.flush();
     objects.content().complete();
 
