@@ -2,11 +2,10 @@ package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.Slice;
+import java.io.IOException;
 import java.io.InputStream;
-import java.io.SequenceInputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Enumeration;
 import java.util.Iterator;
 import java.util.List;
 
@@ -64,18 +63,42 @@ final class StoredBytes {
    * while it is read.
    */
   InputStream open(ObjectStore store, long offset, long length) {
-    Iterator<Slice> left = range(offset, length).iterator();
-    return new SequenceInputStream(
-        new Enumeration<InputStream>() {
-          @Override
-          public boolean hasMoreElements() {
-            return left.hasNext();
-          }
+    List<Slice> range = range(offset, length);
+    return range.size() == 1 ? store.open(range.getFirst()) : new Slices(store, range.iterator());
+  }
 
-          @Override
-          public InputStream nextElement() {
-            return store.open(left.next());
-          }
-        });
+  /** Slices behind each other, of which one is open at a time. */
+  private static final class Slices extends InputStream {
+    private final ObjectStore store;
+    private final Iterator<Slice> left;
+    private InputStream in;
+
+    Slices(ObjectStore store, Iterator<Slice> left) {
+      this.store = store;
+      this.left = left;
+      this.in = left.hasNext() ? store.open(left.next()) : InputStream.nullInputStream();
+    }
+
+    @Override
+    public int read() throws IOException {
+      byte[] one = new byte[1];
+      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+    }
+
+    @Override
+    public int read(byte[] bytes, int offset, int length) throws IOException {
+      int read = in.read(bytes, offset, length);
+      while (read < 0 && left.hasNext()) {
+        in.close();
+        in = store.open(left.next());
+        read = in.read(bytes, offset, length);
+      }
+      return read;
+    }
+
+    @Override
+    public void close() throws IOException {
+      in.close();
+    }
   }
 }
