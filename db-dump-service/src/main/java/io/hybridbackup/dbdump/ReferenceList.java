@@ -87,7 +87,7 @@ final class ReferenceList {
 
   /** As a subquery it can be nothing but one query; a comment at its end must not hide the rest. */
   private static String nested(String query) {
-    return "SELECT * FROM (" + query.strip().replaceAll(";+$", "") + "\n) AS referenced";
+    return "SELECT * FROM (" + query.replaceAll("[;\\s]+$", "") + "\n) AS referenced";
   }
 
   private static ComponentFailure failure(Postgres postgres, SQLException e) {

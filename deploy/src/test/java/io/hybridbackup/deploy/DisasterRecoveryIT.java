@@ -207,7 +207,7 @@ class DisasterRecoveryIT {
                 PostgresTestServer.USER,
                 RunningProgram.CONFIG,
                 configuration.toString()),
-            List.of("bash", script.toString()));
+            List.of("timeout", "200", "bash", script.toString()));
     assertThat(said.lines().filter(line -> line.contains("ERROR:")))
         .allMatch(line -> line.matches(".*role \"(hybrid|guarded)\" already exists"));
     return said;

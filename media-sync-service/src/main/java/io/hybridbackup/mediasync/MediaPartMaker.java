@@ -27,6 +27,7 @@ import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
 import java.io.IOException;
+import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -88,54 +89,86 @@ final class MediaPartMaker implements PartMaker {
     Settings.Source source = source(task.source());
     Settings.Media media = Objects.requireNonNull(source.media());
     Rsync rsync = new Rsync(tools, settings.tools().rsync(), media, patience());
-    String version = rsync.version();
     Path folder = settings.dataDirectory().resolve("staging").resolve(task.source());
-    try (Staging staging = open(folder, media.location(), work)) {
-      requireMounted(media, staging, folder);
-      Map<String, Duration> durations = new LinkedHashMap<>();
-      long begun = System.nanoTime();
-      int passes = prepare(task, work, staging, rsync, media);
-      durations.put("media-prepare", since(begun));
-
-      if (task.opened().started().components().contains(Component.DATABASE)) {
-        awaitSnapshot(task, work);
-        begun = System.nanoTime();
-        rsync.update(staging, work, reporter(task, work, "final-pass"));
-        passes++;
-        durations.put("media-final-pass", since(begun));
+    try (Staging staging = open(folder, media, work)) {
+      StagedTree tree =
+          switch (media.staging()) {
+            case COPY -> new CopiedTree(staging, rsync, tools);
+            case LINK -> new LinkedTree(staging, rsync, tools, media.location());
+          };
+      Made made;
+      try {
+        made = make(task, earlier, work, staging, tree, source, rsync.version());
+      } catch (ComponentFailure | IOException e) {
+        tree.end();
+        throw e;
       }
-      ReferencedFiles referenced = referenced(task, work, staging, source);
-      References counted = referenced == null ? null : count(referenced, task, source);
-
-      begun = System.nanoTime();
-      AtomicLong vanished = new AtomicLong();
-      PartInventory packed = pack(task, earlier, work, staging, source, vanished, referenced);
-      PartInventory inventory =
-          counted == null || counted.missing() == 0 ? packed : packed.warned(message(counted));
-      durations.put("media-pack", since(begun));
-      return new Made(
-          inventory,
-          Map.of("rsync", version),
-          durations,
-          passes,
-          vanished.get(),
-          counted,
-          origin ->
-              new MediaSyncCompleted(
-                  task.run(),
-                  task.source(),
-                  origin,
-                  inventory.files(),
-                  inventory.unpackedBytes(),
-                  inventory.content().stream().mapToLong(slice -> slice.bytes()).sum()));
+      tree.end();
+      return made;
     } catch (ArchiveCorruptException e) {
       throw e;
+    } catch (AccessDeniedException e) {
+      throw ComponentFailure.permanent(
+          FailureCode.MEDIA_PERMISSION,
+          "what is staged of "
+              + media.location()
+              + " may not be read or moved; let this service read it: "
+              + e.getMessage(),
+          e);
     } catch (IOException e) {
       throw Staging.isFull(e)
           ? Staging.full(media.location(), String.valueOf(e.getMessage()), e)
           : ComponentFailure.passing(
               FailureCode.INTERNAL, "the staging folder " + folder + ": " + e, e);
     }
+  }
+
+  private Made make(
+      Task task,
+      List<PartReader> earlier,
+      Work work,
+      Staging staging,
+      StagedTree tree,
+      Settings.Source source,
+      String version)
+      throws ComponentFailure, IOException, InterruptedException {
+    requireMounted(Objects.requireNonNull(source.media()), tree);
+    Map<String, Duration> durations = new LinkedHashMap<>();
+    long begun = System.nanoTime();
+    int passes = prepare(task, work, staging, tree);
+    durations.put("media-prepare", since(begun));
+
+    if (task.opened().started().components().contains(Component.DATABASE)) {
+      awaitSnapshot(task, work);
+      begun = System.nanoTime();
+      tree.update(work, reporter(task, work, "final-pass"));
+      passes++;
+      durations.put("media-final-pass", since(begun));
+    }
+    ReferencedFiles referenced = referenced(task, work, tree, source);
+    References counted = referenced == null ? null : count(referenced, task, source);
+
+    begun = System.nanoTime();
+    AtomicLong vanished = new AtomicLong();
+    PartInventory packed = pack(task, earlier, work, tree, source, vanished, referenced);
+    PartInventory inventory =
+        counted == null || counted.missing() == 0 ? packed : packed.warned(message(counted));
+    durations.put("media-pack", since(begun));
+    return new Made(
+        inventory,
+        Map.of("rsync", version),
+        durations,
+        passes,
+        vanished.get(),
+        counted,
+        origin ->
+            new MediaSyncCompleted(
+                task.run(),
+                task.source(),
+                origin,
+                inventory.files(),
+                inventory.unpackedBytes(),
+                inventory.content().stream().mapToLong(slice -> slice.bytes()).sum()));
   }
 
   /** It has media. */
@@ -164,7 +197,7 @@ final class MediaPartMaker implements PartMaker {
   }
 
   /** An earlier run that has not noticed its end yet may still have the folder. */
-  private Staging open(Path folder, Path media, Work work)
+  private Staging open(Path folder, Settings.Media media, Work work)
       throws ComponentFailure, InterruptedException {
     Optional<Staging> staging = Staging.tryOpen(folder, media);
     if (staging.isEmpty()) {
@@ -191,22 +224,22 @@ final class MediaPartMaker implements PartMaker {
   }
 
   /** A volume that is not mounted looks like an empty folder, and would empty the copy as well. */
-  private static void requireMounted(Settings.Media media, Staging staging, Path folder)
+  private static void requireMounted(Settings.Media media, StagedTree tree)
       throws ComponentFailure, IOException {
-    if (Staging.isEmpty(media.location()) && !staging.isEmpty()) {
+    if (Staging.isEmpty(media.location()) && tree.hadFiles()) {
       throw ComponentFailure.permanent(
           FailureCode.MEDIA_MISSING,
           "the media folder "
               + media.location()
               + " is empty, though it was not at the last backup; mount it, or if it is meant to be"
               + " empty, delete "
-              + folder.resolve("tree"),
+              + tree.evidence(),
           null);
     }
   }
 
   /** How many passes there were. */
-  private int prepare(Task task, Work work, Staging staging, Rsync rsync, Settings.Media media)
+  private int prepare(Task task, Work work, Staging staging, StagedTree tree)
       throws ComponentFailure, IOException, InterruptedException {
     boolean announced =
         work.insist(() -> runs.decisions().isMade(RunKeys.prepared(task.run(), task.attempt())));
@@ -220,14 +253,12 @@ final class MediaPartMaker implements PartMaker {
       return 1;
     }
     staging.unprepare();
-    if (staging.isEmpty()) {
-      requireRoom(media, staging, rsync, work);
-    }
+    tree.begin(work);
     int passes = 1;
     long begun = System.nanoTime();
-    rsync.mirror(staging, work, reporter(task, work, "first-pass"));
+    tree.mirror(work, reporter(task, work, "first-pass"));
     if (since(begun).compareTo(QUICK) > 0) {
-      rsync.mirror(staging, work, reporter(task, work, "second-pass"));
+      tree.mirror(work, reporter(task, work, "second-pass"));
       passes++;
     }
     staging.prepared(task.run(), task.attempt());
@@ -248,26 +279,11 @@ final class MediaPartMaker implements PartMaker {
     return passes;
   }
 
-  /** A first copy that cannot be finished is not begun. */
-  private void requireRoom(Settings.Media media, Staging staging, Rsync rsync, Work work)
-      throws ComponentFailure, IOException, InterruptedException {
-    Rsync.Size needed = rsync.firstCopy(staging, work);
-    long bytes = Files.getFileStore(staging.tree()).getUsableSpace();
-    long inodes = staging.freeInodes(tools).orElse(needed.inodes());
-    if (needed.bytes() > bytes || needed.inodes() > inodes) {
-      throw Staging.full(
-          media.location(),
-          "it takes %d bytes and %d inodes, and %s has %d and %d free"
-              .formatted(needed.bytes(), needed.inodes(), staging.tree(), bytes, inodes),
-          null);
-    }
-  }
-
   private PartInventory pack(
       Task task,
       List<PartReader> earlier,
       Work work,
-      Staging staging,
+      StagedTree tree,
       Settings.Source source,
       AtomicLong vanished,
       @Nullable ReferencedFiles referenced)
@@ -278,7 +294,7 @@ final class MediaPartMaker implements PartMaker {
             runs.store(), RunKeys.work(task.run(), task.attempt(), component(), work.epoch()))) {
       PartInventory inventory =
           MediaPart.write(
-              staging.tree(),
+              tree.root(),
               file -> hasVanished(media.location().resolve(file), vanished),
               referenced == null ? MediaPart.Missing.NONE : referenced,
               new MediaPart.Earlier(earlier, media.checksum()),
@@ -305,8 +321,8 @@ final class MediaPartMaker implements PartMaker {
 
   /** What the rows refer to in the attempt's snapshot; null if nobody has to say so. */
   private @Nullable ReferencedFiles referenced(
-      Task task, Work work, Staging staging, Settings.Source source)
-      throws ComponentFailure, InterruptedException {
+      Task task, Work work, StagedTree tree, Settings.Source source)
+      throws ComponentFailure, IOException, InterruptedException {
     if (source.mediaReferences() == null
         || !task.opened().started().components().contains(Component.DATABASE)) {
       return null;
@@ -324,7 +340,7 @@ final class MediaPartMaker implements PartMaker {
                         + " refer to; give all services the same configuration",
                     null));
     Path location = Objects.requireNonNull(source.media()).location();
-    return new ReferencedFiles(runs.store(), list, location, staging.tree());
+    return new ReferencedFiles(runs.store(), list, location, tree.root());
   }
 
   /** Empty as long as there may be a list yet; there is none within if there will be none. */

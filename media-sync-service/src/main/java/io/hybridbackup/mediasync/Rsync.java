@@ -14,6 +14,7 @@ import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
@@ -29,7 +30,7 @@ final class Rsync {
 
   private static final Pattern STATS =
       Pattern.compile(
-          "(?s)Number of created files: (\\d+)(?: \\(reg: (\\d+))?"
+          "(?s)Number of created files: (\\d+)(?: \\((?:reg: (\\d+),? ?)?(?:dir: (\\d+))?)?"
               + ".*Number of regular files transferred: (\\d+)"
               + ".*Total transferred file size: (\\d+)");
 
@@ -70,17 +71,9 @@ final class Rsync {
     }
   }
 
-  /** Makes the tree equal to the source: what has gone there goes here too. */
-  void mirror(Staging staging, Work work, ProgressReporter progress)
-      throws ComponentFailure, InterruptedException {
-    run(List.of("--delete", "--delete-excluded"), staging, work, progress);
-  }
-
-  /** Brings new and changed files, and keeps what has gone since the last pass. */
-  void update(Staging staging, Work work, ProgressReporter progress)
-      throws ComponentFailure, InterruptedException {
-    // --force: where a folder has become a file, the newer one wins.
-    run(List.of("--force"), staging, work, progress);
+  /** Waits until no rsync that an earlier epoch has left behind is at work in the folder. */
+  void awaitOthers(Staging staging, Work work) throws ComponentFailure, InterruptedException {
+    run(ToolCommand.of(program, "--version"), staging, work, line -> {});
   }
 
   /**
@@ -88,13 +81,14 @@ final class Rsync {
    *
    * @param bytes of the files' content; of one with several names, once
    * @param inodes files, folders and all else
+   * @param folders how many of these are folders
    */
-  record Size(long bytes, long inodes) {}
+  record Size(long bytes, long inodes, long folders) {}
 
   /** Looks through the source without copying anything into the tree, which is empty. */
-  Size firstCopy(Staging staging, Work work) throws ComponentFailure, InterruptedException {
+  Size firstCopy(Path tree, Work work) throws ComponentFailure, InterruptedException {
     StringBuilder stats = new StringBuilder();
-    ToolCommand command = command(List.of("--dry-run", "--stats", "--no-h"), staging);
+    ToolCommand command = command(List.of("--dry-run", "--stats", "--no-h"), tree);
     try (ToolProcess process = tools.start(command)) {
       work.own(process);
       try {
@@ -109,36 +103,49 @@ final class Rsync {
     }
     Matcher found = STATS.matcher(stats);
     if (!found.find()) {
-      return new Size(0, 0);
+      return new Size(0, 0, 0);
     }
     long created = number(found.group(1));
     // All names of a file are created, and only one is transferred.
     long names = number(found.group(2));
-    return new Size(number(found.group(4)), created - names + number(found.group(3)));
+    return new Size(
+        number(found.group(5)), created - names + number(found.group(4)), number(found.group(3)));
   }
 
   private static long number(@Nullable String digits) {
     return digits == null ? 0 : Long.parseLong(digits);
   }
 
-  private ToolCommand command(List<String> options, Staging staging) {
+  private ToolCommand command(List<String> options, Path tree) {
     List<String> arguments = new ArrayList<>(List.of("-aHAX", "--numeric-ids"));
     arguments.addAll(options);
     media.exclude().forEach(pattern -> arguments.add("--exclude=" + pattern));
-    arguments.addAll(List.of("--", media.location() + "/", staging.tree() + "/"));
+    arguments.addAll(List.of("--", media.location() + "/", tree + "/"));
     return ToolCommand.of(program).with(arguments);
   }
 
-  private void run(List<String> options, Staging staging, Work work, ProgressReporter progress)
+  /**
+   * Runs a pass.
+   *
+   * @param options besides those that say what is kept of a file and what is left out
+   * @param tree where to
+   * @throws ComponentFailure if it fails; files that vanished meanwhile are no failure
+   */
+  void run(List<String> options, Staging staging, Path tree, Work work, ProgressReporter progress)
       throws ComponentFailure, InterruptedException {
     List<String> all = new ArrayList<>(options);
     all.add("--info=progress2");
-    if (media.checksum()) {
+    // A link is the file itself, whatever is in it.
+    if (media.checksum() && media.staging() == Settings.Staging.COPY) {
       all.add("--checksum");
     }
-    ToolCommand command = command(all, staging);
+    run(command(all, tree), staging, work, line -> report(line, progress));
+  }
+
+  private void run(ToolCommand command, Staging staging, Work work, Consumer<String> line)
+      throws ComponentFailure, InterruptedException {
     long end = System.nanoTime() + patience.toNanos();
-    while (!ranAlone(command, staging.rsyncLock(), work, progress)) {
+    while (!ranAlone(command, staging.rsyncLock(), work, line)) {
       if (System.nanoTime() - end > 0) {
         throw Staging.busy(staging.rsyncLock());
       }
@@ -147,12 +154,12 @@ final class Rsync {
   }
 
   /** False if it was not run because another rsync is at work there. */
-  private boolean ranAlone(ToolCommand command, Path lock, Work work, ProgressReporter progress)
+  private boolean ranAlone(ToolCommand command, Path lock, Work work, Consumer<String> line)
       throws ComponentFailure, InterruptedException {
     try (ToolProcess process = tools.startHolding(lock, command)) {
       work.own(process);
       try {
-        process.awaitLines(line -> report(line, progress));
+        process.awaitLines(line);
       } finally {
         work.disown(process);
       }

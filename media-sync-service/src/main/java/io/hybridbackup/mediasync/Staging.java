@@ -6,6 +6,7 @@ import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.process.ToolCommand;
 import io.hybridbackup.common.process.ToolException;
+import io.hybridbackup.common.settings.Settings;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
@@ -13,17 +14,21 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.OptionalLong;
 import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
 /**
- * The persistent copy of a source's media: {@code tree/} is the copy, {@code prepared} names the
- * attempt that it has been prepared for.
+ * The folder where a source's media are staged: {@code tree/} is a persistent copy, or each {@code
+ * pass-…/} a tree of links; {@code prepared} names the attempt that it has been prepared for.
  *
  * <p>Two locks guard it. The worker holds {@code lock}, even while its process is frozen, and
  * starts rsync only as long as it does. Each rsync holds {@code rsync.lock}, even when the worker
@@ -38,11 +43,15 @@ final class Staging implements AutoCloseable {
    */
   private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
 
+  private static final Pattern PASS = Pattern.compile("pass-(\\d{6})(\\.incomplete)?");
+
   private final Path folder;
+  private final Settings.Media media;
   private final FileChannel lock;
 
-  private Staging(Path folder, FileChannel lock) {
+  private Staging(Path folder, Settings.Media media, FileChannel lock) {
     this.folder = folder;
+    this.media = media;
     this.lock = lock;
   }
 
@@ -53,16 +62,18 @@ final class Staging implements AutoCloseable {
    * @param media what is to be staged
    * @throws ComponentFailure if it cannot be made
    */
-  static Optional<Staging> tryOpen(Path folder, Path media) throws ComponentFailure {
+  static Optional<Staging> tryOpen(Path folder, Settings.Media media) throws ComponentFailure {
     try {
       Files.createDirectories(folder);
       // The copy holds what others may not read; modes below are the source's own.
       Files.setPosixFilePermissions(folder, PosixFilePermissions.fromString("rwx------"));
-      Files.createDirectories(folder.resolve("tree"));
-      return tryLock(folder);
+      if (media.staging() == Settings.Staging.COPY) {
+        Files.createDirectories(folder.resolve("tree"));
+      }
+      return tryLock(folder, media);
     } catch (IOException e) {
       if (isFull(e)) {
-        throw full(media, String.valueOf(e.getMessage()), e);
+        throw full(media.location(), String.valueOf(e.getMessage()), e);
       }
       throw ComponentFailure.permanent(
           FailureCode.MEDIA_PERMISSION,
@@ -83,14 +94,14 @@ final class Staging implements AutoCloseable {
   static ComponentFailure full(Path media, String said, @Nullable Exception cause) {
     return ComponentFailure.permanent(
         FailureCode.DISK_FULL,
-        "there is no room for the staging copy of "
+        "there is no room to stage "
             + media
             + "; free some, or name a data-directory on a larger disk: "
             + said,
         cause);
   }
 
-  private static Optional<Staging> tryLock(Path folder) throws IOException {
+  private static Optional<Staging> tryLock(Path folder, Settings.Media media) throws IOException {
     if (!HELD.add(folder)) {
       return Optional.empty();
     }
@@ -99,7 +110,7 @@ final class Staging implements AutoCloseable {
     try {
       lock = FileChannel.open(lock(folder), StandardOpenOption.CREATE, StandardOpenOption.WRITE);
       locked = lock.tryLock() != null;
-      return locked ? Optional.of(new Staging(folder, lock)) : Optional.empty();
+      return locked ? Optional.of(new Staging(folder, media, lock)) : Optional.empty();
     } finally {
       if (!locked) {
         release(folder, lock);
@@ -155,15 +166,95 @@ final class Staging implements AutoCloseable {
     }
   }
 
-  Path tree() {
+  Path folder() {
+    return folder;
+  }
+
+  /** Where the copy is, if files are copied. */
+  Path copy() {
     return folder.resolve("tree");
   }
 
+  /** There as long as links were last made to something. */
+  Path filled() {
+    return folder.resolve("filled");
+  }
+
+  /** A new, empty folder for a pass that makes links. */
+  Path newPass() throws IOException {
+    List<Path> all = new ArrayList<>(passes());
+    all.addAll(incomplete());
+    int highest = all.stream().mapToInt(Staging::number).max().orElse(0);
+    return Files.createDirectory(folder.resolve("pass-%06d.incomplete".formatted(highest + 1)));
+  }
+
+  /** Lets a pass count. */
+  Path completed(Path pass) throws IOException {
+    return Files.move(pass, folder.resolve("pass-%06d".formatted(number(pass))));
+  }
+
+  /** The completed passes that made links, the oldest first. */
+  List<Path> passes() throws IOException {
+    return passes(true);
+  }
+
+  /** Those that were broken off. */
+  List<Path> incomplete() throws IOException {
+    return passes(false);
+  }
+
+  private List<Path> passes(boolean complete) throws IOException {
+    return OwnFolders.children(folder).stream()
+        .filter(path -> {
+          Matcher name = PASS.matcher(path.getFileName().toString());
+          return name.matches() && (name.group(2) == null) == complete;
+        })
+        .sorted()
+        .toList();
+  }
+
+  /** Removes all of them; what is linked there has other names. */
+  void removePasses() throws IOException {
+    unprepare();
+    for (Path pass : passes()) {
+      OwnFolders.remove(pass);
+    }
+    for (Path pass : incomplete()) {
+      OwnFolders.remove(pass);
+    }
+  }
+
+  private static int number(Path pass) {
+    Matcher name = PASS.matcher(pass.getFileName().toString());
+    if (!name.matches()) {
+      throw new IllegalArgumentException(pass.toString());
+    }
+    return Integer.parseInt(name.group(1));
+  }
+
+  /**
+   * Compares what is free with what will be taken.
+   *
+   * @throws ComponentFailure if there is not enough
+   */
+  void requireRoom(long bytes, long inodes, NativeTools tools)
+      throws ComponentFailure, IOException, InterruptedException {
+    long freeBytes = Files.getFileStore(folder).getUsableSpace();
+    long freeInodes = freeInodes(tools).orElse(inodes);
+    if (bytes > freeBytes || inodes > freeInodes) {
+      throw full(
+          media.location(),
+          "it takes %d bytes and %d inodes, and %s has %d and %d free"
+              .formatted(bytes, inodes, folder, freeBytes, freeInodes),
+          null);
+    }
+  }
+
   /** How many files can still be made, if the filesystem counts them and says so. */
-  OptionalLong freeInodes(NativeTools tools) throws InterruptedException {
+  private OptionalLong freeInodes(NativeTools tools) throws InterruptedException {
     try {
       String said =
-          tools.run(ToolCommand.of("stat", "--file-system", "--format=%c %d", tree().toString()));
+          tools.run(ToolCommand.of("stat", "--file-system", "--format=%c %d", folder.toString()));
       String[] totalAndFree = said.strip().split(" ", -1);
       return totalAndFree[0].equals("0")
           ? OptionalLong.empty()
@@ -172,11 +263,6 @@ final class Staging implements AutoCloseable {
       LOG.debug("cannot find out how many inodes are free below {}", folder, e);
       return OptionalLong.empty();
     }
-  }
-
-  /** Whether nothing has been staged. */
-  boolean isEmpty() throws IOException {
-    return isEmpty(tree());
   }
 
   static boolean isEmpty(Path folder) throws IOException {
@@ -191,7 +277,7 @@ final class Staging implements AutoCloseable {
     return Files.exists(file) && Files.readString(file).equals(label(run, attempt));
   }
 
-  /** From here on the copy may change in any way. */
+  /** From here on what is staged may change in any way. */
   void unprepare() throws IOException {
     Files.deleteIfExists(folder.resolve("prepared"));
   }
@@ -200,8 +286,8 @@ final class Staging implements AutoCloseable {
     Files.writeString(folder.resolve("prepared"), label(run, attempt));
   }
 
-  private static String label(RunId run, int attempt) {
-    return run + " " + attempt + "\n";
+  private String label(RunId run, int attempt) {
+    return run + " " + attempt + " " + media.staging() + "\n";
   }
 
   @Override

@@ -53,7 +53,7 @@ record ChosenObjects(RestoreOptions options) {
       for (String table : tables()) {
         requireAny(
             connection,
-            "SELECT FROM pg_class WHERE relname = ? AND relnamespace::regnamespace::text !~ '^pg_'",
+            "SELECT FROM pg_class WHERE relname = ? AND oid >= 16384 AND relkind IN ('r', 'p', 'v', 'm', 'f', 'S')",
             table,
             "table");
       }
@@ -63,7 +63,7 @@ record ChosenObjects(RestoreOptions options) {
               connection,
               """
               SELECT FROM pg_namespace n
-               WHERE nspname = ? AND (EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid)
+               WHERE nspname = ? AND nspname !~ '^(pg_|information_schema$)' AND (EXISTS (SELECT FROM pg_class WHERE relnamespace = n.oid)
                   OR EXISTS (SELECT FROM pg_proc WHERE pronamespace = n.oid)
                   OR EXISTS (SELECT FROM pg_type WHERE typnamespace = n.oid))
               """,

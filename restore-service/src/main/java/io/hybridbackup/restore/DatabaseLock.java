@@ -23,12 +23,18 @@ final class DatabaseLock implements AutoCloseable {
   /** Tells this product's advisory locks from others. */
   private static final int LOCKS = 0x48594252;
 
+  /** How the session is called that is in the target to roll back what is prepared there. */
+  private static final String ROLLING_BACK = "hybrid-backup-rolling-back";
+
   private static final String NOT_ALLOWED = "42501";
   private static final String IN_USE = "55006";
   private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   private final Postgres target;
   private final Connection connection;
+
+  /** Inside the target, where nobody else may be any more; there if something is rolled back. */
+  private @Nullable Connection within;
 
   private DatabaseLock(Postgres target, Connection connection) {
     this.target = target;
@@ -59,6 +65,7 @@ final class DatabaseLock implements AutoCloseable {
         lock.endHolders();
         lock.pause();
       }
+      lock.endRollingBack();
       // Only now, as nobody can take over from here on without ending this connection.
       journal.requireCharge();
       taken = true;
@@ -99,7 +106,7 @@ final class DatabaseLock implements AutoCloseable {
    * Lets nobody connect to the target any more.
    *
    * @param ending whether sessions are ended; else they must end by themselves within a while
-   * @param rollingBack whether prepared transactions are rolled back; else there must be none
+   * @param rollingBack whether prepared transactions will be rolled back; else there must be none
    */
   void block(Exchange.Databases exchange, boolean ending, boolean rollingBack)
       throws ComponentFailure {
@@ -108,8 +115,8 @@ final class DatabaseLock implements AutoCloseable {
       if (exchange.previous() == null) {
         return;
       }
-      if (rollingBack) {
-        rollBackPrepared(exchange.name());
+      if (rollingBack && !prepared(exchange.name()).isEmpty()) {
+        enter(exchange.name());
       }
       allowConnections(exchange.name(), false);
       long end = System.nanoTime() + PATIENCE.toNanos();
@@ -133,35 +140,58 @@ final class DatabaseLock implements AutoCloseable {
     }
   }
 
-  /** That can only be done from within the database. */
-  private void rollBackPrepared(String name) throws SQLException, ComponentFailure {
-    List<String> statements = new ArrayList<>();
+  /** Prepared transactions can only be rolled back from within their database. */
+  private void enter(String name) throws SQLException, ComponentFailure {
+    if (within == null) {
+      // An earlier try may have got further.
+      allowConnections(name, true);
+      within = target.connect();
+      DatabaseTarget.execute(within, "SET application_name = '" + ROLLING_BACK + "'");
+    }
+  }
+
+  /** As SQL writes them. */
+  private List<String> prepared(String name) throws SQLException {
+    List<String> transactions = new ArrayList<>();
     try (PreparedStatement query =
         connection.prepareStatement(
-            "SELECT format('ROLLBACK PREPARED %L', gid) FROM pg_prepared_xacts WHERE database = ?")) {
+            "SELECT quote_literal(gid) FROM pg_prepared_xacts WHERE database = ?")) {
       query.setString(1, name);
       try (ResultSet rows = query.executeQuery()) {
         while (rows.next()) {
-          statements.add(rows.getString(1));
+          transactions.add(rows.getString(1));
         }
       }
     }
-    if (statements.isEmpty()) {
-      return;
+    return transactions;
+  }
+
+  /**
+   * What has been rolled back stays so, whatever comes after it: it is the last thing before the
+   * names change.
+   *
+   * @return what has been
+   */
+  private List<String> rollBackPrepared(String name) throws SQLException {
+    Connection inside = within;
+    if (inside == null) {
+      return List.of();
     }
-    // An earlier try may have got further.
-    allowConnections(name, true);
-    try (Connection within = target.connect()) {
-      for (String statement : statements) {
-        DatabaseTarget.execute(within, statement);
-      }
+    List<String> transactions = prepared(name);
+    for (String transaction : transactions) {
+      DatabaseTarget.execute(inside, "ROLLBACK PREPARED " + transaction);
     }
+    inside.close();
+    within = null;
+    return transactions;
   }
 
   /** Both names change at once. */
   void exchange(Exchange.Databases exchange) throws ComponentFailure {
+    List<String> rolledBack = List.of();
     try {
       requireUnchanged(exchange);
+      rolledBack = rollBackPrepared(exchange.name());
       connection.setAutoCommit(false);
       if (exchange.previous() != null) {
         rename(exchange.name(), exchange.keptAs());
@@ -182,7 +212,11 @@ final class DatabaseLock implements AutoCloseable {
       throw IN_USE.equals(e.getSQLState())
           ? ComponentFailure.permanent(
               FailureCode.TARGET_NOT_EMPTY,
-              "somebody is connected to the database " + target + "; end the connection: " + e,
+              "somebody is connected to the database "
+                  + target
+                  + "; end the connection: "
+                  + e
+                  + (rolledBack.isEmpty() ? "" : "; rolled back there were by then " + rolledBack),
               e)
           : target.failure(e);
     } finally {
@@ -204,7 +238,7 @@ final class DatabaseLock implements AutoCloseable {
   /** Lets the lock go. */
   @Override
   public void close() {
-    try {
+    try (Connection inside = within) {
       connection.close();
     } catch (SQLException e) {
       throw new IllegalStateException("a connection could not be closed", e);
@@ -237,6 +271,20 @@ final class DatabaseLock implements AutoCloseable {
     }
   }
 
+  /** An earlier epoch may have been frozen on its way. */
+  private void endRollingBack() throws SQLException {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            """
+            SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+             WHERE datname = ? AND application_name = ? AND usename = current_user
+            """)) {
+      query.setString(1, target.name());
+      query.setString(2, ROLLING_BACK);
+      boolean _ = query.execute();
+    }
+  }
+
   private void requireUnchanged(Exchange.Databases exchange) throws SQLException, ComponentFailure {
     Long named = number(connection, exchange.name());
     boolean unchanged =
@@ -264,8 +312,10 @@ final class DatabaseLock implements AutoCloseable {
             """
             SELECT pid, coalesce(usename, '?') FROM pg_stat_activity
              WHERE datname = ? AND backend_type IS DISTINCT FROM 'autovacuum worker'
+               AND application_name IS DISTINCT FROM ?
             """)) {
       query.setString(1, name);
+      query.setString(2, within == null ? "" : ROLLING_BACK);
       try (ResultSet rows = query.executeQuery()) {
         while (rows.next()) {
           processes.add(rows.getInt(1));

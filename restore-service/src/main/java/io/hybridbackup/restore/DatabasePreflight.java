@@ -263,16 +263,17 @@ final class DatabasePreflight {
         connection.prepareStatement(
             """
             SELECT 'prepared-transactions', 'prepared transaction ' || gid, 'commit or roll it back',
-                   'has been rolled back'
+                   'has been rolled back', owner <> current_user
               FROM pg_prepared_xacts WHERE database = ?
             UNION ALL
             SELECT 'replication-slots', 'logical replication slot ' || slot_name,
                    'drop it with its subscriber',
-                   'stays with the database that was replaced; drop it and make a new one'
+                   'stays with the database that was replaced; drop it and make a new one', false
               FROM pg_replication_slots WHERE database = ?
             UNION ALL
             SELECT 'subscriptions', 'subscription ' || subname, 'drop it',
-                   'stays with the database that was replaced, which cannot be removed while it has one'
+                   'stays with the database that was replaced, which cannot be removed while it has one',
+                   false
               FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = ?
             """)) {
       for (int parameter = 1; parameter <= 3; parameter++) {
@@ -286,6 +287,13 @@ final class DatabasePreflight {
                 FailureCode.TARGET_IN_USE,
                 "the target database %s has a %s; %s, or go on in spite of it (--override %s)"
                     .formatted(postgres, row.getString(2), row.getString(3), dependent.label()),
+                null);
+          }
+          if (row.getBoolean(5) && !isSuperuser(connection)) {
+            throw ComponentFailure.permanent(
+                FailureCode.DATABASE_PERMISSION,
+                "the target database %s has a %s, which only a superuser or the user that prepared it may roll back; %s"
+                    .formatted(postgres, row.getString(2), row.getString(3)),
                 null);
           }
           staying.add(row.getString(2) + " " + row.getString(4));

@@ -106,7 +106,7 @@ final class RequestedOptions {
     boolean proper =
         Stream.of(numbers.keySet(), numbers.values())
             .flatMap(Collection::stream)
-            .allMatch(number -> number >= 0 && number <= HIGHEST_OWNER);
+            .allMatch(number -> number != null && number >= 0 && number <= HIGHEST_OWNER);
     return proper
         ? count(what, numbers.keySet())
         : Optional.of(what + " are numbers from 0 to " + HIGHEST_OWNER);

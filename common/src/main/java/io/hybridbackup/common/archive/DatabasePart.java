@@ -75,7 +75,7 @@ public final class DatabasePart {
               objects.content().append(member);
               written.add(Written.of(member));
             });
-    FileContent content = FileContent.write(dump, stream::add, progress);
+    FileContent content = FileContent.write(dump, Long.MAX_VALUE, stream::add, progress);
     stream.flush();
     int dumpMembers = written.size();
     ArchiveEntry globalsEntry = null;
@@ -85,7 +85,11 @@ public final class DatabasePart {
       byte[] globalsHeader = TarHeader.encode(globalsEntry);
       stream.add(globalsHeader, globalsHeader.length);
       FileContent _ =
-          FileContent.write(new ByteArrayInputStream(globals), stream::add, ProgressListener.NONE);
+          FileContent.write(
+              new ByteArrayInputStream(globals),
+              globals.length,
+              stream::add,
+              ProgressListener.NONE);
       stream.flush();
     }
     objects.content().complete();

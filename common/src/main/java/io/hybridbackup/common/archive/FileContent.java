@@ -23,8 +23,9 @@ record FileContent(long bytes, String sha256) {
    * Cuts a stream into members and adds them, tar's padding in the last one.
    *
    * @param in is read to its end and not closed
+   * @param most no more bytes than these are read
    */
-  static FileContent write(InputStream in, Members members, ProgressListener progress)
+  static FileContent write(InputStream in, long most, Members members, ProgressListener progress)
       throws IOException {
     MessageDigest digest = Sha256.digest();
     byte[] window = new byte[MemberCutter.LONGEST];
@@ -34,7 +35,8 @@ record FileContent(long bytes, String sha256) {
     boolean padded = false;
     while (true) {
       if (!ended) {
-        int read = in.readNBytes(window, filled, window.length - filled);
+        int read =
+            in.readNBytes(window, filled, (int) Math.min(window.length - filled, most - bytes));
         digest.update(window, filled, read);
         bytes += read;
         filled += read;

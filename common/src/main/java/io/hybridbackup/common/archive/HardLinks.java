@@ -26,11 +26,13 @@ final class HardLinks {
     private boolean asked;
   }
 
-  /** Tells of a file with several links, in the first walk. */
-  void found(FileStatus status, Path path) {
-    if (!seen.add(status)) {
+  /** Tells of a file with several links, in the first walk; true if it had not been found yet. */
+  boolean found(FileStatus status, Path path) {
+    boolean first = seen.add(status);
+    if (!first) {
       groups.computeIfAbsent(Identity.of(status), file -> new Group()).others.add(path);
     }
+    return first;
   }
 
   /** Whether the file has several names in the tree. */

@@ -41,6 +41,9 @@ public final class MediaPart {
   /** The files that have been taken over from earlier parts. */
   private final Inodes taken = new Inodes();
 
+  /** Symbolic links that have other names, in the tree or elsewhere. */
+  private final List<Path> linkedSymlinks = new ArrayList<>();
+
   private final List<Path> folders = new ArrayList<>();
   private final List<String> warnings = new ArrayList<>();
   private long unnamedWarnings;
@@ -101,14 +104,16 @@ public final class MediaPart {
    * Writes a folder with everything in it: what earlier parts have, in their order, then all else
    * in an order that follows from the names alone.
    *
-   * @param root a folder that nobody else writes to; symbolic links in it are not followed
+   * @param root in it nobody else makes, moves or removes anything; files may be written to
+   *     meanwhile: then there is a warning, and of one that grows the part has what it had at
+   *     first. Symbolic links are not followed
    * @param vanished tells which paths, relative to {@code root}, are there only because they were
    *     kept
    * @param missing is told last, and listed in the index
    * @param objects are completed; the caller closes them, also after an exception
    * @param progress hears of bytes and files as they are read or taken over
    * @throws ArchiveCorruptException if an earlier part is damaged
-   * @throws IOException if something cannot be read, or changes while it is
+   * @throws IOException if something cannot be read, or a file gets shorter while it is
    */
   public static PartInventory write(
       Path root,
@@ -129,6 +134,12 @@ public final class MediaPart {
 
   private PartInventory write() throws IOException {
     writeLinksBelow(root);
+    for (Path path : linkedSymlinks) {
+      FileStatus status = FileStatus.of(path);
+      if (!links.isGrouped(status)) {
+        writeGroup(path, status);
+      }
+    }
     writer.cut();
     progress.expected(expectedBytes, expectedFiles + files);
     for (int i = 0; i < known.size(); i++) {
@@ -165,8 +176,6 @@ public final class MediaPart {
   /**
    * Symbolic links go first, and on the way it is found out which files have several names.
    *
-   * <p>How much is to come is an estimate: a file with several names counts for nothing.
-   *
    * <p>GNU tar makes absolute links, and those with {@code ..}, only at its end, and gives their
    * folder its time again afterwards only if it made that folder for the first of them.
    */
@@ -176,14 +185,15 @@ public final class MediaPart {
       FileStatus status = FileStatus.of(path);
       if (status.type() == FileStatus.FOLDER) {
         writeLinksBelow(path);
-      } else if (status.links() > 1) {
-        links.found(status, path);
-        expectedFiles++;
-      } else if (status.type() == FileStatus.SYMLINK) {
+      } else if (status.type() == FileStatus.SYMLINK && status.links() == 1) {
         writeGroup(path, status);
       } else {
+        boolean first = status.links() == 1 || links.found(status, path);
         expectedFiles++;
-        expectedBytes += status.type() == FileStatus.FILE ? status.size() : 0;
+        expectedBytes += first && status.type() == FileStatus.FILE ? status.size() : 0;
+        if (status.type() == FileStatus.SYMLINK) {
+          linkedSymlinks.add(path);
+        }
       }
     }
   }
@@ -274,7 +284,7 @@ public final class MediaPart {
         case FileStatus.SOCKET -> warn("a socket was left out: " + below);
         default -> {
           boolean unwritten =
-              status.links() > 1 ? links.first(status) : status.type() != FileStatus.SYMLINK;
+              links.isGrouped(status) ? links.first(status) : status.type() != FileStatus.SYMLINK;
           if (unwritten && !taken.contains(status)) {
             writeGroup(path, status);
           }
@@ -303,7 +313,7 @@ public final class MediaPart {
     if (entry.type() != ArchiveEntry.Type.FILE) {
       writer.append(entry, new byte[0]);
     } else if (status.size() < OWN_MEMBERS_BYTES) {
-      entry = appendSmall(path);
+      entry = appendSmall(path, status);
     } else {
       appendLarge(path, status, entry);
     }
@@ -320,22 +330,33 @@ public final class MediaPart {
   }
 
   /** Reads the file whole before anything is written, again if it changes meanwhile. */
-  private ArchiveEntry appendSmall(Path path) throws IOException {
-    for (int read = 0; read < READS; read++) {
-      FileStatus before = FileStatus.of(path);
-      ArchiveEntry entry = describe(path, before);
+  private ArchiveEntry appendSmall(Path path, FileStatus found) throws IOException {
+    FileStatus before = found;
+    for (int read = 1; before.size() < OWN_MEMBERS_BYTES; read++) {
       byte[] content;
       try (InputStream in = Files.newInputStream(path, LinkOption.NOFOLLOW_LINKS)) {
-        content = in.readNBytes(OWN_MEMBERS_BYTES);
+        content = in.readNBytes((int) before.size());
       }
-      if (content.length == before.size() && !FileStatus.of(path).changedSince(before)) {
+      FileStatus after = FileStatus.of(path);
+      boolean changed = after.changedSince(before);
+      if (content.length == before.size() && (!changed || read >= READS)) {
+        if (changed) {
+          warnOfChange(path);
+        }
+        ArchiveEntry entry = describe(path, before);
         writer.append(entry, content);
         bytes += content.length;
         progress.advanced(content.length, 0);
         return entry;
       }
+      if (read >= READS) {
+        throw shorter(path);
+      }
+      before = after;
     }
-    throw changed(path);
+    ArchiveEntry entry = describe(path, before);
+    appendLarge(path, before, entry);
+    return entry;
   }
 
   private void appendLarge(Path path, FileStatus status, ArchiveEntry entry) throws IOException {
@@ -344,15 +365,26 @@ public final class MediaPart {
       written = writer.append(entry, in, progress);
     }
     // Its header has been written, so that nothing but giving up can keep the two together.
-    if (written != status.size() || FileStatus.of(path).changedSince(status)) {
-      throw changed(path);
+    if (written != status.size()) {
+      throw shorter(path);
+    }
+    if (FileStatus.of(path).changedSince(status)) {
+      warnOfChange(path);
     }
     bytes += written;
   }
 
-  private static IOException changed(Path path) {
+  private static IOException shorter(Path path) {
     return new IOException(
-        path + " changes while it is read. Let nothing write to this folder during a backup");
+        path
+            + " got shorter while it was read. Let nothing cut files short during a backup; where an"
+            + " application has to, stage a copy");
+  }
+
+  private void warnOfChange(Path path) {
+    warn(
+        "a file was written to while it was read, and may be partly of before and partly of after: "
+            + archived(path));
   }
 
   private ArchiveEntry describe(Path path, FileStatus status) throws IOException {

@@ -65,15 +65,16 @@ final class PartWriter {
   /**
    * A file with members of its own.
    *
-   * @param content is read to its end and not closed
-   * @return how many bytes there were: if they are not the entry's, the part is worth nothing
+   * @param content is read as far as the entry's size, and not closed
+   * @return how many bytes there were: if they are fewer than the entry's, the part is worth
+   *     nothing
    */
   long append(ArchiveEntry entry, InputStream content, ProgressListener progress)
       throws IOException {
     Place header = share(TarHeader.encode(entry), 0);
     cut();
     Place place = new Place(nextMember, 0);
-    FileContent written = FileContent.write(content, this::member, progress);
+    FileContent written = FileContent.write(content, entry.size(), this::member, progress);
     index(entry.placed(header, place, written.sha256()));
     return written.bytes();
   }

@@ -2,11 +2,11 @@ package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.Slice;
+import java.io.IOException;
 import java.io.InputStream;
-import java.io.SequenceInputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
-import java.util.Collections;
+import java.util.Iterator;
 import java.util.List;
 
 /** Bytes that lie in the store as slices, one behind the other. */
@@ -58,14 +58,47 @@ final class StoredBytes {
     return found;
   }
 
-  /** Opens a range; errors are those of {@link ObjectStore#open}, now or while it is read. */
+  /**
+   * Opens a range, one slice after the other; errors are those of {@link ObjectStore#open}, now or
+   * while it is read.
+   */
   InputStream open(ObjectStore store, long offset, long length) {
-    List<InputStream> streams = new ArrayList<>();
-    for (Slice slice : range(offset, length)) {
-      streams.add(store.open(slice));
+    List<Slice> range = range(offset, length);
+    return range.size() == 1 ? store.open(range.getFirst()) : new Slices(store, range.iterator());
+  }
+
+  /** Slices behind each other, of which one is open at a time. */
+  private static final class Slices extends InputStream {
+    private final ObjectStore store;
+    private final Iterator<Slice> left;
+    private InputStream in;
+
+    Slices(ObjectStore store, Iterator<Slice> left) {
+      this.store = store;
+      this.left = left;
+      this.in = left.hasNext() ? store.open(left.next()) : InputStream.nullInputStream();
     }
-    return streams.size() == 1
-        ? streams.getFirst()
-        : new SequenceInputStream(Collections.enumeration(streams));
+
+    @Override
+    public int read() throws IOException {
+      byte[] one = new byte[1];
+      return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
+    }
+
+    @Override
+    public int read(byte[] bytes, int offset, int length) throws IOException {
+      int read = in.read(bytes, offset, length);
+      while (read < 0 && left.hasNext()) {
+        in.close();
+        in = store.open(left.next());
+        read = in.read(bytes, offset, length);
+      }
+      return read;
+    }
+
+    @Override
+    public void close() throws IOException {
+      in.close();
+    }
   }
 }

@@ -29,6 +29,9 @@ public final class ReadingRights {
       SELECT count(*), min(format('%I.%I', n.nspname, c.relname))
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind IN ('r', 'p') AND c.relrowsecurity AND row_security_active(c.oid)
+         AND NOT EXISTS (SELECT FROM pg_depend d
+                          WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
+                            AND d.deptype = 'e')
       """;
 
   private static final String LARGE_OBJECTS =
@@ -57,25 +60,31 @@ public final class ReadingRights {
    */
   public static List<Gap> gaps(Connection connection, Postgres postgres) throws SQLException {
     List<Gap> gaps = new ArrayList<>();
+    String user = identifier(postgres.user());
     look(
         connection,
         TABLES,
         postgres.user() + " may not read tables or sequences of " + postgres,
-        "as a superuser: GRANT pg_read_all_data TO " + postgres.user(),
+        "as a superuser: GRANT pg_read_all_data TO " + user,
         gaps);
     look(
         connection,
         ROWS,
         "row security hides rows of " + postgres + " from " + postgres.user() + ": tables",
-        "as a superuser: ALTER ROLE " + postgres.user() + " BYPASSRLS",
+        "as a superuser: ALTER ROLE " + user + " BYPASSRLS",
         gaps);
     look(
         connection,
         LARGE_OBJECTS,
         postgres.user() + " may not read large objects of " + postgres,
-        "as their owner: GRANT SELECT ON LARGE OBJECT ... TO " + postgres.user(),
+        "as their owner: GRANT SELECT ON LARGE OBJECT ... TO " + user,
         gaps);
     return gaps;
+  }
+
+  /** As SQL writes a name. */
+  private static String identifier(String name) {
+    return name.matches("[a-z_][a-z0-9_]*") ? name : '"' + name.replace("\"", "\"\"") + '"';
   }
 
   private static void look(

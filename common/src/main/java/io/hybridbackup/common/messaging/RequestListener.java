@@ -12,6 +12,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Collection;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
@@ -21,6 +22,7 @@ import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RetriableException;
@@ -38,6 +40,7 @@ import org.springframework.kafka.core.KafkaTemplate;
 import org.springframework.kafka.listener.BatchListenerFailedException;
 import org.springframework.kafka.listener.BatchMessageListener;
 import org.springframework.kafka.listener.ConcurrentMessageListenerContainer;
+import org.springframework.kafka.listener.ConsumerAwareRebalanceListener;
 import org.springframework.kafka.listener.ContainerProperties;
 import org.springframework.kafka.listener.DeadLetterPublishingRecoverer;
 import org.springframework.kafka.listener.DefaultErrorHandler;
@@ -74,8 +77,11 @@ public final class RequestListener implements SmartLifecycle {
   private final DefaultKafkaProducerFactory<byte[], byte[]> deadLetters;
   private final ConcurrentMessageListenerContainer<byte[], byte[]> container;
 
-  /** Records that were handled and cannot be acknowledged yet, since one before them has failed. */
-  private final Set<String> ahead = ConcurrentHashMap.newKeySet();
+  /**
+   * Offsets of records that were handled and cannot be acknowledged yet, since one before them has
+   * failed; as long as their partition is read here.
+   */
+  private final Map<TopicPartition, Set<Long>> ahead = new ConcurrentHashMap<>();
 
   /**
    * @param topic one of the two topics of requests
@@ -100,6 +106,20 @@ public final class RequestListener implements SmartLifecycle {
     properties.setMessageListener((BatchMessageListener<byte[], byte[]>) this::onRecords);
     properties.setAckMode(ContainerProperties.AckMode.BATCH);
     properties.setStopImmediate(true);
+    properties.setConsumerRebalanceListener(
+        new ConsumerAwareRebalanceListener() {
+          @Override
+          public void onPartitionsRevokedAfterCommit(
+              Consumer<?, ?> consumer, Collection<TopicPartition> partitions) {
+            partitions.forEach(ahead::remove);
+          }
+
+          @Override
+          public void onPartitionsLost(
+              Consumer<?, ?> consumer, Collection<TopicPartition> partitions) {
+            partitions.forEach(ahead::remove);
+          }
+        });
     properties.setObservationEnabled(true);
     properties.setObservationRegistry(observations);
     // Without it the listener would stop for good at the first refusal of its credentials.
@@ -141,7 +161,10 @@ public final class RequestListener implements SmartLifecycle {
     } catch (BatchListenerFailedException e) {
       for (int index = e.getIndex() + 1; index < underWay.size(); index++) {
         if (underWay.get(index).state() == Future.State.SUCCESS) {
-          ahead.add(place(records.get(index)));
+          ConsumerRecord<byte[], byte[]> record = records.get(index);
+          ahead
+              .computeIfAbsent(partition(record), _ -> ConcurrentHashMap.newKeySet())
+              .add(record.offset());
         }
       }
       throw e;
@@ -154,7 +177,7 @@ public final class RequestListener implements SmartLifecycle {
       ExecutorService threads) {
     Instant latest = Instant.MIN;
     for (ConsumerRecord<byte[], byte[]> record : records) {
-      if (ahead.remove(place(record))) {
+      if (ahead.getOrDefault(partition(record), Set.of()).contains(record.offset())) {
         underWay.add(CompletableFuture.completedFuture(null));
         continue;
       }
@@ -176,6 +199,16 @@ public final class RequestListener implements SmartLifecycle {
       }
     }
     awaitAll(underWay);
+    for (ConsumerRecord<byte[], byte[]> record : records) {
+      Set<Long> offsets = ahead.get(partition(record));
+      if (offsets != null) {
+        offsets.remove(record.offset());
+      }
+    }
+  }
+
+  private static TopicPartition partition(ConsumerRecord<?, ?> record) {
+    return new TopicPartition(record.topic(), record.partition());
   }
 
   private static Instant later(Instant than) {

@@ -148,8 +148,22 @@ public record Settings(
    * @param exclude rsync's filter patterns, relative to the location
    * @param checksum whether files are compared by their content, where their sizes and times are
    *     not to be trusted
+   * @param staging how files are staged
    */
-  public record Media(Path location, List<String> exclude, boolean checksum) {}
+  public record Media(Path location, List<String> exclude, boolean checksum, Staging staging) {
+    /** Staged as a copy. */
+    public Media(Path location, List<String> exclude, boolean checksum) {
+      this(location, exclude, checksum, Staging.COPY);
+    }
+  }
+
+  /** How a source's files are staged before they are packed. */
+  public enum Staging {
+    /** In a copy that is kept and brought up to date. */
+    COPY,
+    /** As a tree of hard links to the files themselves. */
+    LINK
+  }
 
   /** The application's version: its git commit, or a text. */
   public sealed interface Version {}

@@ -393,8 +393,14 @@ public final class SettingsFile {
     }
     boolean checksum =
         source && media.value("checksum", "write true or false", SettingsFile::bool).orElse(false);
+    Settings.Staging staging =
+        source
+            ? media
+                .value("staging", "write copy or link", SettingsFile::staging)
+                .orElse(Settings.Staging.COPY)
+            : Settings.Staging.COPY;
     media.finish();
-    return new Settings.Media(Path.of(location), exclude, checksum);
+    return new Settings.Media(Path.of(location), exclude, checksum, staging);
   }
 
   private Settings.@Nullable Version version(Section version) {
@@ -478,6 +484,10 @@ public final class SettingsFile {
 
   private static Settings.WhenBusy whenBusy(String text) {
     return Settings.WhenBusy.valueOf(text.toUpperCase(Locale.ROOT));
+  }
+
+  private static Settings.Staging staging(String text) {
+    return Settings.Staging.valueOf(text.toUpperCase(Locale.ROOT));
   }
 
   private static Function<String, String> form(Pattern pattern) {

@@ -55,13 +55,13 @@ final class ReopeningInputStream extends InputStream {
 
   /** If what is left is not to be had any more, it is the breaking off that is told. */
   private void reopen(IOException brokenOff) throws IOException {
-    in.close();
     try {
+      in.close();
       in =
           opener.apply(
               new Slice(
                   slice.object(), slice.etag(), slice.offset() + given, slice.bytes() - given));
-    } catch (StoreException e) {
+    } catch (IOException | StoreException e) {
       brokenOff.addSuppressed(e);
       throw brokenOff;
     }

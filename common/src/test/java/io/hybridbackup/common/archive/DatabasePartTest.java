@@ -110,8 +110,7 @@ class DatabasePartTest {
     PartInventory damaged = withLastObject(part, bytes);
 
     assertThatThrownBy(() -> PartReader.of(store, damaged).verify(ProgressListener.NONE))
-        .isInstanceOf(ArchiveCorruptException.class)
-        .hasMessageContaining("globals.sql");
+        .isInstanceOf(ArchiveCorruptException.class);
   }
 
   /** The part with other bytes in the last of its objects. */

@@ -413,6 +413,21 @@ class SettingsFileTest {
   }
 
   @Test
+  void shouldStageByLinksWhereASourceSaysSo() throws Exception {
+    // when
+    Settings settings =
+        read(MINIMAL + "  sources: { edms: { media: { location: /srv, staging: link } } }");
+
+    // then
+    assertThat(settings.sources().get(new SourceName("edms")))
+        .extracting(Settings.Source::media)
+        .isEqualTo(new Settings.Media(Path.of("/srv"), List.of(), false, Settings.Staging.LINK));
+    assertThat(
+            refusal(MINIMAL + "  sources: { edms: { media: { location: /srv, staging: tape } } }"))
+        .hasMessageContaining("write copy or link");
+  }
+
+  @Test
   void shouldNameTheLineWhereItIsNotYaml() {
     // when
     SettingsException exception = refusal("hybrid-backup:\n  kafka: {\n  zone: UTC\n");

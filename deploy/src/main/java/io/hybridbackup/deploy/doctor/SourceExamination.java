@@ -45,7 +45,7 @@ final class SourceExamination implements Examination {
       database(new Postgres(source.database()), source.includeGlobals(), findings);
     }
     if (source.media() != null) {
-      media(source.media().location(), findings);
+      media(source.media(), findings);
     }
   }
 
@@ -74,9 +74,11 @@ final class SourceExamination implements Examination {
     }
   }
 
-  private void media(Path location, Findings findings) throws IOException {
+  private void media(Settings.Media media, Findings findings) throws IOException {
+    Path location = media.location();
+    boolean linked = media.staging() == Settings.Staging.LINK;
     Path staging = settings.dataDirectory().resolve("staging").resolve(name.value());
-    Path tree = staging.resolve("tree");
+    Path evidence = staging.resolve(linked ? "filled" : "tree");
     if (!Files.isDirectory(location)) {
       findings.problem(
           area(),
@@ -91,12 +93,12 @@ final class SourceExamination implements Examination {
           "let the user of media-sync read it; is doctor run as that user?");
       return;
     }
-    boolean staged = Files.isReadable(tree) && !isEmpty(tree);
+    boolean staged = Files.isReadable(evidence) && (linked || !isEmpty(evidence));
     if (staged && isEmpty(location)) {
       findings.problem(
           area(),
           "the media folder " + location + " is empty, though it was not at the last backup",
-          "mount it, or if it is meant to be empty, delete " + tree);
+          "mount it, or if it is meant to be empty, delete " + evidence);
       return;
     }
     findings.ok(area(), "the media folder " + location + " can be read");
@@ -106,7 +108,19 @@ final class SourceExamination implements Examination {
           "the owners of files are not kept: only root can copy them",
           "run media-sync as root if owners matter");
     }
-    Space.examine(area(), "the staging folder", staging, staged ? 0 : size(location), findings);
+    if (linked && !Files.getAttribute(location, "unix:dev").equals(device(staging))) {
+      findings.problem(
+          area(),
+          location + " is on another filesystem than the staging folder " + staging,
+          "put data-directory on that of the media folder, or write staging: copy");
+      return;
+    }
+    long needed = staged || linked ? 0 : size(location);
+    Space.examine(area(), "the staging folder", staging, needed, findings);
+  }
+
+  private static Object device(Path folder) throws IOException {
+    return Files.getAttribute(Space.existing(folder), "unix:dev");
   }
 
   static boolean isEmpty(Path folder) throws IOException {

@@ -1,0 +1,120 @@
+package io.hybridbackup.common.archive;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+
+import io.hybridbackup.common.store.FilesystemObjectStore;
+import io.hybridbackup.common.store.ObjectKey;
+import java.io.IOException;
+import java.io.UncheckedIOException;
+import java.nio.ByteBuffer;
+import java.nio.channels.FileChannel;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.StandardOpenOption;
+import java.util.ArrayList;
+import java.util.List;
+import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+/** Files that are written to while they are packed, and names that lie elsewhere. */
+class MediaPartTest {
+  private static final int LARGE = 20_000_000;
+
+  @TempDir private Path folder;
+  private Path tree;
+  private Path large;
+
+  private interface Change {
+    void to(FileChannel file) throws IOException;
+  }
+
+  private record Written(PartInventory part, List<ArchiveEntry> entries) {}
+
+  @BeforeEach
+  void makeTree() throws IOException {
+    tree = Files.createDirectory(folder.resolve("tree"));
+    large = Files.write(tree.resolve("large"), new byte[LARGE]);
+  }
+
+  @Test
+  void shouldKeepWhatAFileHadAtFirstAndWarnWhereItGrows() throws IOException {
+    // when
+    Written written = write(file -> file.write(ByteBuffer.wrap(new byte[] {1, 2, 3}), file.size()));
+
+    // then
+    assertThat(Files.size(large)).isEqualTo(LARGE + 3);
+    assertThat(written.entries().getFirst().size()).isEqualTo(LARGE);
+    assertThat(written.entries().getFirst().sha256()).isEqualTo(Sha256.of(new byte[LARGE], LARGE));
+    assertThat(written.part().warnings()).singleElement().asString().contains("storage/large");
+  }
+
+  @Test
+  void shouldWarnWhereAFileIsWrittenToInPlace() throws IOException {
+    // when
+    Written written = write(file -> file.write(ByteBuffer.wrap(new byte[] {1}), LARGE - 1));
+
+    // then
+    byte[] changed = new byte[LARGE];
+    changed[LARGE - 1] = 1;
+    assertThat(written.entries().getFirst().sha256()).isEqualTo(Sha256.of(changed, LARGE));
+    assertThat(written.part().warnings()).singleElement().asString().contains("storage/large");
+  }
+
+  @Test
+  void shouldFailWhereAFileGetsShorter() {
+    assertThatThrownBy(() -> write(file -> file.truncate(LARGE / 2)))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining(large + " got shorter");
+  }
+
+  @Test
+  void shouldTakeALinkThatHasAnotherNameElsewhereForALinkOfItsOwn() throws IOException {
+    // given
+    Path elsewhere = Files.createSymbolicLink(folder.resolve("elsewhere"), Path.of("/etc"));
+    Files.createLink(tree.resolve("linked"), elsewhere);
+    Files.createLink(folder.resolve("large"), large);
+
+    // when
+    Written written = write(file -> {});
+
+    // then
+    assertThat(written.entries())
+        .extracting(entry -> entry.path() + " " + entry.type())
+        .containsExactly("storage/linked SYMLINK", "storage/large FILE", "storage FOLDER");
+  }
+
+  /** Changes the large file once as soon as some of it has been read. */
+  private Written write(Change change) throws IOException {
+    AtomicBoolean changed = new AtomicBoolean();
+    try (Compressor compressor = Compressor.open(2);
+        FilesystemObjectStore store = new FilesystemObjectStore(folder.resolve("store"));
+        PartObjects objects = new PartObjects(store, ObjectKey.of("work", "media"));
+        FileChannel file = FileChannel.open(large, StandardOpenOption.WRITE)) {
+      PartInventory part =
+          MediaPart.write(
+              tree,
+              path -> false,
+              MediaPart.Missing.NONE,
+              MediaPart.Earlier.NONE,
+              objects,
+              compressor,
+              (bytes, files) -> {
+                if (bytes > 0 && !changed.getAndSet(true)) {
+                  try {
+                    change.to(file);
+                  } catch (IOException e) {
+                    throw new UncheckedIOException(e);
+                  }
+                }
+              });
+      PartReader reader = PartReader.of(store, part);
+      reader.verify(ProgressListener.NONE);
+      List<ArchiveEntry> entries = new ArrayList<>();
+      reader.entries(entries::add);
+      return new Written(part, entries);
+    }
+  }
+}

@@ -1,0 +1,66 @@
+package io.hybridbackup.mediasync;
+
+import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.ProgressReporter;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.process.NativeTools;
+import java.io.IOException;
+import java.nio.file.Path;
+import java.util.List;
+
+/** A copy that is kept, and that each pass brings up to date. */
+final class CopiedTree implements StagedTree {
+  private final Staging staging;
+  private final Rsync rsync;
+  private final NativeTools tools;
+
+  CopiedTree(Staging staging, Rsync rsync, NativeTools tools) {
+    this.staging = staging;
+    this.rsync = rsync;
+    this.tools = tools;
+  }
+
+  @Override
+  public Path evidence() {
+    return staging.copy();
+  }
+
+  @Override
+  public boolean hadFiles() throws IOException {
+    return !Staging.isEmpty(staging.copy());
+  }
+
+  @Override
+  public void begin(Work work) throws ComponentFailure, IOException, InterruptedException {
+    rsync.awaitOthers(staging, work);
+    staging.removePasses();
+    // A first copy that cannot be finished is not begun.
+    if (!hadFiles()) {
+      Rsync.Size needed = rsync.firstCopy(staging.copy(), work);
+      staging.requireRoom(needed.bytes(), needed.inodes(), tools);
+    }
+  }
+
+  @Override
+  public void mirror(Work work, ProgressReporter progress)
+      throws ComponentFailure, InterruptedException {
+    rsync.run(List.of("--delete", "--delete-excluded"), staging, staging.copy(), work, progress);
+  }
+
+  @Override
+  public void update(Work work, ProgressReporter progress)
+      throws ComponentFailure, InterruptedException {
+    // --force: where a folder has become a file, the newer one wins.
+    rsync.run(List.of("--force"), staging, staging.copy(), work, progress);
+  }
+
+  @Override
+  public Path root() {
+    return staging.copy();
+  }
+
+  @Override
+  public void end() {
+    // The next backup begins with what is here.
+  }
+}

@@ -1,0 +1,95 @@
+package io.hybridbackup.mediasync;
+
+import java.io.IOException;
+import java.nio.file.DirectoryIteratorException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.LinkOption;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.util.ArrayList;
+import java.util.List;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+
+/**
+ * Trees whose folders are this service's own, while all else in them may be links to what belongs
+ * to others: of that only names are made and removed.
+ */
+final class OwnFolders {
+  private static final Logger LOG = LoggerFactory.getLogger(OwnFolders.class);
+  private static final String MODE = "unix:mode";
+  private static final int OWNER_ALL = 0700;
+
+  private OwnFolders() {}
+
+  /**
+   * Moves what only the earlier tree has into the newer one, whose folders keep their times and
+   * modes. What is a folder in only one of them stays behind. It can be repeated.
+   */
+  static void merge(Path earlier, Path newer) throws IOException {
+    FileTime time = Files.getLastModifiedTime(newer);
+    int mode = open(newer);
+    int _ = open(earlier);
+    for (Path path : children(earlier)) {
+      Path place = newer.resolve(path.getFileName());
+      if (!Files.exists(place, LinkOption.NOFOLLOW_LINKS)) {
+        move(path, place);
+      } else if (isFolder(path) && isFolder(place)) {
+        merge(path, place);
+      } else if (isFolder(path) || isFolder(place)) {
+        LOG.atWarn()
+            .addKeyValue("path", place)
+            .log("has changed its kind since the snapshot; only the newer one is kept");
+      }
+    }
+    Files.setLastModifiedTime(newer, time);
+    Files.setAttribute(newer, MODE, mode);
+  }
+
+  private static void move(Path from, Path to) throws IOException {
+    if (isFolder(from)) {
+      int mode = open(from);
+      Files.move(from, to);
+      Files.setAttribute(to, MODE, mode);
+    } else {
+      Files.move(from, to);
+    }
+  }
+
+  /** Removes a tree. */
+  static void remove(Path tree) throws IOException {
+    int _ = open(tree);
+    for (Path path : children(tree)) {
+      if (isFolder(path)) {
+        remove(path);
+      } else {
+        Files.delete(path);
+      }
+    }
+    Files.delete(tree);
+  }
+
+  /** Lets this service change a folder; gives what its mode was. */
+  private static int open(Path folder) throws IOException {
+    int mode = ((Integer) Files.getAttribute(folder, MODE)) & 07777;
+    if ((mode & OWNER_ALL) != OWNER_ALL) {
+      Files.setAttribute(folder, MODE, mode | OWNER_ALL);
+    }
+    return mode;
+  }
+
+  private static boolean isFolder(Path path) {
+    return Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS);
+  }
+
+  static List<Path> children(Path folder) throws IOException {
+    List<Path> children = new ArrayList<>();
+    try (DirectoryStream<Path> stream = Files.newDirectoryStream(folder)) {
+      stream.forEach(children::add);
+    } catch (DirectoryIteratorException e) {
+      throw e.getCause();
+    }
+    return children;
+  }
+}
