@@ -33,12 +33,13 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
 import java.util.Optional;
-import java.util.concurrent.atomic.AtomicLong;
+import java.util.Set;
 import java.util.stream.Collectors;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
@@ -149,7 +150,7 @@ final class MediaPartMaker implements PartMaker {
     References counted = referenced == null ? null : count(referenced, task, source);
 
     begun = System.nanoTime();
-    AtomicLong vanished = new AtomicLong();
+    Set<Path> vanished = new HashSet<>();
     PartInventory packed = pack(task, earlier, work, tree, source, vanished, referenced);
     PartInventory inventory =
         counted == null || counted.missing() == 0 ? packed : packed.warned(message(counted));
@@ -159,7 +160,7 @@ final class MediaPartMaker implements PartMaker {
         Map.of("rsync", version),
         durations,
         passes,
-        vanished.get(),
+        vanished.size(),
         counted,
         origin ->
             new MediaSyncCompleted(
@@ -285,7 +286,7 @@ final class MediaPartMaker implements PartMaker {
       Work work,
       StagedTree tree,
       Settings.Source source,
-      AtomicLong vanished,
+      Set<Path> vanished,
       @Nullable ReferencedFiles referenced)
       throws IOException {
     Settings.Media media = Objects.requireNonNull(source.media());
@@ -401,10 +402,11 @@ final class MediaPartMaker implements PartMaker {
     return new ProgressReporter(publisher, clock, work, task, phase);
   }
 
-  private static boolean hasVanished(Path file, AtomicLong count) {
+  /** It may be asked more than once of a file. */
+  private static boolean hasVanished(Path file, Set<Path> vanished) {
     boolean gone = !Files.exists(file, LinkOption.NOFOLLOW_LINKS);
     if (gone) {
-      count.incrementAndGet();
+      vanished.add(file);
     }
     return gone;
   }
