@@ -129,7 +129,7 @@ public record Settings(
    * @param media the level of the media part
    */
   public record Compression(boolean byPgDump, int database, int media) {
-    /** The dump no larger than by {@code --compress=9}, files about as gzip makes them. */
+    /** The dump about as large as by {@code --compress=9}, files about as gzip makes them. */
     public static final Compression DEFAULT = new Compression(false, 7, 6);
   }
 
