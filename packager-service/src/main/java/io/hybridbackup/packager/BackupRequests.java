@@ -32,14 +32,21 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Answers requests about backups: each becomes a run, once, or is rejected with the reason. A
  * request that comes again gets the same answer again.
  */
 final class BackupRequests implements RequestHandler {
+  private static final Logger LOG = LoggerFactory.getLogger(BackupRequests.class);
+
   /** The origin of an answer: no worker has it, and there is only one of them. */
   private static final Origin ANSWER = new Origin(Component.PACKAGER, 0, 0, 1);
+
+  /** The origin of a refusal that is not on record: another answer may still follow. */
+  private static final Origin UNRECORDED = new Origin(Component.PACKAGER, 0, 0, 2);
 
   private final Settings settings;
   private final Runs runs;
@@ -72,15 +79,20 @@ final class BackupRequests implements RequestHandler {
                 + e.getMessage(),
             e);
       }
-      // Nothing can be put on record, but nobody is to wait for an answer.
-      Claim unrecorded =
-          rejection(
+      LOG.atError()
+          .addKeyValue("run", run)
+          .setCause(e)
+          .log("The object store refuses to record the answer to a request");
+      // Nobody is to wait for an answer, and whoever refuses it too says the same.
+      publisher.publish(
+          new BackupRejected(
               run,
               Topics.keyOf(received.request()),
+              UNRECORDED,
               FailureCode.STORE_REFUSED,
-              "the object store: " + e.getMessage(),
-              received.request().requestedBy());
-      publisher.publish(unrecorded.answer().envelope());
+              "the object store refuses to record the request: `hybrid-backup doctor` tells why",
+              received.request().requestedBy()),
+          received.recordTime());
     }
   }
 

@@ -60,7 +60,7 @@ public class PackagerConfiguration {
 
   @Bean
   TopicListener stateListener(Settings settings, EventPublisher publisher) {
-    return new TopicListener(
+    return TopicListener.fromBeginning(
         settings.kafka(), Topics.BACKUP_STATE, new NewestStates(publisher)::hear);
   }
 

@@ -80,6 +80,7 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
   private final List<Delivery> requests = new ArrayList<>();
   private final Map<String, Role> roles = new HashMap<>();
   private final Map<Replica, Consumer<Envelope>> listeners = new HashMap<>();
+  private final List<Envelope> publishedStates = new ArrayList<>();
   private final Map<Replica, Long> cutOffUntil = new HashMap<>();
   private final Map<Integer, Parts.Staged> staging = new HashMap<>();
   private final Set<ArchiveName> expiring = new TreeSet<>();
@@ -364,6 +365,9 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
   private void hear(ProducerRecord<String, byte[]> record) {
     Envelope envelope = EventCodec.read(record.value(), record.headers());
     ledger.published(envelope, record.value());
+    if (envelope.data() instanceof RunState) {
+      publishedStates.add(envelope);
+    }
     listeners.forEach((replica, listener) -> {
       // A frozen one hears what is in the topic of states when it thaws.
       if (!replica.isKilled() && (!replica.isFrozen() || envelope.data() instanceof RunState)) {
@@ -375,16 +379,17 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
   private static void follow(Replica replica, Deque<Envelope> heard, NewestStates states) {
     try {
       while (true) {
-        Envelope next = heard.poll();
-        if (next == null) {
-          replica.sleep(Duration.ofSeconds(1));
-          continue;
-        }
+        Envelope next = heard.peek();
         try {
-          states.hear(next);
+          if (next != null) {
+            states.hear(next);
+            heard.remove();
+            continue;
+          }
         } catch (PublishException e) {
-          // It is logged, and another hears it as well.
+          // It is logged, and heard again.
         }
+        replica.sleep(Duration.ofSeconds(1));
       }
     } catch (InterruptedException e) {
       throw new IllegalStateException(e);
@@ -434,7 +439,7 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
     BackupRequests handler =
         new BackupRequests(settings, runs, publisher, replica.clock(), fact -> wake(worker, fact));
     replica.start("requests", () -> listen(replica, handler));
-    Deque<Envelope> states = new ArrayDeque<>();
+    Deque<Envelope> states = new ArrayDeque<>(publishedStates);
     replica.start("states", () -> follow(replica, states, new NewestStates(publisher)));
     listeners.put(
         replica,

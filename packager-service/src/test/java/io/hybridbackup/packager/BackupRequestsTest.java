@@ -37,6 +37,7 @@ import org.junit.jupiter.api.io.TempDir;
 class BackupRequestsTest {
   private static final RunId RUN = RunId.ofRequest("/test", "asked");
   private static final RunId CANCELLATION = RunId.ofRequest("/test", "cancel");
+  private static final Instant PUBLISHED = Instant.parse("2026-01-11T02:00:00Z");
   private static final Request ASKED = new Request.BackupRequested("edms", null, "alice");
 
   @TempDir private Path folder;
@@ -118,13 +119,33 @@ class BackupRequestsTest {
 
     // when
     handle(ASKED);
+    handle(ASKED);
 
     // then
     assertThat(published)
-        .singleElement()
-        .extracting(one -> ((BackupRejected) one.data()).code())
-        .isEqualTo(FailureCode.STORE_REFUSED);
+        .hasSize(2)
+        .allMatch(one -> one.equals(published.getFirst()))
+        .allMatch(one -> ((BackupRejected) one.data()).code() == FailureCode.STORE_REFUSED);
     assertThat(runs.claim(RUN)).isEmpty();
+  }
+
+  @Test
+  void shouldTellWhatIsOnRecordApartFromARefusalBeforeIt() {
+    // given
+    Request unknown = new Request.BackupRequested("unknown", null, "alice");
+    store.full = RunKeys.claim(RUN).key();
+    handle(unknown);
+
+    // when
+    store.full = new ObjectKey("nothing");
+    handle(unknown);
+
+    // then
+    assertThat(published)
+        .filteredOn(one -> one.data() instanceof BackupRejected)
+        .extracting(Envelope::id)
+        .doesNotHaveDuplicates()
+        .hasSize(2);
   }
 
   @Test
@@ -205,7 +226,7 @@ class BackupRequestsTest {
             fact -> {})
         .handle(
             new ReceivedRequest(
-                envelope, request, run, "backup.requests.v1", 0, 0, Instant.now(), Instant.now()));
+                envelope, request, run, "backup.requests.v1", 0, 0, PUBLISHED, Instant.now()));
   }
 
   private static final class FullStore extends InMemoryObjectStore {

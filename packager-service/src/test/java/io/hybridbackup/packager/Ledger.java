@@ -232,11 +232,6 @@ final class Ledger extends InMemoryObjectStore {
   // Each event.
 
   void published(Envelope envelope, byte[] content) {
-    if (envelope.data() instanceof BackupRejected rejected
-        && rejected.code() == FailureCode.STORE_REFUSED) {
-      refused(rejected);
-      return;
-    }
     if (envelope.data() instanceof RunState state) {
       boolean _ = states.computeIfAbsent(state.run(), _ -> new ArrayList<>()).add(state);
     }
@@ -250,7 +245,10 @@ final class Ledger extends InMemoryObjectStore {
               + "\n    "
               + new String(content, StandardCharsets.UTF_8));
     }
-    if (envelope.data() instanceof Fact.TerminalFact end) {
+    if (envelope.data() instanceof BackupRejected rejected
+        && rejected.code() == FailureCode.STORE_REFUSED) {
+      refused(rejected);
+    } else if (envelope.data() instanceof Fact.TerminalFact end) {
       boolean _ =
           ends.computeIfAbsent(end.run(), run -> new HashSet<>())
               .add(new String(content, StandardCharsets.UTF_8));

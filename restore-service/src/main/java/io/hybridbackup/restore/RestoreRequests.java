@@ -33,17 +33,24 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Answers requests to restore: each becomes a run, once, or is refused with the reason. A request
  * that comes again gets the same answer again.
  */
 final class RestoreRequests implements RequestHandler {
+  private static final Logger LOG = LoggerFactory.getLogger(RestoreRequests.class);
+
   /** What names the newest archive in a request. */
   private static final String LATEST = "latest";
 
   /** The origin of an answer: no worker has it, and there is only one of them. */
   private static final Origin ANSWER = new Origin(Component.RESTORE, 0, 0, 1);
+
+  /** The origin of a refusal that is not on record: another answer may still follow. */
+  private static final Origin UNRECORDED = new Origin(Component.RESTORE, 0, 0, 2);
 
   private final Settings settings;
   private final Runs runs;
@@ -80,15 +87,22 @@ final class RestoreRequests implements RequestHandler {
                 + e.getMessage(),
             e);
       }
-      // Nothing can be put on record, but nobody is to wait for an answer.
-      Instant now = clock.instant();
-      Claim refusal =
-          refusal(
+      LOG.atError()
+          .addKeyValue("run", run)
+          .setCause(e)
+          .log("The object store refuses to record the answer to a request");
+      // Nobody is to wait for an answer, and whoever refuses it too says the same.
+      publisher.publish(
+          new RestoreFailed(
               run,
-              request,
-              new Refusal(FailureCode.STORE_REFUSED, "the object store: " + e.getMessage()),
-              now);
-      publisher.publish(refusal.answer().envelope());
+              request.source(),
+              request.target(),
+              UNRECORDED,
+              FailureCode.STORE_REFUSED,
+              "the object store refuses to record the request: `hybrid-backup doctor` tells why",
+              true,
+              request.requestedBy()),
+          received.recordTime());
       return;
     }
     publisher.publish(standing.answer().envelope());

@@ -45,8 +45,7 @@
  *
  * <p>What is not guaranteed: what a worker writes that was frozen for longer than twice the lease
  * time after its run's end lies about until somebody sweeps it; and a request that the store
- * refuses to record is answered without a record, so that asked again it is another request, and
- * that another replica may refuse at the same moment for another reason.
+ * refuses to record is answered without a record, so that asked again it is another request.
  */
 @NullMarked
 package io.hybridbackup.common.job;

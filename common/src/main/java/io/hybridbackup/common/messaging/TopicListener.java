@@ -13,6 +13,7 @@ import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.consumer.ConsumerRecords;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.InterruptException;
@@ -23,9 +24,9 @@ import org.slf4j.LoggerFactory;
 import org.springframework.context.SmartLifecycle;
 
 /**
- * Hears every event of one topic from now on. Each instance hears all of them: it is in no group
- * and remembers no offsets, for events only wake people up and the truth is in the records. A
- * broker that goes away and comes back is waited for.
+ * Hears every event of one topic. Each instance hears all of them: it is in no group and remembers
+ * no offsets, for events only wake people up and the truth is in the records. A broker that goes
+ * away and comes back is waited for.
  */
 public final class TopicListener implements SmartLifecycle {
   private static final Logger log = LoggerFactory.getLogger(TopicListener.class);
@@ -36,17 +37,37 @@ public final class TopicListener implements SmartLifecycle {
 
   private final Settings.Kafka kafka;
   private final Topic topic;
+  private final boolean fromBeginning;
   private final java.util.function.Consumer<Envelope> heard;
   private @Nullable Session session;
 
-  /**
-   * @param heard is called for one event after the other; what it throws is logged
-   */
-  public TopicListener(
-      Settings.Kafka kafka, Topic topic, java.util.function.Consumer<Envelope> heard) {
+  private TopicListener(
+      Settings.Kafka kafka,
+      Topic topic,
+      boolean fromBeginning,
+      java.util.function.Consumer<Envelope> heard) {
     this.kafka = kafka;
     this.topic = topic;
+    this.fromBeginning = fromBeginning;
     this.heard = heard;
+  }
+
+  /**
+   * Hears what is published from now on.
+   *
+   * @param heard is called for one event after the other. When it could not {@linkplain
+   *     PublishException#retryable publish}, it is called again for the same event; anything else
+   *     that it throws is logged, and the next event has its turn.
+   */
+  public static TopicListener fromNow(
+      Settings.Kafka kafka, Topic topic, java.util.function.Consumer<Envelope> heard) {
+    return new TopicListener(kafka, topic, false, heard);
+  }
+
+  /** As {@link #fromNow}, and hears first what is in the topic already. */
+  public static TopicListener fromBeginning(
+      Settings.Kafka kafka, Topic topic, java.util.function.Consumer<Envelope> heard) {
+    return new TopicListener(kafka, topic, true, heard);
   }
 
   @Override
@@ -129,7 +150,7 @@ public final class TopicListener implements SmartLifecycle {
           if (partitions.isEmpty()) {
             pause();
           } else {
-            current.poll(POLL).forEach(this::hear);
+            hear(current);
           }
         } catch (WakeupException | InterruptException e) {
           return;
@@ -156,10 +177,10 @@ public final class TopicListener implements SmartLifecycle {
       if (added.isEmpty()) {
         return;
       }
-      boolean first = partitions.isEmpty();
+      boolean fromNow = !fromBeginning && partitions.isEmpty();
       partitions.addAll(added);
       current.assign(partitions);
-      if (first) {
+      if (fromNow) {
         current.seekToEnd(added);
       } else {
         current.seekToBeginning(added);
@@ -169,9 +190,26 @@ public final class TopicListener implements SmartLifecycle {
       ready.countDown();
     }
 
-    private void hear(ConsumerRecord<byte[], byte[]> record) {
+    private void hear(Consumer<byte[], byte[]> current) {
+      ConsumerRecords<byte[], byte[]> records = current.poll(POLL);
+      boolean again = false;
+      for (TopicPartition partition : records.partitions()) {
+        for (ConsumerRecord<byte[], byte[]> record : records.records(partition)) {
+          if (!isDealtWith(record)) {
+            current.seek(partition, record.offset());
+            again = true;
+            break;
+          }
+        }
+      }
+      if (again) {
+        pause();
+      }
+    }
+
+    private boolean isDealtWith(ConsumerRecord<byte[], byte[]> record) {
       if (record.value() == null) {
-        return; // a tombstone
+        return true; // a tombstone
       }
       try {
         heard.accept(EventCodec.read(record.value(), record.headers()));
@@ -181,9 +219,16 @@ public final class TopicListener implements SmartLifecycle {
                 "record", record.topic() + "-" + record.partition() + "@" + record.offset())
             .addKeyValue("reason", e.getMessage())
             .log("A record that is no event is passed over");
+      } catch (PublishException e) {
+        log.atWarn()
+            .addKeyValue("reason", e.getMessage())
+            .addKeyValue("again", e.retryable())
+            .log("What an event gives cause for could not be published");
+        return !e.retryable();
       } catch (RuntimeException e) {
         log.atError().setCause(e).log("An event was heard but could not be dealt with");
       }
+      return true;
     }
 
     private boolean isStopped() {

@@ -51,7 +51,7 @@ public final class WorkerService implements SmartLifecycle {
     this.capacity = capacity;
     this.source = source;
     this.facts =
-        new TopicListener(
+        TopicListener.fromNow(
             settings.kafka(),
             Topics.BACKUP_EVENTS,
             envelope -> {

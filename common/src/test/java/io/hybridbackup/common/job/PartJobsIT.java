@@ -94,7 +94,7 @@ class PartJobsIT {
     kafka = KafkaTestServer.start();
     new TopicProvisioner(kafka.settings()).provision(LONG);
     publisher = new EventPublisher(kafka.settings());
-    listener = new TopicListener(kafka.settings(), Topics.BACKUP_EVENTS, heard::add);
+    listener = TopicListener.fromNow(kafka.settings(), Topics.BACKUP_EVENTS, heard::add);
     listener.start();
   }
 

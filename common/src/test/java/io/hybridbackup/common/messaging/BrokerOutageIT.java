@@ -88,7 +88,8 @@ class BrokerOutageIT {
     try (KafkaTestServer server = KafkaTestServer.start();
         EventPublisher publisher = new EventPublisher(server.settings());
         var service = Executors.newVirtualThreadPerTaskExecutor()) {
-      TopicListener facts = new TopicListener(server.settings(), Topics.BACKUP_EVENTS, heard::add);
+      TopicListener facts =
+          TopicListener.fromNow(server.settings(), Topics.BACKUP_EVENTS, heard::add);
       RequestListener requests =
           new RequestListener(
               server.settings(),

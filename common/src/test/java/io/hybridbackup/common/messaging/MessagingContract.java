@@ -45,6 +45,7 @@ import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
+import org.apache.kafka.common.errors.TimeoutException;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -192,7 +193,7 @@ abstract class MessagingContract {
     AtomicInteger calls = new AtomicInteger();
     TopicListener listener =
         open(
-            new TopicListener(
+            TopicListener.fromNow(
                 kafka(),
                 Topics.BACKUP_EVENTS,
                 envelope -> {
@@ -208,6 +209,43 @@ abstract class MessagingContract {
     publisher().publish(EventSamples.mediaPrepared(run()), EventSamples.TIME);
 
     await().atMost(PATIENCE).until(() -> calls.get() == 2);
+  }
+
+  @Test
+  void shouldHearAFactAgainWhenWhatItGivesCauseForCouldNotBePublished() throws Exception {
+    // given
+    AtomicInteger calls = new AtomicInteger();
+    TopicListener listener =
+        open(
+            TopicListener.fromNow(
+                kafka(),
+                Topics.BACKUP_EVENTS,
+                envelope -> {
+                  if (isOf(envelope, run())) {
+                    if (calls.incrementAndGet() == 1) {
+                      throw new PublishException("on purpose", new TimeoutException());
+                    }
+                  }
+                }));
+    listener.start();
+    assertThat(listener.awaitReady(PATIENCE)).isTrue();
+
+    // when
+    publisher().publish(EventSamples.mediaPrepared(run()), EventSamples.TIME);
+    publisher().publish(EventSamples.mediaPrepared(run()), EventSamples.TIME);
+
+    // then
+    await().atMost(PATIENCE).until(() -> calls.get() == 3);
+  }
+
+  @Test
+  void shouldHearWhatIsInTheTopicAlready() throws Exception {
+    publisher().publish(EventSamples.mediaPrepared(run()), EventSamples.TIME);
+    List<Envelope> heard = new CopyOnWriteArrayList<>();
+
+    open(TopicListener.fromBeginning(kafka(), Topics.BACKUP_EVENTS, heard::add)).start();
+
+    await().atMost(PATIENCE).until(() -> heard.stream().anyMatch(event -> isOf(event, run())));
   }
 
   @Test
@@ -338,8 +376,11 @@ abstract class MessagingContract {
     AtomicInteger calls = new AtomicInteger();
     List<String> handled = new CopyOnWriteArrayList<>();
     String next = id + "-next";
+    // With one reader no partition changes hands, which lets a request come again.
     listen(
         Topics.BACKUP_REQUESTS,
+        "group-" + id,
+        1,
         request -> {
           String requestId = request.envelope().id();
           if (id.equals(requestId) && calls.incrementAndGet() < 4) {
@@ -452,7 +493,7 @@ abstract class MessagingContract {
 
   private List<Envelope> hear() throws InterruptedException {
     List<Envelope> heard = new CopyOnWriteArrayList<>();
-    TopicListener listener = open(new TopicListener(kafka(), Topics.BACKUP_EVENTS, heard::add));
+    TopicListener listener = open(TopicListener.fromNow(kafka(), Topics.BACKUP_EVENTS, heard::add));
     listener.start();
     assertThat(listener.awaitReady(PATIENCE)).isTrue();
     return heard;
@@ -468,8 +509,13 @@ abstract class MessagingContract {
   }
 
   private RequestListener listen(Topic topic, String group, RequestHandler handler) {
+    return listen(topic, group, 2, handler);
+  }
+
+  private RequestListener listen(
+      Topic topic, String group, int concurrency, RequestHandler handler) {
     RequestListener listener =
-        new RequestListener(kafka(), topic, group, 2, ObservationRegistry.NOOP, handler);
+        new RequestListener(kafka(), topic, group, concurrency, ObservationRegistry.NOOP, handler);
     opened.add(listener::stop);
     listener.start();
     return listener;

@@ -12,6 +12,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.UUID;
+import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.ExecutionException;
 import java.util.regex.Pattern;
@@ -41,6 +42,7 @@ public final class TopicConsole implements AutoCloseable {
   private final KafkaProducer<String, String> producer;
   private final String bootstrapServers;
   private final List<ConsumerRecord<byte[], byte[]>> records = new CopyOnWriteArrayList<>();
+  private final Map<RunId, List<Published>> published = new ConcurrentHashMap<>();
   private final Thread thread = Thread.ofPlatform().name("console").daemon().unstarted(this::run);
   private volatile boolean closed;
 
@@ -106,10 +108,15 @@ public final class TopicConsole implements AutoCloseable {
 
   /** Every event of a run in the order of publication, repeated ones repeatedly. */
   public List<Envelope> events(RunId run) {
-    return records(Topics.BACKUP_EVENTS.name()).stream()
-        .map(record -> EventCodec.read(record.value(), record.headers()))
-        .filter(event -> event.data() instanceof Fact fact && fact.run().equals(run))
-        .toList();
+    return published(run).stream().map(Published::event).toList();
+  }
+
+  /** When the run's first fact of that type was handed to the broker, by its publisher's clock. */
+  public Optional<Instant> publishedAt(RunId run, Class<? extends Fact> type) {
+    return published(run).stream()
+        .filter(one -> type.isInstance(one.event().data()))
+        .map(Published::at)
+        .findFirst();
   }
 
   /** The values of a run's facts, as text. */
@@ -159,6 +166,22 @@ public final class TopicConsole implements AutoCloseable {
     producer.close(FAREWELL);
   }
 
+  private List<Published> published(RunId run) {
+    return published.getOrDefault(run, List.of());
+  }
+
+  private void add(ConsumerRecord<byte[], byte[]> record) {
+    records.add(record);
+    if (record.topic().equals(Topics.BACKUP_EVENTS.name())) {
+      Envelope event = EventCodec.read(record.value(), record.headers());
+      if (event.data() instanceof Fact fact) {
+        published
+            .computeIfAbsent(fact.run(), _ -> new CopyOnWriteArrayList<>())
+            .add(new Published(event, Instant.ofEpochMilli(record.timestamp())));
+      }
+    }
+  }
+
   private void send(ProducerRecord<String, String> record) {
     try {
       producer.send(record).get();
@@ -189,10 +212,12 @@ public final class TopicConsole implements AutoCloseable {
     try {
       consumer.subscribe(Pattern.compile(Pattern.quote(Topics.BACKUP_EVENTS.name()) + "|.*-dlt"));
       while (!closed) {
-        consumer.poll(Duration.ofMillis(50)).forEach(records::add);
+        consumer.poll(Duration.ofMillis(50)).forEach(this::add);
       }
     } finally {
       consumer.close(CloseOptions.timeout(FAREWELL));
     }
   }
+
+  private record Published(Envelope event, Instant at) {}
 }
