@@ -132,9 +132,15 @@ final class Ending {
     for (int attempt = 1; attempt <= latest; attempt++) {
       Optional<AttemptOpened> opened = decisions.find(RunKeys.opened(run, attempt));
       if (opened.isPresent()) {
-        ObjectKey archive = RunKeys.archive(source, opened.get().started().archive());
+        ArchiveName name = opened.get().started().archive();
+        ObjectKey archive = RunKeys.archive(source, name);
         int _ = store.abortUploads(archive.value(), Duration.ZERO);
-        if (attempt != outcome.attempt()) {
+        boolean expired = store.find(RunKeys.expired(source, name)).isPresent();
+        if (expired) {
+          // A creation whose answer was lost may have taken effect behind retention's back.
+          store.delete(RunKeys.manifest(source, name));
+        }
+        if (expired || attempt != outcome.attempt()) {
           store.delete(archive);
         }
       }

@@ -16,6 +16,7 @@ import java.nio.file.Path;
 import java.time.Duration;
 import java.util.List;
 import java.util.Random;
+import java.util.function.IntFunction;
 import net.jqwik.api.Arbitraries;
 import net.jqwik.api.Arbitrary;
 import net.jqwik.api.Combinators;
@@ -117,12 +118,24 @@ class BackupProtocolTest {
   }
 
   @Example
+  void shouldLetNothingComeBackThatRetentionHasRemoved() {
+    playWithEach(
+        0,
+        step ->
+            List.of(
+                new Incident(0, What.EXPIRE, Duration.ZERO),
+                new Incident(step, What.DELAYED, BackupProtocol.LEASE)));
+  }
+
+  @Example
   void shouldGoOnByThePlanOfAPackagerThatWasKilledBeforeItsVerdict() {
     boolean killedBetween = false;
     for (int step = 0; !killedBetween; step++) {
       assertThat(step).as("steps of a backup").isLessThan(80);
       try (BackupProtocol protocol =
-          protocol(one(step, What.CRASH_AFTER, BackupProtocol.LEASE), Rules.AS_THEY_ARE)) {
+          protocol(
+              one(step, List.of(new Incident(step, What.CRASH_AFTER, BackupProtocol.LEASE))),
+              Rules.AS_THEY_ARE)) {
         assertThat(protocol.play()).isEmpty();
         killedBetween = protocol.isTakenOverBetweenPlanAndVerdict();
         if (killedBetween) {
@@ -192,28 +205,27 @@ class BackupProtocolTest {
     }
   }
 
-  /** One backup after the other, each with the same trouble one step later. */
   private static void playWithEach(What what, Duration time) {
+    playWithEach(1, step -> List.of(new Incident(step, what, time)));
+  }
+
+  /** One backup after the other, each with the same trouble one step later. */
+  private static void playWithEach(int archives, IntFunction<List<Incident>> trouble) {
     boolean happened = true;
     for (int step = 0; happened; step++) {
-      History history = one(step, what, time);
+      History history = one(step, trouble.apply(step));
       try (BackupProtocol protocol = protocol(history, Rules.AS_THEY_ARE)) {
         assertThat(protocol.play()).as(() -> history + "\n" + protocol.trace()).isEmpty();
-        assertThat(protocol.archives()).as(history::toString).isEqualTo(1);
+        assertThat(protocol.archives()).as(history::toString).isEqualTo(archives);
         happened = protocol.isHistoryOver();
       }
       assertThat(happened || step > 40).as("a backup of %d steps", step).isTrue();
     }
   }
 
-  private static History one(int step, What what, Duration time) {
+  private static History one(long order, List<Incident> incidents) {
     return new History(
-        step,
-        null,
-        MINUTE.multipliedBy(10),
-        MINUTE.multipliedBy(5),
-        WhenBusy.WAIT,
-        List.of(new Incident(step, what, time)));
+        order, null, MINUTE.multipliedBy(10), MINUTE.multipliedBy(5), WhenBusy.WAIT, incidents);
   }
 
   /**

@@ -103,15 +103,25 @@ public final class Leftovers {
                 judge(source, archive, names.contains(archive + RunKeys.EXPIRED_ENDING), found));
       } else if (name.endsWith(RunKeys.MANIFEST_ENDING)) {
         stem(name, RunKeys.MANIFEST_ENDING)
-            .filter(archive -> !names.contains(archive + ARCHIVE_ENDING))
-            .filter(archive -> store.find(RunKeys.archive(source, archive)).isEmpty())
-            .filter(archive -> store.find(RunKeys.manifest(source, archive)).isPresent())
-            .ifPresent(archive ->
-                found.unexplained.add(
-                    new Unexplained(
-                        RunKeys.manifest(source, archive),
-                        "its archive is gone; bring that back, or delete the manifest")));
+            .ifPresent(archive -> {
+              if (names.contains(archive + RunKeys.EXPIRED_ENDING)) {
+                found.removable.add(RunKeys.manifest(source, archive));
+              } else if (!names.contains(archive + ARCHIVE_ENDING)) {
+                judge(source, archive, found);
+              }
+            });
       }
+    }
+  }
+
+  /** A manifest that has no archive. */
+  private void judge(SourceName source, ArchiveName archive, Found found) {
+    if (store.find(RunKeys.archive(source, archive)).isEmpty()
+        && store.find(RunKeys.manifest(source, archive)).isPresent()) {
+      found.unexplained.add(
+          new Unexplained(
+              RunKeys.manifest(source, archive),
+              "its archive is gone; bring that back, or delete the manifest"));
     }
   }
 

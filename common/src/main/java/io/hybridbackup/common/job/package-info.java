@@ -33,7 +33,7 @@
  *   <li><b>Nothing comes back.</b> An archive counts only with its manifest and without {@code
  *       expired}, which is never removed. The manifest is written only after an outcome that names
  *       its attempt, with the bytes that the plan gives; whoever writes it late finds {@code
- *       expired} and deletes it again.
+ *       expired} and deletes it again, and so does whoever tidies up.
  *   <li><b>Runs of one source, or to one target, follow each other.</b> The next slot is created
  *       only when the outcome of the run in the newest one stands.
  * </ul>

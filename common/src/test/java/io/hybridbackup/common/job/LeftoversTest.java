@@ -114,6 +114,18 @@ class LeftoversTest {
   }
 
   @Test
+  void shouldFindAManifestThatALatecomerBroughtBackAfterItHadExpired() {
+    // given
+    put(RunKeys.manifest(SOURCE, ARCHIVE));
+    put(RunKeys.expired(SOURCE, ARCHIVE));
+
+    // then
+    Leftovers.Found found = find();
+    assertThat(found.removable()).containsExactly(RunKeys.manifest(SOURCE, ARCHIVE));
+    assertThat(found.unexplained()).isEmpty();
+  }
+
+  @Test
   void shouldLeaveToPeopleTheArchiveOfACompletedRunWhoseManifestIsGone() {
     // given
     accept();

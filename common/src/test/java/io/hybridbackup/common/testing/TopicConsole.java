@@ -139,8 +139,12 @@ public final class TopicConsole implements AutoCloseable {
 
   /** Waits for the run's first fact of that type. */
   public <F extends Fact> F await(RunId run, Class<F> type) {
+    return await(run, type, PATIENCE);
+  }
+
+  private <F extends Fact> F await(RunId run, Class<F> type, Duration patience) {
     return Awaitility.await(type.getSimpleName() + " of " + run)
-        .atMost(PATIENCE)
+        .atMost(patience)
         .pollInterval(Duration.ofMillis(20))
         .until(() -> facts(run, type).stream().findFirst(), Optional::isPresent)
         .orElseThrow(() -> new AssertionError(type.getSimpleName()));
@@ -148,7 +152,12 @@ public final class TopicConsole implements AutoCloseable {
 
   /** Waits for the fact that ends the run, which must be of that type. */
   public <F extends Fact.TerminalFact> F awaitEnd(RunId run, Class<F> type) {
-    Fact.TerminalFact end = await(run, Fact.TerminalFact.class);
+    return awaitEnd(run, type, PATIENCE);
+  }
+
+  /** As {@link #awaitEnd(RunId, Class)}, for so long. */
+  public <F extends Fact.TerminalFact> F awaitEnd(RunId run, Class<F> type, Duration patience) {
+    Fact.TerminalFact end = await(run, Fact.TerminalFact.class, patience);
     if (!type.isInstance(end)) {
       throw new AssertionError("the run ended otherwise: " + String.join("\n", lines(run)));
     }
