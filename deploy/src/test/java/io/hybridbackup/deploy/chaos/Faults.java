@@ -301,11 +301,14 @@ final class Faults implements Site.Gate {
     Optional<HttpMessage> answer =
         hit.moment() == Moment.AFTER ? Optional.of(store.answer(request)) : Optional.empty();
     hit.instance().freeze();
-    Thread.sleep(LEASE.multipliedBy(3).dividedBy(2).plusMillis(500));
-    // What was on its way arrives after another has taken over.
-    HttpMessage late = answer.isPresent() ? answer.get() : store.answer(request);
-    hit.instance().thaw();
-    return Optional.of(late);
+    try {
+      Thread.sleep(LEASE.multipliedBy(3).dividedBy(2).plusMillis(500));
+      // What was on its way arrives after another has taken over.
+      return answer.isPresent() ? answer : Optional.of(store.answer(request));
+    } finally {
+      // Also when the store has broken off, as one does whose disk is full.
+      hit.instance().thaw();
+    }
   }
 
   private static Optional<HttpMessage> refuse(
