@@ -5,6 +5,7 @@ import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.Envelope;
 import io.hybridbackup.common.event.Fact.BackupAccepted;
 import io.hybridbackup.common.event.Fact.BackupCancelled;
@@ -746,6 +747,11 @@ class FailuresIT {
           {"tables":[]}                          | ["database"] | has to name
           {"tables":["a\\u0000b"]}               | ["database"] | cannot be a name
           {"schemas":[""]}                       | ["database"] | cannot be a name
+          {"inPlace":true}                       | null         | ask for replace as well
+          {"replace":true,"inPlace":true}        | null         | targets.part.in-place: true
+          {"replace":true,"inPlace":true,"paths":["storage/**"]} | null | without replace
+          {"replace":true,"inPlace":true,"tables":["department"]} | ["database"] | without replace
+          {"replace":true,"inPlace":true,"overrides":["subscriptions"]} | null | stays the one it is
           """)
   void shouldRefuseARestoreThatContradictsItself(String options, String components, String says) {
     // given
@@ -909,6 +915,119 @@ class FailuresIT {
   }
 
   @Test
+  void shouldOverwriteATargetInPlaceAsAUserWhoMayNotCreateDatabases() throws Exception {
+    // given
+    String archive = archive("edms");
+    String inPlace = "{\"replace\":true,\"inPlace\":true}";
+    makeManaged("managed");
+    Path media = folder.resolve("managed");
+    String before = Sample.dump(postgres, "managed");
+
+    // when
+    RunId rehearsal =
+        restore("edms", archive, "managed", inPlace.replace("}", ",\"dryRun\":true}"), null);
+
+    // then
+    assertThat(installation.console.awaitEnd(rehearsal, RestoreCompleted.class).plan())
+        .anyMatch(step -> step.contains("in one transaction"))
+        .anyMatch(step -> step.contains("equal to the new files"));
+    assertThat(Sample.dump(postgres, "managed")).isEqualTo(before);
+    assertThat(media.resolve("mine")).hasContent("mine");
+
+    try (Connection application = new Postgres(managed("managed")).connect();
+        Statement reading = application.createStatement()) {
+      // when
+      application.setAutoCommit(false);
+      reading.execute("SELECT * FROM mine");
+      RunId database = restore("edms", archive, "managed", inPlace, "[\"database\"]");
+
+      // then
+      RestoreCompleted completed = installation.console.awaitEnd(database, RestoreCompleted.class);
+      assertThat(completed.previousDatabase()).isNull();
+      assertThat(completed.warnings()).anyMatch(warning -> warning.contains("belongs to managed"));
+      assertThat(withoutOwners("managed")).isEqualTo(withoutOwners("edms"));
+      assertThat(media.resolve("mine")).hasContent("mine");
+    }
+
+    // when
+    postgres.execute("managed", "DROP TABLE archive.document CASCADE");
+    RunId files = restore("edms", archive, "managed", inPlace, "[\"media\"]");
+
+    // then
+    assertThat(installation.console.awaitEnd(files, RestoreCompleted.class).previousFolder())
+        .isNull();
+    Sample.assertSameFiles(folder.resolve("storage"), media);
+    assertThat(Sample.dump(postgres, "managed")).doesNotContain("archive.document (");
+
+    // when
+    Files.delete(media.resolve("letters").resolve("7.txt"));
+    RunId both = restore("edms", archive, "managed", inPlace, null);
+
+    // then
+    installation.console.awaitEnd(both, RestoreCompleted.class);
+    assertThat(withoutOwners("managed")).isEqualTo(withoutOwners("edms"));
+    Sample.assertSameFiles(folder.resolve("storage"), media);
+    installation.assertTidy();
+
+    // when
+    RunId undo =
+        installation.console.request(
+            "RestoreRequested",
+            "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"managed\",\"undo\":\"%s\"}"
+                .formatted(archive, both));
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(undo, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.NOTHING_TO_DO);
+    assertThat(failed.message()).contains("was in place");
+  }
+
+  @Test
+  void shouldNotTouchATargetInPlaceWhenTheArchiveIsDamaged() throws IOException {
+    // given
+    String archive = archive("edms");
+    makeManaged("spoiled");
+    String before = Sample.dump(postgres, "spoiled");
+    Path file = installation.store().resolve("backups/edms").resolve(archive + ".tar.gz");
+    for (int quarter = 1; quarter < 4; quarter++) {
+      flip(file, Files.size(file) * quarter / 4);
+
+      // when
+      RunId run = restore("edms", archive, "spoiled", "{\"replace\":true,\"inPlace\":true}", null);
+
+      // then
+      RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+      assertThat(failed.code()).isEqualTo(FailureCode.ARCHIVE_CORRUPT);
+      assertThat(failed.rolledBack()).isTrue();
+      assertThat(Sample.dump(postgres, "spoiled")).isEqualTo(before);
+      assertThat(folder.resolve("spoiled/mine")).hasContent("mine");
+      flip(file, Files.size(file) * quarter / 4);
+    }
+    installation.assertTidy();
+  }
+
+  /** As whoever restores the database has it, who may not give things to others. */
+  private static String withoutOwners(String database) {
+    return Sample.dump(postgres, database)
+        .replaceAll("(?m)^ALTER .* OWNER TO .*;$", "")
+        .replaceAll("Owner: .*", "");
+  }
+
+  private static Settings.Database managed(String name) {
+    return new Settings.Database(PostgresTestServer.HOST, postgres.port(), name, name, null);
+  }
+
+  /** A target as a managed service has it: its user owns the database and can make no other. */
+  private static void makeManaged(String name) throws IOException {
+    postgres.execute("postgres", "CREATE ROLE " + name + " LOGIN");
+    postgres.execute("postgres", "CREATE DATABASE " + name + " OWNER " + name);
+    postgres.execute(
+        name, "SET ROLE " + name + "; CREATE TABLE mine (id int); CREATE TABLE department (x int)");
+    Path media = Files.createDirectory(folder.resolve(name));
+    Files.writeString(media.resolve("mine"), "mine");
+  }
+
+  @Test
   void shouldTakeAtMostASecondMoreThanItsTools() {
     // given
     Path staged = folder.resolve("staged-by-hand");
@@ -998,6 +1117,10 @@ class FailuresIT {
         new TargetName("depended"), new Settings.Target(postgres.settings("depended"), null));
     targets.put(
         new TargetName("busy"), new Settings.Target(postgres.settings("busy"), media("busy")));
+    for (String managed : List.of("managed", "spoiled")) {
+      targets.put(
+          new TargetName(managed), new Settings.Target(managed(managed), media(managed), true));
+    }
     targets.put(
         new TargetName("occupied-database"),
         new Settings.Target(postgres.settings("occupied"), media("free")));

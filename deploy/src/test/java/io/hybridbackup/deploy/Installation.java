@@ -96,6 +96,7 @@ final class Installation implements AutoCloseable {
                 tool("pg_dump", folder, postgres),
                 postgres.program("pg_dumpall"),
                 tool("pg_restore", folder, postgres),
+                postgres.program("psql"),
                 rsync),
             sources,
             targets);

@@ -171,7 +171,7 @@ class BackupJobsTest {
             ZoneId.of("UTC"),
             new Settings.Jobs(HOUR, HOUR, HOUR, 3, HOUR, 2, Settings.WhenBusy.WAIT, HOUR, true, 5),
             new Settings.Restore(HOUR),
-            new Settings.Tools("pg_dump", "pg_dumpall", "pg_restore", "rsync"),
+            new Settings.Tools("pg_dump", "pg_dumpall", "pg_restore", "psql", "rsync"),
             Map.of(),
             Map.of());
     Ending ending = new Ending(runs, publisher, new Heard());

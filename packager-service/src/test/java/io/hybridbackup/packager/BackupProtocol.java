@@ -131,7 +131,7 @@ final class BackupProtocol implements Simulation.Faults, AutoCloseable {
             true,
             100),
         new Settings.Restore(Duration.ofDays(7)),
-        new Settings.Tools("pg_dump", "pg_dumpall", "pg_restore", "rsync"),
+        new Settings.Tools("pg_dump", "pg_dumpall", "pg_restore", "psql", "rsync"),
         Map.of(
             SOURCE,
             new Settings.Source(

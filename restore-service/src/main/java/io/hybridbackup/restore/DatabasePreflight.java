@@ -29,7 +29,7 @@ final class DatabasePreflight {
           Map.entry(
               "pg_class",
               "relkind IN ('r', 'p', 'v', 'm', 'f', 'S', 'c') AND relpersistence <> 't'"),
-          Map.entry("pg_type", "typtype IN ('d', 'e', 'r')"),
+          Map.entry("pg_type", "typtype IN ('b', 'c', 'd', 'e', 'r')"),
           Map.entry("pg_proc", "true"),
           Map.entry("pg_namespace", "nspname <> 'public' AND nspname !~ '^pg_(toast_)?temp_'"),
           Map.entry("pg_extension", "extname <> 'plpgsql'"),
@@ -52,6 +52,19 @@ final class DatabasePreflight {
           Map.entry("pg_ts_dict", "true"),
           Map.entry("pg_ts_parser", "true"),
           Map.entry("pg_ts_template", "true"));
+
+  /**
+   * A query for what users have made, as {@code class} and {@code oid}: nothing that is an
+   * extension's or a part of something else.
+   */
+  static final String OBJECTS =
+      CATALOGUES.entrySet().stream()
+          .map(catalogue ->
+              ("SELECT '%1$s'::regclass AS class, oid FROM %1$s o WHERE oid >= %2$d AND %3$s AND NOT"
+                      + " EXISTS (SELECT FROM pg_depend d WHERE d.classid = '%1$s'::regclass"
+                      + " AND d.objid = o.oid AND d.objsubid = 0 AND d.deptype IN ('e', 'i'))")
+                  .formatted(catalogue.getKey(), FIRST_USER_OBJECT, catalogue.getValue()))
+          .collect(Collectors.joining(" UNION ALL "));
 
   private final Postgres postgres;
 
@@ -81,6 +94,122 @@ final class DatabasePreflight {
     return dependents(connection, overridden);
   }
 
+  /** Makes sure that the target can be overwritten where it is. */
+  void requireOverwritable(Connection connection) throws SQLException, ComponentFailure {
+    requireRightToMakeSchemas(connection);
+    requireRightToDrop(connection);
+    try (PreparedStatement query =
+            connection.prepareStatement(
+                """
+                SELECT 'prepared transaction ' || quote_ident(gid), 'commit or roll it back'
+                  FROM pg_prepared_xacts WHERE database = current_database()
+                UNION ALL
+                SELECT 'logical replication slot ' || slot_name,
+                       'drop it with its subscriber, which would not notice that all is replaced'
+                  FROM pg_replication_slots WHERE database = current_database()
+                UNION ALL
+                SELECT 'subscription ' || quote_ident(subname), 'drop it'
+                  FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+                 WHERE d.datname = current_database()
+                """);
+        ResultSet found = query.executeQuery()) {
+      if (found.next()) {
+        throw ComponentFailure.permanent(
+            FailureCode.TARGET_IN_USE,
+            "the target database %s has a %s, which a restore in place does not go with; %s"
+                .formatted(postgres, found.getString(1), found.getString(2)),
+            null);
+      }
+    }
+  }
+
+  private void requireRightToMakeSchemas(Connection connection)
+      throws SQLException, ComponentFailure {
+    try (Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery("SELECT has_database_privilege(current_database(), 'CREATE')")) {
+      if (!row.next() || !row.getBoolean(1)) {
+        throw ComponentFailure.permanent(
+            FailureCode.DATABASE_PERMISSION,
+            "user %s may not make schemas in the database %s, which a restore in place needs; run: GRANT CREATE ON DATABASE %s TO %s"
+                .formatted(
+                    postgres.user(),
+                    postgres,
+                    DatabaseTarget.quoted(postgres.name()),
+                    DatabaseTarget.quoted(postgres.user())),
+            null);
+      }
+    }
+  }
+
+  /** Of the kinds of objects that there are everywhere. */
+  private void requireRightToDrop(Connection connection) throws SQLException, ComponentFailure {
+    try (PreparedStatement query =
+            connection.prepareStatement(
+                """
+                SELECT i.type || ' ' || i.identity, pg_get_userbyid(owner)
+                  FROM (%s) o
+                  LEFT JOIN pg_class c ON o.class = 'pg_class'::regclass AND c.oid = o.oid
+                  LEFT JOIN pg_proc p ON o.class = 'pg_proc'::regclass AND p.oid = o.oid
+                  LEFT JOIN pg_type t ON o.class = 'pg_type'::regclass AND t.oid = o.oid
+                  LEFT JOIN pg_namespace own ON o.class = 'pg_namespace'::regclass AND own.oid = o.oid
+                  LEFT JOIN pg_namespace n ON n.oid IN (relnamespace, pronamespace, typnamespace),
+                  coalesce(relowner, proowner, typowner, own.nspowner) owner,
+                  pg_identify_object(o.class, o.oid, 0) i
+                 WHERE NOT pg_has_role(owner, 'USAGE')
+                   AND NOT coalesce(pg_has_role(n.nspowner, 'USAGE'), false)
+                 LIMIT 1
+                """
+                    .formatted(OBJECTS));
+        ResultSet found = query.executeQuery()) {
+      if (found.next()) {
+        throw ComponentFailure.permanent(
+            FailureCode.DATABASE_PERMISSION,
+            "user %s may not drop %s of the database %s, which a restore in place needs; run: GRANT %s TO %s"
+                .formatted(
+                    postgres.user(),
+                    found.getString(1),
+                    postgres,
+                    DatabaseTarget.quoted(found.getString(2)),
+                    DatabaseTarget.quoted(postgres.user())),
+            null);
+      }
+    }
+  }
+
+  /** The schemas that belong to extensions or hold one. */
+  static Set<String> schemasOfExtensions(Connection connection) throws SQLException {
+    return known(
+        connection,
+        """
+        SELECT nspname FROM pg_namespace n
+         WHERE EXISTS (SELECT FROM pg_extension WHERE extnamespace = n.oid)
+            OR EXISTS (SELECT FROM pg_depend d
+                        WHERE d.classid = 'pg_namespace'::regclass AND d.objid = n.oid
+                          AND d.deptype = 'e')
+        """);
+  }
+
+  /**
+   * Makes sure that the target itself has what the dump names and a restore in place does not make.
+   *
+   * @param owners whether owners and grants are restored
+   * @param showingGlobals the command that shows how roles can be made; null if there is none
+   */
+  void requireThere(
+      Connection connection, DumpSchema dump, boolean owners, @Nullable String showingGlobals)
+      throws SQLException, ComponentFailure {
+    if (owners) {
+      requireRoles(connection, dump, showingGlobals);
+    }
+    requireAll(
+        dump.extensions(),
+        known(connection, "SELECT extname FROM pg_extension"),
+        "extensions",
+        "the database",
+        "make them there (CREATE EXTENSION); a restore in place keeps extensions and makes none");
+  }
+
   /**
    * Makes sure that the server has what the dump names.
    *
@@ -91,15 +220,21 @@ final class DatabasePreflight {
       Connection connection, DumpSchema dump, boolean owners, @Nullable String showingGlobals)
       throws SQLException, ComponentFailure {
     if (owners && isSuperuser(connection)) {
-      requireAll(
-          dump.roles(),
-          known(connection, "SELECT rolname FROM pg_roles"),
-          "roles",
-          "make them ("
-              + (showingGlobals == null ? "CREATE ROLE" : showingGlobals)
-              + "), or ask for owners to be left out (--no-owner)");
+      requireRoles(connection, dump, showingGlobals);
     }
     requireExtensions(connection, dump.extensions());
+  }
+
+  private void requireRoles(Connection connection, DumpSchema dump, @Nullable String showingGlobals)
+      throws SQLException, ComponentFailure {
+    requireAll(
+        dump.roles(),
+        known(connection, "SELECT rolname FROM pg_roles"),
+        "roles",
+        "the server of",
+        "make them ("
+            + (showingGlobals == null ? "CREATE ROLE" : showingGlobals)
+            + "), or ask for owners to be left out (--no-owner)");
   }
 
   private void requireExtensions(Connection connection, Set<String> wanted)
@@ -108,25 +243,28 @@ final class DatabasePreflight {
         wanted,
         known(connection, "SELECT name FROM pg_available_extensions"),
         "extensions",
+        "the server of",
         "install their packages on the server");
     if (!isSuperuser(connection)) {
       requireAll(
           wanted,
           known(connection, "SELECT name FROM pg_available_extension_versions WHERE trusted"),
           "extensions that user " + postgres.user() + " may make",
+          "the server of",
           "restore as a superuser, as these are not trusted");
     }
   }
 
-  private void requireAll(Set<String> wanted, Set<String> known, String what, String remedy)
+  private void requireAll(
+      Set<String> wanted, Set<String> known, String what, String where, String remedy)
       throws ComponentFailure {
     Set<String> missing = new TreeSet<>(wanted);
     missing.removeAll(known);
     if (!missing.isEmpty()) {
       throw ComponentFailure.permanent(
           FailureCode.DATABASE_PERMISSION,
-          "the dump wants %s which the server of %s does not have: %s; %s"
-              .formatted(what, postgres, String.join(", ", missing), remedy),
+          "the dump wants %s which %s %s does not have: %s; %s"
+              .formatted(what, where, postgres, String.join(", ", missing), remedy),
           null);
     }
   }
@@ -143,20 +281,12 @@ final class DatabasePreflight {
   }
 
   private static void requireNoObjects(Postgres database) throws ComponentFailure {
+    // Large objects have the numbers that their makers choose.
     String query =
-        CATALOGUES.entrySet().stream()
-            .map(catalogue ->
-                "SELECT '%1$s' FROM %1$s o WHERE oid >= %2$d AND %3$s AND NOT EXISTS (SELECT FROM"
-                        .formatted(catalogue.getKey(), FIRST_USER_OBJECT, catalogue.getValue())
-                    + " pg_depend d WHERE d.classid = '%s'::regclass".formatted(catalogue.getKey())
-                    + " AND d.objid = o.oid AND d.deptype = 'e')")
-            .collect(
-                Collectors.joining(
-                    " UNION ALL ",
-                    "",
-                    // Large objects have the numbers that their makers choose.
-                    " UNION ALL SELECT 'pg_largeobject_metadata' FROM pg_largeobject_metadata"
-                        + " LIMIT 1"));
+        "SELECT class FROM ("
+            + OBJECTS
+            + ") o UNION ALL SELECT 'pg_largeobject_metadata'::regclass FROM pg_largeobject_metadata"
+            + " LIMIT 1";
     try (Connection connection = database.connect();
         Statement statement = connection.createStatement();
         ResultSet found = statement.executeQuery(query)) {

@@ -26,12 +26,25 @@ final class DatabaseTarget {
 
   private final Postgres postgres;
   private final PgRestore pgRestore;
+  private final Psql psql;
   private final DatabasePreflight preflight;
 
-  DatabaseTarget(Postgres postgres, PgRestore pgRestore) {
+  DatabaseTarget(Postgres postgres, PgRestore pgRestore, Psql psql) {
     this.postgres = postgres;
     this.pgRestore = pgRestore;
+    this.psql = psql;
     this.preflight = new DatabasePreflight(postgres);
+  }
+
+  /** Its name, for people. */
+  @Override
+  public String toString() {
+    return postgres.name();
+  }
+
+  /** The same database, to be overwritten where it is. */
+  OverwrittenDatabase inPlace(RunId run, RestoreOptions options) {
+    return new OverwrittenDatabase(postgres, pgRestore, psql, run, options);
   }
 
   /**
@@ -49,6 +62,12 @@ final class DatabaseTarget {
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
+  }
+
+  static String ownersLeftOut(Postgres postgres) {
+    return "everything in the database belongs to "
+        + postgres.user()
+        + " now, and grants were left out: only a superuser can restore them";
   }
 
   /** Makes sure that the target can get another name, whatever is in it. */
@@ -90,10 +109,7 @@ final class DatabaseTarget {
       execute(connection, "COMMENT ON DATABASE " + name + " IS " + literal(mark(run)));
       if (owners && !DatabasePreflight.isSuperuser(connection)) {
         owners = false;
-        warnings.add(
-            "everything in the database belongs to "
-                + postgres.user()
-                + " now, and grants were left out: only a superuser can restore them");
+        warnings.add(ownersLeftOut(postgres));
       }
     } catch (SQLException e) {
       throw postgres.failure(e);

@@ -3,9 +3,11 @@ package io.hybridbackup.restore;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.process.ToolCommand;
 import io.hybridbackup.common.process.ToolException;
+import io.hybridbackup.common.process.ToolProcess;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
@@ -13,8 +15,10 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.function.Consumer;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -43,6 +47,19 @@ final class Gate {
   private static final String INCOMING = "incoming";
   private static final String PREVIOUS = "previous";
   private static final String STRAY = "stray";
+
+  /** What is in the target because it was overwritten in place. */
+  private static final String OVERWRITTEN = "overwritten";
+
+  /** Names within a target that rsync is to leave alone, as {@link #OWN} has them. */
+  private static final List<String> LEFT_ALONE =
+      List.of(
+          "/.restore-" + "[a-z2-7]".repeat(26) + "-*",
+          "/.before-" + "[a-z2-7]".repeat(26),
+          "/lost+found");
+
+  private static final Duration LOCK_POLL = Duration.ofMillis(500);
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
 
   /** Empty folders that are like the target's own before and after. */
   private static final String ROOT_BEFORE = "root-before";
@@ -184,6 +201,88 @@ final class Gate {
     }
     sync();
     putNextBack();
+  }
+
+  /** Whether the target has been overwritten wholly. */
+  boolean isOverwritten() {
+    return !exists(next());
+  }
+
+  /**
+   * Makes the target's content equal to what is to come in, where it is. Every file is compared by
+   * its content, so that it can be done again.
+   */
+  void overwrite(Work work) throws IOException, ComponentFailure, InterruptedException {
+    List<String> arguments =
+        new ArrayList<>(List.of("-aHAX", "--numeric-ids", "--checksum", "--delete"));
+    if (folders.within()) {
+      LEFT_ALONE.forEach(name -> arguments.add("--exclude=" + name));
+    }
+    arguments.addAll(List.of("--", next() + "/", target + "/"));
+    runAlone(ToolCommand.of(rsync).with(arguments), work);
+    steps.accept("sync");
+    sync();
+    steps.accept("the target is overwritten");
+    // At once, so that nobody takes for whole what is half removed.
+    Files.move(next(), path.resolve(OVERWRITTEN), StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  /** Waits until no rsync of an earlier epoch is at work in the target. */
+  void awaitOthers(Work work) throws ComponentFailure, InterruptedException {
+    if (exists(path)) {
+      runAlone(ToolCommand.of(rsync, "--version"), work);
+    }
+  }
+
+  /**
+   * The lock lies in the gate and goes with it: what an earlier epoch starts late finds neither.
+   * What it has started holds it until it ends.
+   */
+  private void runAlone(ToolCommand command, Work work)
+      throws ComponentFailure, InterruptedException {
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    while (!ranAlone(command, work)) {
+      if (System.nanoTime() > end) {
+        throw ComponentFailure.passing(
+            FailureCode.TARGET_IN_USE,
+            "another rsync is at work in "
+                + target
+                + " and does not end; see whether it is frozen or hangs on a disk, and end it",
+            null);
+      }
+      Optional<Boolean> _ = work.await(Optional::empty, LOCK_POLL);
+    }
+  }
+
+  /** False if it was not run because another program holds the lock. */
+  private boolean ranAlone(ToolCommand command, Work work)
+      throws ComponentFailure, InterruptedException {
+    try (ToolProcess process = tools.startHolding(path.resolve("rsync.lock"), command)) {
+      work.own(process);
+      try {
+        String _ = process.awaitLines(line -> {});
+      } finally {
+        work.disown(process);
+      }
+    } catch (ToolException e) {
+      if (e.exitCode() == ToolException.LOCKED) {
+        return false;
+      }
+      throw overwriteFailure(e);
+    }
+    return true;
+  }
+
+  private ComponentFailure overwriteFailure(ToolException e) {
+    String said = e.getMessage() + " (target folder " + target + ")";
+    if (said.contains("No space left on device") || said.contains("Disk quota exceeded")) {
+      return ComponentFailure.permanent(FailureCode.DISK_FULL, said + "; free some", e);
+    }
+    if (said.contains("Permission denied") || said.contains("Operation not permitted")) {
+      return ComponentFailure.permanent(
+          FailureCode.MEDIA_PERMISSION, said + "; let this service change everything there", e);
+    }
+    return ComponentFailure.passing(FailureCode.TOOL_FAILED, said, e);
   }
 
   /** Keeps what was in the target under its name, and removes the gate. */

@@ -44,7 +44,9 @@ final class Journal {
     @JsonSubTypes.Type(value = Taken.class, name = "taken"),
     @JsonSubTypes.Type(value = Preparing.class, name = "preparing"),
     @JsonSubTypes.Type(value = Begun.class, name = "begun"),
+    @JsonSubTypes.Type(value = Overwriting.class, name = "overwriting"),
     @JsonSubTypes.Type(value = Back.class, name = "back"),
+    @JsonSubTypes.Type(value = Torn.class, name = "torn"),
     @JsonSubTypes.Type(value = Done.class, name = "done")
   })
   sealed interface Entry {
@@ -79,8 +81,21 @@ final class Journal {
       List<String> warnings)
       implements Entry {}
 
-  /** The target is, or is made again, what it was. Nothing follows. */
-  record Back(int epoch, FailureCode code, String message) implements Entry {}
+  /** From here on the target's files are overwritten in place. */
+  record Overwriting(int epoch) implements Entry {}
+
+  /** The restore has failed. Nothing follows. */
+  sealed interface Failed extends Entry {
+    FailureCode code();
+
+    String message();
+  }
+
+  /** The target is, or is made again, what it was. */
+  record Back(int epoch, FailureCode code, String message) implements Failed {}
+
+  /** What was overwritten in place stays so, and the rest is missing. */
+  record Torn(int epoch, FailureCode code, String message) implements Failed {}
 
   /** All is in place. Nothing follows. */
   record Done(int epoch) implements Entry {}
@@ -118,11 +133,16 @@ final class Journal {
     return entries().stream().anyMatch(Preparing.class::isInstance);
   }
 
-  /** {@link Back} or {@link Done}, once it is decided. */
+  /** {@link Failed} or {@link Done}, once it is decided. */
   Optional<Entry> end() throws InterruptedException {
     return entries().stream()
-        .filter(entry -> entry instanceof Back || entry instanceof Done)
+        .filter(entry -> entry instanceof Failed || entry instanceof Done)
         .findFirst();
+  }
+
+  /** Whether the target's files may not be what they were. */
+  boolean overwrites() throws InterruptedException {
+    return entries().stream().anyMatch(Overwriting.class::isInstance);
   }
 
   /** Makes this epoch the one that writes. */
@@ -155,7 +175,7 @@ final class Journal {
         return true;
       }
       boolean taking = entry instanceof Taken;
-      if (!taking && known.stream().anyMatch(one -> one instanceof Back || one instanceof Done)) {
+      if (!taking && known.stream().anyMatch(one -> one instanceof Failed || one instanceof Done)) {
         return false;
       }
       Entry standing = work.insist(() -> decisions.decide(entry(known.size() + 1), entry));

@@ -8,14 +8,25 @@ import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.process.ToolCommand;
 import io.hybridbackup.common.process.ToolException;
 import io.hybridbackup.common.process.ToolProcess;
+import java.io.IOException;
+import java.io.OutputStream;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import java.util.stream.Stream;
 
 /** The program that fills databases from dumps. */
 final class PgRestore {
+  private static final List<String> WITHOUT_OWNERS = List.of("--no-owner", "--no-privileges");
+
+  /** Of a list of contents: numbers, then what it is. */
+  private static final Pattern ENTRY = Pattern.compile("\\d+; \\d+ \\d+ (.*)");
+
   private final NativeTools tools;
   private final String program;
   private final int jobs;
@@ -50,6 +61,74 @@ final class PgRestore {
     return DumpSchema.parse(sql);
   }
 
+  /** As it says itself. */
+  String version() throws ComponentFailure, InterruptedException {
+    return Postgres.toolVersion(tools, program);
+  }
+
+  /** Reads a dump to its end, and changes nothing. */
+  void verify(Path dump, Postgres database, Work work)
+      throws ComponentFailure, InterruptedException {
+    run(ToolCommand.of(program, "--file=/dev/null", dump.toString()), line -> {}, database, work);
+  }
+
+  /**
+   * Writes the SQL that restores a dump into a database which has its extensions already. It ends
+   * by committing the transaction that it is in, and not before.
+   *
+   * @param schemas that are there already
+   * @param owners whether owners and grants are restored
+   */
+  void write(
+      Path dump,
+      Set<String> schemas,
+      boolean owners,
+      OutputStream sql,
+      Postgres database,
+      Work work)
+      throws ComponentFailure, IOException, InterruptedException {
+    String wanted = contents(dump, schemas, database, work);
+    List<String> arguments =
+        new ArrayList<>(List.of("--use-list=/dev/stdin", "--single-transaction", "--file=-"));
+    if (!owners) {
+      arguments.addAll(WITHOUT_OWNERS);
+    }
+    arguments.add(dump.toString());
+    try (ToolProcess process = tools.startFed(ToolCommand.of(program).with(arguments))) {
+      work.own(process);
+      try {
+        try (OutputStream list = process.input()) {
+          list.write(wanted.getBytes(StandardCharsets.UTF_8));
+        }
+        long _ = process.output().transferTo(sql);
+        String _ = process.await();
+      } finally {
+        work.disown(process);
+      }
+    } catch (ToolException e) {
+      throw failure(e, database);
+    }
+  }
+
+  /** What a dump has besides extensions and what is there already. */
+  private String contents(Path dump, Set<String> schemas, Postgres database, Work work)
+      throws ComponentFailure, InterruptedException {
+    List<String> present = new ArrayList<>(List.of("EXTENSION - ", "COMMENT - EXTENSION "));
+    schemas.forEach(schema -> present.add("SCHEMA - " + schema + " "));
+    StringBuilder wanted = new StringBuilder();
+    run(
+        ToolCommand.of(program, "--list", dump.toString()),
+        line -> {
+          Matcher entry = ENTRY.matcher(line);
+          if (entry.matches() && present.stream().noneMatch(entry.group(1)::startsWith)) {
+            wanted.append(line).append('\n');
+          }
+        },
+        database,
+        work);
+    return wanted.toString();
+  }
+
   /**
    * Fills a database.
    *
@@ -74,7 +153,7 @@ final class PgRestore {
                 "--jobs=" + jobs,
                 "--dbname=dbname='" + database + "'"));
     if (!owners) {
-      arguments.addAll(List.of("--no-owner", "--no-privileges"));
+      arguments.addAll(WITHOUT_OWNERS);
     }
     arguments.addAll(chosen.arguments());
     arguments.add(dump.toString());
@@ -96,7 +175,7 @@ final class PgRestore {
   }
 
   /** Only a connection that broke off can be better the next time. */
-  private static ComponentFailure failure(ToolException e, Postgres database) {
+  static ComponentFailure failure(ToolException e, Postgres database) {
     ComponentFailure failure = database.failure(e);
     boolean connection =
         Stream.of("could not connect", "connection to server", "server closed", "terminating")

@@ -87,7 +87,7 @@ final class Preparation {
   /** Makes everything whole beside the target, and decides that it is to be exchanged. */
   void prepare(Journal journal) throws ComponentFailure, IOException, InterruptedException {
     Begun begun = started.undoes() == null ? fetch(journal) : takeBack(started.undoes(), journal);
-    if (begun.exchange().replaces()) {
+    if (!options.overwrites() && begun.exchange().replaces()) {
       work.insist(() -> runs.store().create(RunKeys.kept(run), run.value().getBytes(US_ASCII)));
     }
     boolean _ = journal.append(begun);
@@ -98,7 +98,9 @@ final class Preparation {
     Findings findings = preflight();
     DatabaseTarget database = findings.database();
     Exchange exchange =
-        new Exchange(database == null ? null : database.plan(run, null), findings.folders());
+        new Exchange(
+            database == null || options.overwrites() ? null : database.plan(run, null),
+            findings.folders());
     return new RestoreCompleted(
         run,
         started.source(),
@@ -150,7 +152,12 @@ final class Preparation {
     Optional<MediaTarget> media = targets.media(started);
     OpenedArchive archive = OpenedArchive.open(runs, started, work);
     if (database.isPresent()) {
-      warnings.addAll(database.get().check(archive.dump().toolVersion(), options));
+      String dumpedBy = archive.dump().toolVersion();
+      if (options.overwrites()) {
+        database.get().inPlace(run, options).check(dumpedBy);
+      } else {
+        warnings.addAll(database.get().check(dumpedBy, options));
+      }
       dumps.requireRoom(archive.dump().bytes());
     }
     Exchange.@Nullable Folders folders = null;
@@ -162,7 +169,10 @@ final class Preparation {
       if (!options.replaces()) {
         media.get().requireEmpty();
       }
-      media.get().requireExchangeable(folders, files.bytes());
+      // In place there are two of each file for a while: the verified one and the target's.
+      media
+          .get()
+          .requireExchangeable(folders, options.overwrites() ? 2 * files.bytes() : files.bytes());
     }
     durations.put("preflight", since(begun));
     return new Findings(archive, database.orElse(null), folders, files);
@@ -190,8 +200,13 @@ final class Preparation {
     DatabaseTarget database = findings.database();
     if (database != null) {
       Path dump = fetchDump(findings.archive());
+      @Nullable String showingGlobals = findings.archive().showingGlobals();
       halves.add(() -> {
-        databases.set(fill(database, dump, findings.archive().showingGlobals()));
+        if (options.overwrites()) {
+          database.inPlace(run, options).verify(dump, showingGlobals, work, warnings);
+        } else {
+          databases.set(fill(database, dump, showingGlobals));
+        }
         return true;
       });
     }
@@ -212,6 +227,12 @@ final class Preparation {
         findings.fileCount(),
         new LinkedHashMap<>(durations),
         List.copyOf(warnings));
+  }
+
+  /** Fetches the dump for an epoch that has not fetched it, and verifies it once more. */
+  Path fetchDumpAgain() throws ComponentFailure, IOException, InterruptedException {
+    Files.deleteIfExists(dumps.place(run, work.epoch()));
+    return fetchDump(OpenedArchive.open(runs, started, work));
   }
 
   private Path fetchDump(OpenedArchive archive) throws IOException {

@@ -30,10 +30,12 @@ final class Rehearsal {
     List<String> plan = new ArrayList<>();
     long seconds = 0;
     Exchange.@Nullable Databases databases = exchange.database();
-    if (databases != null) {
+    if (findings.database() != null) {
       long bytes = findings.archive().dump().bytes();
       seconds = bytes / DATABASE_SPEED;
       plan.add("fetch the dump, %,d bytes, to %s".formatted(bytes, settings.dataDirectory()));
+    }
+    if (databases != null) {
       plan.add(
           "restore %s into a new database beside %s%s"
               .formatted(
@@ -41,7 +43,7 @@ final class Rehearsal {
                   databases.name(),
                   options.leavesOwnersOut() ? ", without owners and grants" : ""));
     }
-    if (databases != null && findings.archive().showingGlobals() != null) {
+    if (findings.database() != null && findings.archive().showingGlobals() != null) {
       plan.add(
           "make no roles and no tablespaces; see '%s' for those that the dump may name"
               .formatted(findings.archive().showingGlobals()));
@@ -63,6 +65,35 @@ final class Rehearsal {
       mapped(plan, "user", options.users());
       mapped(plan, "group", options.groups());
     }
+    if (options.overwrites()) {
+      overwriting(plan, findings, options);
+    } else {
+      exchanging(plan, exchange, settings);
+    }
+    plan.add("this takes about %,d seconds on a machine of two cores".formatted(1 + seconds));
+    return plan;
+  }
+
+  private static void overwriting(
+      List<String> plan, Preparation.Findings findings, RestoreOptions options) {
+    DatabaseTarget database = findings.database();
+    if (database != null) {
+      plan.add(
+          "in one transaction end all sessions at database %s, drop all that is in it but extensions, and restore the dump%s"
+              .formatted(database, options.leavesOwnersOut() ? ", without owners and grants" : ""));
+    }
+    Exchange.@Nullable Folders folders = findings.folders();
+    if (folders != null) {
+      plan.add(
+          "then make what is in %s equal to the new files, one by one, and delete the rest"
+              .formatted(folders.folder()));
+    }
+    plan.add("keep nothing of what was there");
+  }
+
+  private static void exchanging(List<String> plan, Exchange exchange, Settings settings) {
+    Exchange.@Nullable Databases databases = exchange.database();
+    Exchange.@Nullable Folders folders = exchange.media();
     if (databases != null && databases.previous() != null) {
       plan.add(
           "end all sessions at database %s, and let nobody connect".formatted(databases.name()));
@@ -84,8 +115,6 @@ final class Rehearsal {
     if (exchange.replaces()) {
       plan.add("remove what was kept after %s".formatted(settings.restore().keepPrevious()));
     }
-    plan.add("this takes about %,d seconds on a machine of two cores".formatted(1 + seconds));
-    return plan;
   }
 
   private static String chosen(RestoreOptions options) {

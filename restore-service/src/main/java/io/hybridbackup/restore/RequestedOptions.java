@@ -51,6 +51,14 @@ final class RequestedOptions {
     if (options.mapsOwners() && options.leavesOwnersOut()) {
       return Optional.of("users and groups have no meaning where owners are left out");
     }
+    if (options.overwrites() && !options.replaces()) {
+      return Optional.of(
+          "in place everything that the target has is overwritten and nothing of it kept; ask for"
+              + " replace as well (--replace)");
+    }
+    if (options.overwrites() && options.overrides() != null) {
+      return Optional.of("overrides have no meaning in place: the database stays the one it is");
+    }
     if (options.overrides() != null && !options.replaces()) {
       return Optional.of("overrides have a meaning only where a database is replaced");
     }

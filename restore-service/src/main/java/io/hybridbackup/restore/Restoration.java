@@ -19,6 +19,7 @@ import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.restore.Journal.Back;
 import io.hybridbackup.restore.Journal.Begun;
+import io.hybridbackup.restore.Journal.Failed;
 import java.io.IOException;
 import java.time.Clock;
 import java.time.Instant;
@@ -28,7 +29,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * Carries out one restore. Everything is fetched, verified and made whole beside the target first,
  * database and files at the same time; a failure up to there leaves it untouched. Then a {@link
- * Swap} exchanges both. A later epoch goes on where the {@link Journal} says.
+ * Swap} exchanges both, or an {@link Overwrite} changes them in place. A later epoch goes on where
+ * the {@link Journal} says.
  */
 final class Restoration {
   private final Settings settings;
@@ -66,15 +68,14 @@ final class Restoration {
               FailureCode.DEADLINE, "the restore had not ended by its deadline, " + deadline, null);
         }
         removeScratch(started, journal, work.epoch() + 1);
-        Preparation preparation =
-            new Preparation(settings, runs, publisher, clock, targets, dumps, started, work);
+        Preparation preparation = preparation(started, work);
         if (options(started).isRehearsal()) {
           return preparation.rehearse();
         }
         preparation.prepare(journal);
       }
       Optional<Begun> begun = journal.begun();
-      return begun.isPresent() && swap(started, begun.get(), journal, work).forward()
+      return begun.isPresent() && ending(started, begun.get(), journal, work).forward()
           ? completed(started, begun.get(), work)
           : back(started, journal, work, null);
     } catch (ArchiveCorruptException | UnreadableManifestException e) {
@@ -127,20 +128,20 @@ final class Restoration {
         boolean _ = journal.append(reason);
       }
     } else {
-      Back standing = reason != null ? reason : decided(journal);
-      Swap swap = swap(started, begun.get(), journal, work);
-      if (!swap.back(standing)) {
-        boolean _ = swap.forward();
+      Failed standing = reason != null ? reason : decided(journal);
+      Ending ending = ending(started, begun.get(), journal, work);
+      if (!ending.back(standing)) {
+        boolean _ = ending.forward();
         return completed(started, begun.get(), work);
       }
     }
-    Back decided = decided(journal);
-    return failed(started, decided.code(), decided.message(), true, work);
+    Failed decided = decided(journal);
+    return failed(started, decided.code(), decided.message(), decided instanceof Back, work);
   }
 
-  private static Back decided(Journal journal) throws InterruptedException {
-    if (journal.end().orElseThrow() instanceof Back back) {
-      return back;
+  private static Failed decided(Journal journal) throws InterruptedException {
+    if (journal.end().orElseThrow() instanceof Failed failed) {
+      return failed;
     }
     throw new IllegalStateException("the journal says that the restore is done");
   }
@@ -181,6 +182,35 @@ final class Restoration {
     return new Journal(runs.decisions(), started.restoreId(), work);
   }
 
+  private Preparation preparation(RestoreStarted started, Work work) {
+    return new Preparation(settings, runs, publisher, clock, targets, dumps, started, work);
+  }
+
+  private Ending ending(RestoreStarted started, Begun begun, Journal journal, Work work)
+      throws ComponentFailure {
+    return options(started).overwrites()
+        ? overwrite(started, begun, journal, work)
+        : swap(started, begun, journal, work);
+  }
+
+  private Overwrite overwrite(RestoreStarted started, Begun begun, Journal journal, Work work)
+      throws ComponentFailure {
+    RunId run = started.restoreId();
+    return new Overwrite(
+        run,
+        begun,
+        journal,
+        work,
+        targets.database(started).map(database -> database.inPlace(run, options(started))),
+        () ->
+            begun.epoch() == work.epoch()
+                ? dumps.place(run, work.epoch())
+                : preparation(started, work).fetchDumpAgain(),
+        Optional.ofNullable(begun.exchange().media())
+            .map(folders -> targets.gate(started, folders, work)),
+        step -> Targets.told(started, step));
+  }
+
   private Swap swap(RestoreStarted started, Begun begun, Journal journal, Work work)
       throws ComponentFailure {
     Exchange exchange = begun.exchange();
@@ -216,7 +246,9 @@ final class Restoration {
         begun.durations(),
         begun.warnings(),
         databases == null || databases.previous() == null ? null : databases.keptAs(),
-        folders == null || !folders.existed() ? null : folders.keptAs(),
+        folders == null || !folders.existed() || options(started).overwrites()
+            ? null
+            : folders.keptAs(),
         started.undoes(),
         null,
         started.requestedBy());
@@ -246,7 +278,9 @@ final class Restoration {
     }
     dumps.remove(run, before);
     Optional<DatabaseTarget> database = targets.database(started);
-    if (database.isPresent() && started.undoes() == null) {
+    if (database.isPresent() && options(started).overwrites()) {
+      database.get().inPlace(run, options(started)).removeMarker();
+    } else if (database.isPresent() && started.undoes() == null) {
       database.get().dropScratch(run, before);
     }
   }

@@ -157,6 +157,13 @@ final class RestoreRequests implements RequestHandler {
       return undo(run, request, request.undo());
     }
     requireSense(request, options(request));
+    if (options(request).overwrites() && !target.inPlace()) {
+      throw new Refusal(
+          FailureCode.INVALID_REQUEST,
+          "the configuration does not let target '%s' be overwritten in place; restore without"
+                  .formatted(request.target())
+              + " that, or set targets.%s.in-place: true".formatted(request.target()));
+    }
     SourceName source = source(request.source());
     Set<Component> possible = EnumSet.noneOf(Component.class);
     if (target.database() != null) {
@@ -213,6 +220,18 @@ final class RestoreRequests implements RequestHandler {
               + " shows what came of it");
     }
     RestoreCompleted restored = completed.get();
+    boolean inPlace =
+        runs.claim(undone)
+            .flatMap(Claim::restore)
+            .filter(started -> Restoration.options(started).overwrites())
+            .isPresent();
+    if (inPlace) {
+      throw new Refusal(
+          FailureCode.NOTHING_TO_DO,
+          "the restore %s was in place, which keeps nothing of what was there; restore an archive"
+                  .formatted(undone)
+              + " instead");
+    }
     boolean kept = runs.store().find(RunKeys.kept(undone)).isPresent();
     if (!kept || (restored.previousDatabase() == null && restored.previousFolder() == null)) {
       throw new Refusal(

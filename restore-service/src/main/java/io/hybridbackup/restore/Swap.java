@@ -3,10 +3,10 @@ package io.hybridbackup.restore;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Work;
-import io.hybridbackup.restore.Journal.Back;
 import io.hybridbackup.restore.Journal.Begun;
 import io.hybridbackup.restore.Journal.Done;
 import io.hybridbackup.restore.Journal.Entry;
+import io.hybridbackup.restore.Journal.Failed;
 import java.io.IOException;
 import java.util.Objects;
 import java.util.Optional;
@@ -20,10 +20,10 @@ import org.jspecify.annotations.Nullable;
  * <p>Every step can be taken again, and by another epoch. Those in the database are taken under a
  * {@link DatabaseLock}, those in the file system go through a {@link Gate}; both make sure that an
  * epoch that was frozen changes nothing once a later one has begun. What is to become of the target
- * is decided in the {@link Journal} alone: forward until {@link Back} is there, and that can only
- * be decided while the database still has its old name.
+ * is decided in the {@link Journal} alone: forward until {@link Journal.Back} is there, and that
+ * can only be decided while the database still has its old name.
  */
-final class Swap {
+final class Swap implements Ending {
   private final RunId run;
   private final Exchange exchange;
   private final Journal journal;
@@ -65,12 +65,8 @@ final class Swap {
     this.steps = steps;
   }
 
-  /**
-   * Puts everything in place, from wherever an earlier try left off.
-   *
-   * @return false if it has been decided that the target stays what it was
-   */
-  boolean forward() throws ComponentFailure, IOException, InterruptedException {
+  @Override
+  public boolean forward() throws ComponentFailure, IOException, InterruptedException {
     steps.accept("lock");
     try (Held held = hold()) {
       Optional<Entry> end = journal.end();
@@ -98,13 +94,8 @@ final class Swap {
     }
   }
 
-  /**
-   * Makes the target what it was, unless everything is in place already.
-   *
-   * @param reason what is decided if nothing has been decided before
-   * @return false if everything is in place: only forward is left
-   */
-  boolean back(Back reason) throws ComponentFailure, IOException, InterruptedException {
+  @Override
+  public boolean back(Failed reason) throws ComponentFailure, IOException, InterruptedException {
     steps.accept("lock to go back");
     try (Held held = hold()) {
       if (journal.end().isEmpty()) {

@@ -37,7 +37,8 @@ final class Targets {
                 new PgRestore(
                     tools,
                     settings.tools().pgRestore(),
-                    Runtime.getRuntime().availableProcessors())));
+                    Runtime.getRuntime().availableProcessors()),
+                new Psql(tools, settings.tools().psql())));
   }
 
   /** The folder that is restored to; empty if none is. */
@@ -70,12 +71,12 @@ final class Targets {
         step -> told(started, step));
   }
 
-  /** Tells people of a step of the exchange. */
+  /** Tells people of a step by which the target changes. */
   static void told(RestoreStarted started, String step) {
     LOG.atDebug()
         .addKeyValue("run", started.restoreId())
         .addKeyValue("target", started.target())
         .addKeyValue("step", step)
-        .log("exchanging");
+        .log("changing the target");
   }
 }

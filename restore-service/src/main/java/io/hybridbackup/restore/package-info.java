@@ -6,6 +6,7 @@
  * the {@link io.hybridbackup.restore.Journal} says: the files through a {@link
  * io.hybridbackup.restore.Gate}, the database under a {@link io.hybridbackup.restore.DatabaseLock}.
  * What was there is kept until {@link io.hybridbackup.restore.KeptRemoval} finds that it is time.
+ * Or, where that was asked for, an {@link io.hybridbackup.restore.Overwrite} changes what is there.
  */
 @NullMarked
 package io.hybridbackup.restore;

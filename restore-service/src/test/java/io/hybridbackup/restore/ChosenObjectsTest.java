@@ -37,6 +37,6 @@ class ChosenObjectsTest {
 
   private static ChosenObjects chosen(@Nullable List<String> schemas, List<String> tables) {
     return new ChosenObjects(
-        new RestoreOptions(null, null, schemas, tables, null, null, null, null, null));
+        new RestoreOptions(null, null, schemas, tables, null, null, null, null, null, null));
   }
 }

@@ -177,7 +177,7 @@ class RestoreJobsTest {
             true,
             100),
         new Settings.Restore(Duration.ofDays(7)),
-        new Settings.Tools("pg_dump", "pg_dumpall", "pg_restore", "rsync"),
+        new Settings.Tools("pg_dump", "pg_dumpall", "pg_restore", "psql", "rsync"),
         Map.of(),
         Map.of(
             TARGET,

@@ -378,7 +378,8 @@ class SwapIT {
     private final DatabaseTarget database =
         new DatabaseTarget(
             new Postgres(postgres.settings(name)),
-            new PgRestore(tools, postgres.program("pg_restore"), 1));
+            new PgRestore(tools, postgres.program("pg_restore"), 1),
+            new Psql(tools, postgres.program("psql")));
     private final Begun begun;
 
     Target(Kind kind) throws Exception {

@@ -21,6 +21,8 @@ import org.jspecify.annotations.Nullable;
  * @param users whom files and ACLs of a user belong to instead, by number
  * @param groups likewise of a group
  * @param overrides what does not keep a database from being replaced, though it depends on it
+ * @param inPlace whether what the target has is overwritten where it is, which is not atomic and
+ *     keeps nothing of it
  * @param dryRun whether it is only to be said what would be done
  */
 public record RestoreOptions(
@@ -32,10 +34,11 @@ public record RestoreOptions(
     @Nullable Map<Long, Long> users,
     @Nullable Map<Long, Long> groups,
     @Nullable Set<Dependent> overrides,
+    @Nullable Boolean inPlace,
     @Nullable Boolean dryRun) {
   /** Nothing special. */
   public static final RestoreOptions NONE =
-      new RestoreOptions(null, null, null, null, null, null, null, null, null);
+      new RestoreOptions(null, null, null, null, null, null, null, null, null, null);
 
   public RestoreOptions {
     schemas = schemas == null ? null : List.copyOf(schemas);
@@ -80,6 +83,11 @@ public record RestoreOptions(
   /** Whether this, though it is there, does not keep a database from being replaced. */
   public boolean overrides(Dependent dependent) {
     return overrides != null && overrides.contains(dependent);
+  }
+
+  @JsonIgnore
+  public boolean overwrites() {
+    return Boolean.TRUE.equals(inPlace);
   }
 
   @JsonIgnore

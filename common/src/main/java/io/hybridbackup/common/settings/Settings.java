@@ -92,7 +92,8 @@ public record Settings(
   public record Restore(Duration keepPrevious) {}
 
   /** The native programs: a bare name is looked up in PATH. */
-  public record Tools(String pgDump, String pgDumpall, String pgRestore, String rsync) {}
+  public record Tools(
+      String pgDump, String pgDumpall, String pgRestore, String psql, String rsync) {}
 
   /**
    * At least one of database and media is there.
@@ -133,8 +134,17 @@ public record Settings(
     public static final Compression DEFAULT = new Compression(false, 7, 6);
   }
 
-  /** At least one of database and media is there; nothing is excluded from a target's media. */
-  public record Target(@Nullable Database database, @Nullable Media media) {}
+  /**
+   * At least one of database and media is there; nothing is excluded from a target's media.
+   *
+   * @param inPlace whether a restore may overwrite what is there where it is
+   */
+  public record Target(@Nullable Database database, @Nullable Media media, boolean inPlace) {
+    /** With nothing overwritten in place. */
+    public Target(@Nullable Database database, @Nullable Media media) {
+      this(database, media, false);
+    }
+  }
 
   /**
    * @param passwordFile holds the password on its first line; without it a passfile or the server's

@@ -257,6 +257,7 @@ public final class SettingsFile {
             tool(tools, "pg-dump", "pg_dump"),
             tool(tools, "pg-dumpall", "pg_dumpall"),
             tool(tools, "pg-restore", "pg_restore"),
+            tool(tools, "psql", "psql"),
             tool(tools, "rsync", "rsync"));
     tools.finish();
     return settings;
@@ -350,8 +351,10 @@ public final class SettingsFile {
     if (database == null && media == null) {
       target.note("has neither a database nor media", "add a database or a media section to it");
     }
+    boolean inPlace =
+        target.value("in-place", "write true or false", SettingsFile::bool).orElse(false);
     target.finish();
-    return new Settings.Target(database, media);
+    return new Settings.Target(database, media, inPlace);
   }
 
   private Settings.@Nullable Database database(Section owner) {

@@ -100,6 +100,7 @@ public final class EventSamples {
                 Map.of(1000L, 2000L),
                 Map.of(0L, 4294967294L),
                 Set.of(Dependent.values()),
+                true,
                 true);
     Instant asOf = by == null ? null : TIME;
     RunId undone = by == null ? null : RUN;

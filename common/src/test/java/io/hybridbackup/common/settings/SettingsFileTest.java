@@ -103,7 +103,7 @@ class SettingsFileTest {
                     true,
                     5),
                 new Settings.Restore(Duration.ofDays(7)),
-                new Settings.Tools("pg_dump", "pg_dumpall", "pg_restore", "rsync"),
+                new Settings.Tools("pg_dump", "pg_dumpall", "pg_restore", "psql", "rsync"),
                 Map.of(),
                 Map.of()));
   }
@@ -137,9 +137,11 @@ class SettingsFileTest {
                 parallel-runs: 4
                 when-busy: reject
                 stale-restore: 2h
-              tools: { pg-dump: /opt/pg/bin/pg_dump, pg-dumpall: pg_dumpall17, pg-restore: pg_restore17, rsync: /usr/bin/rsync }
+              tools: { pg-dump: /opt/pg/bin/pg_dump, pg-dumpall: pg_dumpall17, pg-restore: pg_restore17, psql: psql17, rsync: /usr/bin/rsync }
               sources:
                 files: { media: { location: /srv }, version: { literal: 1.10 } }
+              targets:
+                managed: { media: { location: /srv }, in-place: true }
             """);
 
     // then
@@ -169,10 +171,16 @@ class SettingsFileTest {
                 Duration.ofHours(2),
                 true,
                 5));
+    assertThat(settings.targets())
+        .containsExactly(
+            Map.entry(
+                new TargetName("managed"),
+                new Settings.Target(
+                    null, new Settings.Media(Path.of("/srv"), List.of(), false), true)));
     assertThat(settings.tools())
         .isEqualTo(
             new Settings.Tools(
-                "/opt/pg/bin/pg_dump", "pg_dumpall17", "pg_restore17", "/usr/bin/rsync"));
+                "/opt/pg/bin/pg_dump", "pg_dumpall17", "pg_restore17", "psql17", "/usr/bin/rsync"));
     assertThat(settings.sources().get(new SourceName("files")))
         .isEqualTo(
             new Settings.Source(

@@ -119,6 +119,13 @@ public final class RestoreCommand implements Callable<Integer> {
                 + " stay with the old one) or prepared-transactions (they are rolled back).")
     private @Nullable List<String> overrides;
 
+    @Option(
+        names = "--in-place",
+        description =
+            "With --replace: overwrite what the target has where it is. This is not atomic and keeps"
+                + " nothing of it; the target's configuration has to allow it (in-place: true).")
+    private boolean inPlace;
+
     @Option(names = "--dry-run", description = "Only say what would be done.")
     private boolean dryRun;
 
@@ -133,6 +140,7 @@ public final class RestoreCommand implements Callable<Integer> {
               Names.numbers(spec, "--map-user", users),
               Names.numbers(spec, "--map-group", groups),
               Names.dependents(spec, overrides),
+              given(inPlace),
               given(dryRun)));
     }
 

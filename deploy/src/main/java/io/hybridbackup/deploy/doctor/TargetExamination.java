@@ -99,7 +99,11 @@ final class TargetExamination implements Examination {
                 "SELECT rolsuper, rolcreatedb FROM pg_roles WHERE rolname = current_user")) {
       row.next();
       boolean superuser = row.getBoolean(1);
-      if (!superuser && !row.getBoolean(2)) {
+      boolean creates = superuser || row.getBoolean(2);
+      if (!creates && target.inPlace()) {
+        findings.ok(
+            area(), postgres.user() + " may not create databases, so a restore has to be in place");
+      } else if (!creates) {
         findings.problem(
             area(),
             postgres.user() + " may not create databases, which a restore needs",
