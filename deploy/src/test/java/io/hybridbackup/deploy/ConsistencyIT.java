@@ -9,10 +9,12 @@ import io.hybridbackup.common.event.Fact.BackupOutcome;
 import io.hybridbackup.common.event.Fact.BackupStarted;
 import io.hybridbackup.common.event.Fact.ComponentFailed;
 import io.hybridbackup.common.event.Fact.DatabaseSnapshotTaken;
+import io.hybridbackup.common.event.Fact.RestoreCompleted;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.identity.TargetName;
 import io.hybridbackup.common.manifest.Manifest;
 import io.hybridbackup.common.manifest.References;
 import io.hybridbackup.common.settings.Settings;
@@ -83,7 +85,7 @@ class ConsistencyIT {
                 true,
                 5),
             sources,
-            Map.of(),
+            Map.of(target("patient"), settings("patient"), target("hasty"), settings("hasty")),
             withoutFinalPassOf(folder.resolve("unfenced")));
   }
 
@@ -110,6 +112,17 @@ class ConsistencyIT {
             Settings.Compression.DEFAULT,
             references,
             false));
+  }
+
+  /** Where backups of that source are restored to. */
+  private static TargetName target(String source) {
+    return new TargetName("restored-" + source);
+  }
+
+  private static Settings.Target settings(String source) {
+    String name = target(source).value();
+    return new Settings.Target(
+        postgres.settings(name), new Settings.Media(folder.resolve(name), List.of(), false));
   }
 
   /** An rsync that leaves one source's pass after the snapshot out. */
@@ -140,6 +153,7 @@ class ConsistencyIT {
         // then
         assertThat(completed.state()).isEqualTo(BackupOutcome.COMPLETE);
         assertThat(misses(completed)).isEmpty();
+        assertThat(missesOnceRestored(completed)).isEmpty();
       }
       LOG.info("{} backups at {} operations a second: no miss", BACKUPS, writer.rate());
     }
@@ -181,6 +195,7 @@ class ConsistencyIT {
         List<String> found = misses(completed);
         assertThat(listed(completed)).containsExactlyInAnyOrderElementsOf(found);
         assertThat(references.missing()).isEqualTo(found.size());
+        assertThat(missesOnceRestored(completed)).containsExactlyInAnyOrderElementsOf(found);
         misses += found.size();
         rows += references.referenced();
         voided += completed.origin().attempt() - 1;
@@ -211,14 +226,19 @@ class ConsistencyIT {
             "./a//b/./смета №1",
             files + "/a/b/смета №1",
             "space and \"quotes\"",
-            "a/b",
-            "a/b/",
             "link",
             ".",
             "/",
             "");
     List<String> missing =
-        List.of("gone", "a/gone", "a/b/смета №1/x", "link/смета №1", "../listed/a", "a/b/смета №2");
+        List.of(
+            "a/b",
+            "gone",
+            "a/gone",
+            "a/b/смета №1/x",
+            "link/смета №1",
+            "../listed/a",
+            "a/b/смета №2");
     for (String path : there) {
       insert("listed", path);
     }
@@ -234,12 +254,12 @@ class ConsistencyIT {
 
     // then
     assertThat(completed.state()).isEqualTo(BackupOutcome.COMPLETE_WITH_WARNINGS);
-    assertThat(completed.warnings()).anyMatch(text -> text.contains("106 of 116 paths"));
+    assertThat(completed.warnings()).anyMatch(text -> text.contains("107 of 115 paths"));
     References references = Objects.requireNonNull(completed.references());
-    assertThat(references.referenced()).isEqualTo(116);
-    assertThat(references.missing()).isEqualTo(106);
+    assertThat(references.referenced()).isEqualTo(115);
+    assertThat(references.missing()).isEqualTo(107);
     assertThat(references.paths()).hasSize(References.NAMED).containsAll(missing);
-    assertThat(listed(completed)).hasSize(106).containsAll(missing).contains("more/99");
+    assertThat(listed(completed)).hasSize(107).containsAll(missing).contains("more/99");
     assertThat(
             Manifest.parse(Files.readAllBytes(installation.store().resolve(completed.manifest())))
                 .consistency()
@@ -340,10 +360,32 @@ class ConsistencyIT {
             "--table=upload",
             "--file=-",
             unpacked.resolve("database.dump").toString());
+    List<String> misses = misses(rows, unpacked.resolve("storage"));
+    assertThat(rows).contains("COPY public.upload");
+    Commands.run("rm", "-rf", unpacked.toString());
+    return misses;
+  }
+
+  /** As {@link #misses(BackupCompleted)}, with what the restore service makes of the archive. */
+  private static List<String> missesOnceRestored(BackupCompleted completed) throws IOException {
+    String target = target(completed.source()).value();
+    RunId run =
+        installation.console.restore(completed.source(), completed.archive().value(), target);
+    installation.console.awaitEnd(run, RestoreCompleted.class);
+    String rows =
+        Commands.run(postgres.program("psql"), "-c", "COPY upload TO STDOUT", postgres.url(target));
+    assertThat(rows).contains("writer-");
+    List<String> misses = misses(rows, folder.resolve(target));
+    postgres.execute("postgres", "DROP DATABASE \"" + target + "\"");
+    Commands.run("rm", "-r", folder.resolve(target).toString());
+    return misses;
+  }
+
+  private static List<String> misses(String rows, Path storage) throws IOException {
     List<String> misses = new ArrayList<>();
     for (String row : rows.lines().filter(line -> line.startsWith("writer-")).toList()) {
       String[] columns = row.split("\t", -1);
-      Path file = unpacked.resolve("storage").resolve(columns[0]);
+      Path file = storage.resolve(columns[0]);
       byte[] content = Files.exists(file) ? Files.readAllBytes(file) : null;
       if (content == null
           || content.length != Long.parseLong(columns[1])
@@ -351,8 +393,6 @@ class ConsistencyIT {
         misses.add(columns[0]);
       }
     }
-    assertThat(rows).contains("COPY public.upload");
-    Commands.run("rm", "-rf", unpacked.toString());
     return misses;
   }
 }

@@ -1,5 +1,6 @@
 package io.hybridbackup.deploy;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeFalse;
@@ -48,6 +49,7 @@ import java.util.Map;
 import java.util.UUID;
 import java.util.function.LongSupplier;
 import java.util.stream.LongStream;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.AfterEach;
@@ -70,6 +72,10 @@ import org.slf4j.LoggerFactory;
 class FailuresIT {
   private static final Logger LOG = LoggerFactory.getLogger(FailuresIT.class);
   private static final Duration PATIENCE = Duration.ofSeconds(60);
+  private static final String MAKE_READER =
+      "CREATE SUBSCRIPTION reader CONNECTION '' PUBLICATION p WITH (connect = false)";
+  private static final String DROP_READER =
+      "ALTER SUBSCRIPTION reader SET (slot_name = NONE); DROP SUBSCRIPTION reader";
 
   @TempDir private static Path folder;
 
@@ -601,6 +607,7 @@ class FailuresIT {
           """
           BEGIN; INSERT INTO page VALUES (11); PREPARE TRANSACTION 'half' | prepared transaction half
           SELECT pg_create_logical_replication_slot('slot', 'pgoutput')   | logical replication slot slot
+          CREATE SUBSCRIPTION reader CONNECTION '' PUBLICATION p WITH (connect = false) | subscription reader
           """)
   void shouldNotReplaceADatabaseThatSomethingOutsideDependsOn(String given, String reason)
       throws Exception {
@@ -618,13 +625,15 @@ class FailuresIT {
     // then
     RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
     assertThat(failed.code()).isEqualTo(FailureCode.TARGET_IN_USE);
-    assertThat(failed.message()).contains(reason);
+    assertThat(failed.message()).contains(reason, "--override");
     assertThat(failed.rolledBack()).isTrue();
     postgres.execute(
         "occupied",
-        given.contains("half")
-            ? "ROLLBACK PREPARED 'half'"
-            : "SELECT pg_drop_replication_slot('slot')");
+        switch (reason) {
+          case "prepared transaction half" -> "ROLLBACK PREPARED 'half'";
+          case "subscription reader" -> DROP_READER;
+          default -> "SELECT pg_drop_replication_slot('slot')";
+        });
   }
 
   @Test
@@ -831,6 +840,105 @@ class FailuresIT {
   }
 
   @Test
+  void shouldTakeNoSourceNoTargetAndNoArchiveForAPath() {
+    // given
+    String archive = archive("edms");
+    List<String> before = children(folder);
+    for (String name :
+        List.of(
+            "--help",
+            "-x",
+            "../../etc",
+            "/etc/passwd",
+            "part/../part",
+            "$(id)",
+            "a\\nb",
+            "a\\\"b'",
+            "\\u0000",
+            "",
+            "x".repeat(5000))) {
+      // when
+      Map<RunId, FailureCode> refusals =
+          Map.of(
+              installation.console.restore(name, archive, "part"), FailureCode.UNKNOWN_SOURCE,
+              installation.console.restore("edms", name, "part"), FailureCode.INVALID_REQUEST,
+              installation.console.restore("edms", archive, name), FailureCode.UNKNOWN_TARGET);
+
+      // then
+      refusals.forEach((run, code) ->
+          assertThat(installation.console.awaitEnd(run, RestoreFailed.class).code())
+              .as(name)
+              .isEqualTo(code));
+    }
+    assertThat(children(folder)).isEqualTo(before);
+    installation.assertUntouched(postgres, "part");
+  }
+
+  @Test
+  void shouldRestoreSchemasAndTablesThatAreCalledLikeOptions() throws Exception {
+    // given
+    postgres.createDatabase("odd");
+    postgres.execute(
+        "odd",
+        """
+        CREATE SCHEMA "-x";
+        CREATE TABLE "-x"."--clean" (n int);
+        CREATE TABLE "-x"."a""b'c" (n int);
+        CREATE TABLE "-x"."two
+        lines" (n int);
+        CREATE TABLE "-x".other (n int)
+        """);
+    String archive = archive("odd");
+
+    // when
+    RunId run =
+        restore(
+            "odd",
+            archive,
+            "part",
+            "{\"schemas\":[\"-x\"],\"tables\":[\"--clean\",\"a\\\"b'c\",\"two\\nlines\"]}",
+            "[\"database\"]");
+
+    // then
+    installation.console.awaitEnd(run, RestoreCompleted.class);
+    assertThat(
+            Commands.run(
+                postgres.program("psql"),
+                "-Atc",
+                "SELECT relname FROM pg_class WHERE relkind = 'r' AND oid >= 16384 ORDER BY 1",
+                postgres.url("part")))
+        .isEqualTo("--clean\na\"b'c\ntwo\nlines\n");
+    assertThat(Files.readString(folder.resolve("pg_restore.arguments")).split("\0", -1))
+        .contains("--schema=-x", "--table=--clean", "--table=two\nlines")
+        .doesNotContain("-x", "--clean");
+    postgres.execute("postgres", "DROP DATABASE part");
+  }
+
+  @Test
+  void shouldRestoreFilesThatAreCalledLikeOptions() {
+    // given
+    String archive = archive("edms");
+
+    // when
+    RunId run =
+        restore(
+            "edms",
+            archive,
+            "part",
+            "{\"paths\":[\"storage/-rf\",\"storage/a\\nline break\"]}",
+            "[\"media\"]");
+
+    // then
+    installation.console.awaitEnd(run, RestoreCompleted.class);
+    assertThat(children(folder.resolve("part"))).containsExactly("-rf", "a\nline break");
+    Commands.run("rm", "-r", folder.resolve("part").toString());
+  }
+
+  private static List<String> children(Path parent) {
+    return Stream.of(requireNonNull(parent.toFile().list())).sorted().toList();
+  }
+
+  @Test
   void shouldGiveFilesToOtherUsersAndGroupsWhenAskedTo() {
     // given
     assumeTrue(Commands.root(), "only root gives files to others");
@@ -866,6 +974,7 @@ class FailuresIT {
     // In this order: a slot waits for all transactions that are under way.
     postgres.execute("depended", "SELECT pg_create_logical_replication_slot('stays', 'pgoutput')");
     postgres.execute("depended", "BEGIN; INSERT INTO page VALUES (11); PREPARE TRANSACTION 'half'");
+    postgres.execute("depended", MAKE_READER);
 
     // when
     RunId run =
@@ -873,15 +982,19 @@ class FailuresIT {
             "edms",
             archive,
             "depended",
-            "{\"replace\":true,\"overrides\":[\"replication-slots\",\"prepared-transactions\"]}",
+            "{\"replace\":true,\"overrides\":[\"replication-slots\",\"prepared-transactions\",\"subscriptions\"]}",
             "[\"database\"]");
 
     // then
     RestoreCompleted completed = installation.console.awaitEnd(run, RestoreCompleted.class);
     assertThat(completed.warnings())
         .anyMatch(warning -> warning.contains("slot stays stays with the database"))
-        .anyMatch(warning -> warning.contains("prepared transaction half has been rolled back"));
+        .anyMatch(warning -> warning.contains("prepared transaction half has been rolled back"))
+        .anyMatch(warning -> warning.contains("subscription reader stays with the database"));
     postgres.execute("depended", "SELECT FROM department");
+    String previous = String.valueOf(completed.previousDatabase());
+    postgres.execute("postgres", "ALTER DATABASE \"" + previous + "\" ALLOW_CONNECTIONS true");
+    postgres.execute(previous, DROP_READER);
     postgres.execute("postgres", "SELECT pg_drop_replication_slot('stays')");
     postgres.execute("postgres", "DROP DATABASE depended WITH (FORCE)");
   }
@@ -1072,6 +1185,7 @@ class FailuresIT {
     sources.put(
         new SourceName("by-pg-dump"),
         new Settings.Source(edms, null, null, new Settings.Compression(true, 7, 6), null, false));
+    sources.put(new SourceName("odd"), source(postgres.settings("odd"), null));
     sources.put(new SourceName("haunted"), source(postgres.settings("haunted"), null));
     sources.put(new SourceName("tiny"), source(postgres.settings("tiny"), media("note")));
     sources.put(new SourceName("no-archives"), source(edms, null));

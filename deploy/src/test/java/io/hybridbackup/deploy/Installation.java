@@ -119,6 +119,7 @@ final class Installation implements AutoCloseable {
             folder.resolve(name),
             """
             #!/bin/bash
+            printf '%%s\\0' "$@" >> "$0.arguments"
             case "$(cat "$0.misbehaviour" 2>/dev/null) $1" in
               'OLD --version') echo '%2$s (PostgreSQL) 9.6.0'; exit 0 ;;
               *' --version') ;;

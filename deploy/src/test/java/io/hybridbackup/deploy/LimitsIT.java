@@ -66,7 +66,7 @@ class LimitsIT {
     }
     Files.createFile(Files.createDirectory(folder.resolve("empty-file")).resolve("empty"));
     Files.createDirectory(folder.resolve("many"));
-    for (String name : List.of("files", "growing", "storage")) {
+    for (String name : List.of("files", "growing", "changing", "storage")) {
       Files.createDirectory(folder.resolve(name));
       Path _ = grow(name, "note", 1);
     }
@@ -93,6 +93,8 @@ class LimitsIT {
                 new Settings.Source(postgres.settings("edms"), media("files"), null),
                 new SourceName("growing"),
                 new Settings.Source(null, media("growing"), null),
+                new SourceName("changing"),
+                new Settings.Source(null, media("changing"), null),
                 new SourceName("many"),
                 new Settings.Source(null, media("many"), null),
                 new SourceName("empty-file"),
@@ -180,11 +182,14 @@ class LimitsIT {
     installation.console.awaitEnd(shrunk, BackupCompleted.class);
 
     // when
+    Path _ = grow("growing", "0.scan", 1);
     Path _ = grow("growing", "7.scan", STAGING);
     RunId grown = installation.console.backup("growing");
 
     // then
     assertStagingIsFull(grown, "growing");
+    assertThat(folder.resolve("data/staging/growing/tree").toFile().list())
+        .containsExactlyInAnyOrder("5.scan", "6.scan", "note");
 
     // when
     disk.enlarge();
@@ -193,6 +198,31 @@ class LimitsIT {
     // then
     installation.console.awaitEnd(next, BackupCompleted.class);
     assertThat(installation.backups("growing")).hasSize(4);
+  }
+
+  @Test
+  void shouldBringACopyUpToDateThatHasNoRoomForASecondOne() throws IOException {
+    SmallDisk disk = data.orElse(null);
+    assumeTrue(disk != null, "only root can mount a small disk");
+    // given
+    for (int n = 1; n <= 6; n++) {
+      Path _ = grow("changing", n + ".scan", STAGING / 3);
+    }
+    Files.createLink(folder.resolve("changing/7.scan"), folder.resolve("changing/6.scan"));
+    installation.console.awaitEnd(installation.console.backup("changing"), BackupCompleted.class);
+    disk.leave(STAGING / 2);
+    for (int n = 1; n <= 5; n++) {
+      Path scan = folder.resolve("changing").resolve(n + ".scan");
+      byte[] content = Files.readAllBytes(scan);
+      content[0]++;
+      Files.write(scan, content);
+    }
+
+    // when
+    RunId run = installation.console.backup("changing");
+
+    // then
+    installation.console.awaitEnd(run, BackupCompleted.class);
   }
 
   @Test

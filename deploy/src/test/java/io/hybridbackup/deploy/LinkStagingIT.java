@@ -46,17 +46,12 @@ class LinkStagingIT {
   static void start() throws IOException {
     postgres = PostgresTestServer.start();
     Map<SourceName, Settings.Source> sources = new HashMap<>();
-    for (String name : List.of("live", "fenced", "mounted")) {
+    for (String name : List.of("live", "fenced", "mounted", "broken", "switched")) {
       Files.createDirectory(folder.resolve(name));
       postgres.createDatabase(name);
-      sources.put(
-          new SourceName(name),
-          new Settings.Source(
-              postgres.settings(name),
-              new Settings.Media(
-                  folder.resolve(name), List.of("/cache/"), false, Settings.Staging.LINK),
-              null));
+      sources.put(new SourceName(name), source(name, Settings.Staging.LINK));
     }
+    sources.put(new SourceName("switched-back"), source("switched", Settings.Staging.COPY));
     installation =
         Installation.start(
             folder,
@@ -74,7 +69,14 @@ class LinkStagingIT {
                 5),
             sources,
             Map.of(),
-            changingTheSourceBetweenPasses(folder.resolve("fenced")));
+            troubled(folder.resolve("fenced"), folder.resolve("broken")));
+  }
+
+  private static Settings.Source source(String name, Settings.Staging staging) {
+    return new Settings.Source(
+        postgres.settings(name),
+        new Settings.Media(folder.resolve(name), List.of("/cache/"), false, staging),
+        null);
   }
 
   @AfterAll
@@ -83,8 +85,11 @@ class LinkStagingIT {
     postgres.close();
   }
 
-  /** An rsync before whose second pass files and folders of a source go. */
-  private static String changingTheSourceBetweenPasses(Path source) throws IOException {
+  /**
+   * An rsync before whose second pass files and folders of one source go, and whose first pass of
+   * another is killed at its end.
+   */
+  private static String troubled(Path changing, Path broken) throws IOException {
     Path script =
         Files.writeString(
             folder.resolve("rsync"),
@@ -94,10 +99,14 @@ class LinkStagingIT {
               *%1$s/*pass-000002*)
                 cd %1$s && rm -rf doomed folder/doomed doomed-folder kind && echo new > kind
                 touch -d 2026-01-11 folder ;;
+              *--link-dest=%2$s/*)
+                if [ ! -e "$0.killed" ]; then
+                  rsync "$@" && touch "$0.killed" && kill -KILL $$
+                fi ;;
             esac
             exec rsync "$@"
             """
-                .formatted(source));
+                .formatted(changing, broken));
     Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
     return script.toString();
   }
@@ -184,6 +193,63 @@ class LinkStagingIT {
                   .as(entry.path().toString())
                   .isEqualTo(entry.path().toString().contains("doomed")));
     }
+  }
+
+  @Test
+  void shouldBeginAnewWhereAPassIsKilledAndLeaveNothingOfAServiceThatWas() throws IOException {
+    // given
+    Path file = Files.writeString(folder.resolve("broken/file"), "file");
+    for (String pass : List.of("pass-000004", "pass-000007.incomplete")) {
+      Path left = Files.createDirectories(folder.resolve("data/staging/broken").resolve(pass));
+      Files.createLink(left.resolve("linked long ago"), file);
+    }
+
+    // when
+    BackupCompleted completed = backUp("broken");
+
+    // then
+    assertThat(completed.origin().attempt()).isEqualTo(2);
+    assertThat(files(unpack(completed).resolve("storage"))).containsExactly("file");
+    assertThat(staged("broken")).containsExactly("filled");
+    assertThat(Files.getAttribute(file, "unix:nlink")).isEqualTo(1);
+  }
+
+  @Test
+  void shouldStageAnewWhenCopiesBecomeLinksAndLinksBecomeCopies() throws IOException {
+    // given
+    Path file = Files.writeString(folder.resolve("switched/file"), "file");
+    Path links = folder.resolve("data/staging/switched");
+    Path copies = folder.resolve("data/staging/switched-back");
+    backUp("switched-back");
+    assertThat(copies.resolve("tree/file")).hasContent("file");
+
+    // when
+    Files.move(copies, links);
+    Files.writeString(folder.resolve("switched/another"), "another");
+    BackupCompleted linked = backUp("switched");
+
+    // then
+    assertThat(files(unpack(linked).resolve("storage"))).containsExactly("another", "file");
+    assertThat(staged("switched")).containsExactly("filled");
+    assertThat(Files.getAttribute(file, "unix:nlink")).isEqualTo(1);
+
+    // when
+    Path _ =
+        Files.createLink(Files.createDirectory(links.resolve("pass-000001")).resolve("x"), file);
+    Files.move(links, copies);
+    Files.writeString(file, "changed in place");
+    BackupCompleted copied = backUp("switched-back");
+
+    // then
+    Path storage = unpack(copied).resolve("storage");
+    assertThat(files(storage)).containsExactly("another", "file");
+    assertThat(storage.resolve("file")).hasContent("changed in place");
+    assertThat(staged("switched-back")).contains("tree").noneMatch(name -> name.startsWith("pass"));
+    assertThat(Files.getAttribute(file, "unix:nlink")).isEqualTo(1);
+  }
+
+  private static List<String> files(Path tree) {
+    return Commands.run("ls", tree.toString()).lines().toList();
   }
 
   @Test

@@ -5,6 +5,7 @@ import io.hybridbackup.common.job.ProgressReporter;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
 import java.io.IOException;
+import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
 
@@ -34,11 +35,11 @@ final class CopiedTree implements StagedTree {
   public void begin(Work work) throws ComponentFailure, IOException, InterruptedException {
     rsync.awaitOthers(staging, work);
     staging.removePasses();
-    // A first copy that cannot be finished is not begun.
-    if (!hadFiles()) {
-      Rsync.Size needed = rsync.firstCopy(staging.copy(), work);
-      staging.requireRoom(needed.bytes(), needed.inodes(), tools);
-    }
+    // A copy that cannot be finished is not begun.
+    Path empty = staging.newPass();
+    Rsync.Size whole = rsync.firstCopy(empty, work);
+    Files.delete(empty);
+    staging.requireRoomForCopy(whole, tools);
   }
 
   @Override

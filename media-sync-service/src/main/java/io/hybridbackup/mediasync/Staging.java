@@ -10,6 +10,7 @@ import io.hybridbackup.common.settings.Settings;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -42,6 +43,10 @@ final class Staging implements AutoCloseable {
    * soon as it closes the file anywhere, so nobody here may even open it a second time.
    */
   private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
+
+  /** Filesystems that neither compress nor share what is in files. */
+  private static final Set<String> STORED_AS_LONG_AS_THEY_ARE =
+      Set.of("ext2", "ext3", "ext4", "xfs", "tmpfs");
 
   private static final Pattern PASS = Pattern.compile("pass-(\\d{6})(\\.incomplete)?");
 
@@ -247,6 +252,39 @@ final class Staging implements AutoCloseable {
           "it takes %d bytes and %d inodes, and %s has %d and %d free"
               .formatted(bytes, inodes, folder, freeBytes, freeInodes),
           null);
+    }
+  }
+
+  /**
+   * Compares what is free with what the copy will take beyond what it takes now. What rsync needs
+   * on the way comes on top, so what is refused cannot have succeeded.
+   *
+   * @param whole what the copy will be
+   * @throws ComponentFailure if there is not enough
+   */
+  void requireRoomForCopy(Rsync.Size whole, NativeTools tools)
+      throws ComponentFailure, IOException, InterruptedException {
+    FileStore disk = Files.getFileStore(folder);
+    long bytes = STORED_AS_LONG_AS_THEY_ARE.contains(disk.type()) ? whole.bytes() : 0;
+    long inodes = whole.inodes();
+    if (bytes > disk.getUsableSpace()) {
+      bytes -= taken("--block-size=1", tools).orElse(bytes);
+    }
+    if (inodes > freeInodes(tools).orElse(inodes)) {
+      // One of those is the tree itself, which is no part of the whole.
+      inodes -= taken("--inodes", tools).orElse(inodes + 1) - 1;
+    }
+    requireRoom(bytes, inodes, tools);
+  }
+
+  /** What the copy takes now, in the unit of that option, if it can be found out. */
+  private OptionalLong taken(String option, NativeTools tools) throws InterruptedException {
+    try {
+      String said = tools.run(ToolCommand.of("du", "--summarize", option, "--", copy().toString()));
+      return OptionalLong.of(Long.parseLong(said.split("\t", 2)[0]));
+    } catch (ToolException e) {
+      LOG.debug("cannot find out what {} takes", copy(), e);
+      return OptionalLong.empty();
     }
   }
 

@@ -259,6 +259,110 @@ class SwapIT {
     }
   }
 
+  @ParameterizedTest
+  @EnumSource(
+      value = Kind.class,
+      names = {
+        "DATABASE_AND_FOLDER",
+        "DATABASE_AND_MOUNT_POINT",
+        "DATABASE_ALONE",
+        "NOTHING_WAS_THERE",
+        "UNDOING"
+      })
+  void shouldBeWhollyNewWhenItsConnectionBreaksAtAnyStepAndItTriesAgain(Kind kind)
+      throws Exception {
+    Trouble trouble = new Trouble(SwapIT::breakConnections);
+    for (int step = 0; trouble.isNextAt(step); step++) {
+      // given
+      Target target = new Target(kind);
+      boolean _ = isBroken(target.epoch(1, trouble));
+
+      // when
+      boolean forward = target.epoch(1, SwapIT::noTrouble).forward();
+
+      // then
+      assertThat(forward).isTrue();
+      target.assertNew("broken at step " + step);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Kind.class,
+      names = {"DATABASE_AND_FOLDER", "DATABASE_AND_MOUNT_POINT", "UNDOING"})
+  void shouldBeWhollyOldOrNewWhenTheServerStopsAtAnyStepAndItIsGivenUp(Kind kind) throws Exception {
+    Trouble trouble = new Trouble(postgres::stop);
+    int old = 0;
+    for (int step = 0; trouble.isNextAt(step); step++) {
+      // given
+      Target target = new Target(kind);
+      boolean broken;
+      try {
+        broken = isBroken(target.epoch(1, trouble));
+        if (broken) {
+          assertThat(isBroken(target.epoch(1, SwapIT::noTrouble))).isTrue();
+        }
+      } finally {
+        if (trouble.happened) {
+          postgres.restart();
+        }
+      }
+
+      // when
+      boolean back = broken && giveUp(target.epoch(1, SwapIT::noTrouble));
+
+      // then
+      target.assertOldOrNew(back, "stopped at step " + step);
+      old += back ? 1 : 0;
+    }
+    assertThat(old).isPositive();
+  }
+
+  /** Whether the connection to the server broke on the way forward, which can pass. */
+  private static boolean isBroken(Swap swap) throws Exception {
+    try {
+      assertThat(swap.forward()).isTrue();
+      return false;
+    } catch (ComponentFailure e) {
+      assertThat(e).matches(ComponentFailure::retryable);
+      return true;
+    }
+  }
+
+  /** Something that happens at one step of an exchange. */
+  private static final class Trouble implements Consumer<String> {
+    private final Runnable trouble;
+    private int left;
+    private boolean happened = true;
+
+    Trouble(Runnable trouble) {
+      this.trouble = trouble;
+    }
+
+    /** Prepares for that step; false if there was none before it any more. */
+    boolean isNextAt(int step) {
+      boolean next = happened;
+      left = step;
+      happened = false;
+      return next;
+    }
+
+    @Override
+    public void accept(String step) {
+      if (left-- == 0) {
+        happened = true;
+        trouble.run();
+      }
+    }
+  }
+
+  private static void breakConnections() {
+    postgres.execute(
+        "postgres",
+        "SELECT pg_terminate_backend(pid, 10000) FROM pg_stat_activity"
+            + " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()");
+  }
+
   /** As a service does it: what cannot go back goes forward. */
   private static boolean giveUp(Swap swap) throws Exception {
     return swap.back(GIVEN_UP) || !swap.forward();

@@ -270,12 +270,18 @@ public final class ArchiveReader {
    */
   public Amount mediaAmount(Selection selection) throws IOException {
     long[] amount = new long[2];
+    // What a file's hard links behind it share, as long as none of its names has been chosen.
+    long[] shared = new long[1];
     entries(
         Component.MEDIA,
         entry -> {
+          if (entry.type() != ArchiveEntry.Type.HARDLINK) {
+            shared[0] = entry.type() == ArchiveEntry.Type.FILE ? entry.size() : 0;
+          }
           if (entry.type() != ArchiveEntry.Type.FOLDER && selection.contains(entry.path())) {
             amount[0]++;
-            amount[1] += entry.type() == ArchiveEntry.Type.FILE ? entry.size() : 0;
+            amount[1] += shared[0];
+            shared[0] = 0;
           }
         });
     return new Amount(amount[0], amount[1]);

@@ -29,12 +29,15 @@ public final class TreePaths {
   }
 
   /**
-   * Whether there is something at the path that has a place in an archive: all but sockets have.
+   * Whether there is a file, or what stands for one, that has a place in an archive: folders and
+   * sockets do not count.
    *
    * @param path relative to the tree
    */
   public boolean has(EntryPath path) throws IOException {
-    return find(path).filter(status -> status.type() != FileStatus.SOCKET).isPresent();
+    return find(path)
+        .filter(status -> status.type() != FileStatus.SOCKET && status.type() != FileStatus.FOLDER)
+        .isPresent();
   }
 
   /** What lies at the entry's path now, if anything does. */

@@ -126,6 +126,7 @@ public final class Postgres {
               FailureCode.DATABASE_PERMISSION,
               "user " + user() + " may not do that in database " + this + " (" + said + ")",
               e);
+      case "53100" -> full(said, e);
       default ->
           state.startsWith("08") || state.startsWith("57P")
               ? ComponentFailure.passing(
@@ -156,6 +157,10 @@ public final class Postgres {
           e.program() + " is older than the server of " + this + ": " + said,
           e);
     }
+    // What they write themselves goes through a pipe, or not to a disk.
+    if (said.contains("No space left on device")) {
+      return full(said, e);
+    }
     if (said.contains("permission denied")) {
       return ComponentFailure.permanent(
           FailureCode.DATABASE_PERMISSION,
@@ -177,6 +182,13 @@ public final class Postgres {
             + e.program()
             + ", then ask again",
         e);
+  }
+
+  private ComponentFailure full(String said, Exception cause) {
+    return ComponentFailure.permanent(
+        FailureCode.DISK_FULL,
+        "the disk of the server of database " + this + " is full (" + said + "); free some there",
+        cause);
   }
 
   /**

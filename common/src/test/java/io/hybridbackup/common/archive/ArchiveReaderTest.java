@@ -118,6 +118,20 @@ class ArchiveReaderTest {
   }
 
   @Test
+  void shouldCountTheContentOfAFileOnceWhicheverOfItsNamesAreChosen() throws IOException {
+    try (ArchiveFixture fixture = fixture()) {
+      for (List<String> chosen :
+          List.of(
+              List.of("storage/small"),
+              List.of("storage/z-linked"),
+              List.of("storage/small", "storage/z-linked"))) {
+        assertThat(fixture.reader().mediaAmount(Selection.of(chosen)))
+            .isEqualTo(new ArchiveReader.Amount(chosen.size(), "small".length()));
+      }
+    }
+  }
+
+  @Test
   void shouldMarkWhatWasKeptThoughItVanished() throws IOException {
     try (ArchiveFixture fixture =
         new ArchiveFixture(
