@@ -22,7 +22,7 @@ import software.amazon.awssdk.services.s3.S3ClientBuilder;
 /** Opens the object store that the settings name. */
 public final class ObjectStores {
   /** A stitched part reads one object while it writes another: two connections each. */
-  private static final int CONNECTIONS = 128;
+  static final int CONNECTIONS = 128;
 
   private static final Duration STALL = Duration.ofMinutes(1);
 
@@ -77,11 +77,13 @@ public final class ObjectStores {
             .region(Region.of(settings.region()))
             .forcePathStyle(settings.pathStyle())
             .credentialsProvider(credentials)
-            .httpClientBuilder(
-                Apache5HttpClient.builder()
-                    .maxConnections(CONNECTIONS)
-                    .connectionTimeout(Duration.ofSeconds(5))
-                    .socketTimeout(silence))
+            .httpClientBuilder(defaults ->
+                new AbortableClient(
+                    Apache5HttpClient.builder()
+                        .maxConnections(CONNECTIONS)
+                        .connectionTimeout(Duration.ofSeconds(5))
+                        .socketTimeout(silence)
+                        .buildWithDefaults(defaults)))
             .overrideConfiguration(configuration ->
                 configuration
                     .executionInterceptors(interceptors)

@@ -76,6 +76,22 @@ class SilentStoreIT {
     }
   }
 
+  @Test
+  void shouldGiveUpAlsoWhatStillWaitsForAConnection() throws Exception {
+    try (ServerSocket silent = new ServerSocket(0, 100, InetAddress.getLoopbackAddress());
+        ObjectStore store = ObjectStores.open(settings(silent.getLocalPort()));
+        ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      List<Future<Duration>> failures = new ArrayList<>();
+      for (int call = 0; call < 2 * ObjectStores.CONNECTIONS; call++) {
+        failures.add(threads.submit(() -> timeToFail(() -> store.find(KEY))));
+      }
+
+      for (Future<Duration> failure : failures) {
+        assertThat(failure.get()).isLessThan(Duration.ofSeconds(18));
+      }
+    }
+  }
+
   private static Duration timeToFail(Callable<?> call) {
     long begun = System.nanoTime();
     assertThatThrownBy(call::call).isInstanceOf(StoreException.Unavailable.class);
