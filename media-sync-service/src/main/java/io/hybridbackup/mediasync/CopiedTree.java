@@ -36,10 +36,12 @@ final class CopiedTree implements StagedTree {
     rsync.awaitOthers(staging, work);
     staging.removePasses();
     // A copy that cannot be finished is not begun.
-    Path empty = staging.newPass();
-    Rsync.Size whole = rsync.firstCopy(empty, work);
-    Files.delete(empty);
-    staging.requireRoomForCopy(whole, tools);
+    if (staging.mayLackRoom(tools)) {
+      Path empty = staging.newPass();
+      Rsync.Size whole = rsync.firstCopy(empty, work);
+      Files.delete(empty);
+      staging.requireRoomForCopy(whole, tools);
+    }
   }
 
   @Override

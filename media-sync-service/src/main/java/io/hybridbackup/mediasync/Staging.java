@@ -23,6 +23,7 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -47,6 +48,8 @@ final class Staging implements AutoCloseable {
   /** Filesystems that neither compress nor share what is in files. */
   private static final Set<String> STORED_AS_LONG_AS_THEY_ARE =
       Set.of("ext2", "ext3", "ext4", "xfs", "tmpfs");
+
+  private static final Path MOUNTS = Path.of("/proc/self/mounts");
 
   private static final Pattern PASS = Pattern.compile("pass-(\\d{6})(\\.incomplete)?");
 
@@ -245,13 +248,42 @@ final class Staging implements AutoCloseable {
   void requireRoom(long bytes, long inodes, NativeTools tools)
       throws ComponentFailure, IOException, InterruptedException {
     long freeBytes = Files.getFileStore(folder).getUsableSpace();
-    long freeInodes = freeInodes(tools).orElse(inodes);
+    long freeInodes = inodes(folder, tools).map(Inodes::free).orElse(inodes);
     if (bytes > freeBytes || inodes > freeInodes) {
       throw full(
           media.location(),
           "it takes %d bytes and %d inodes, and %s has %d and %d free"
               .formatted(bytes, inodes, folder, freeBytes, freeInodes),
           null);
+    }
+  }
+
+  /**
+   * Whether a copy may lack room. It does not where more is free than is in use on the source's
+   * filesystem, if the source is on one alone, which does not compress: then nobody needs to look
+   * through the source.
+   */
+  boolean mayLackRoom(NativeTools tools) throws IOException, InterruptedException {
+    FileStore source = Files.getFileStore(media.location());
+    long used = source.getTotalSpace() - source.getUnallocatedSpace();
+    Optional<Inodes> sources = inodes(media.location(), tools);
+    Optional<Inodes> ours = inodes(folder, tools);
+    boolean fits =
+        STORED_AS_LONG_AS_THEY_ARE.contains(source.type())
+            && used < Files.getFileStore(folder).getUsableSpace()
+            && sources.isPresent()
+            && (ours.isEmpty() || sources.get().used() < ours.get().free())
+            && !hasMounts(media.location());
+    return !fits;
+  }
+
+  /** Whether other filesystems are mounted below a folder. */
+  private static boolean hasMounts(Path folder) throws IOException {
+    String below = folder.toRealPath() + "/";
+    try (Stream<String> mounts = Files.lines(MOUNTS)) {
+      return mounts
+          .map(mount -> mount.split(" ", 3)[1].replace("\\040", " "))
+          .anyMatch(point -> point.startsWith(below));
     }
   }
 
@@ -270,7 +302,7 @@ final class Staging implements AutoCloseable {
     if (bytes > disk.getUsableSpace()) {
       bytes -= taken("--block-size=1", tools).orElse(bytes);
     }
-    if (inodes > freeInodes(tools).orElse(inodes)) {
+    if (inodes > inodes(folder, tools).map(Inodes::free).orElse(inodes)) {
       // One of those is the tree itself, which is no part of the whole.
       inodes -= taken("--inodes", tools).orElse(inodes + 1) - 1;
     }
@@ -288,18 +320,27 @@ final class Staging implements AutoCloseable {
     }
   }
 
-  /** How many files can still be made, if the filesystem counts them and says so. */
-  private OptionalLong freeInodes(NativeTools tools) throws InterruptedException {
+  /** Of a filesystem. */
+  private record Inodes(long total, long free) {
+    long used() {
+      return total - free;
+    }
+  }
+
+  /** Those of the filesystem that a folder is on, if it counts them and says so. */
+  private static Optional<Inodes> inodes(Path folder, NativeTools tools)
+      throws InterruptedException {
     try {
       String said =
           tools.run(ToolCommand.of("stat", "--file-system", "--format=%c %d", folder.toString()));
       String[] totalAndFree = said.strip().split(" ", -1);
-      return totalAndFree[0].equals("0")
-          ? OptionalLong.empty()
-          : OptionalLong.of(Long.parseLong(totalAndFree[1]));
+      long total = Long.parseLong(totalAndFree[0]);
+      return total == 0
+          ? Optional.empty()
+          : Optional.of(new Inodes(total, Long.parseLong(totalAndFree[1])));
     } catch (ToolException e) {
-      LOG.debug("cannot find out how many inodes are free below {}", folder, e);
-      return OptionalLong.empty();
+      LOG.debug("cannot find out how many inodes there are below {}", folder, e);
+      return Optional.empty();
     }
   }
 
