@@ -4,28 +4,14 @@ import java.io.IOException;
 import java.io.OutputStream;
 import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.ExecutorService;
-import java.util.concurrent.Executors;
-import java.util.concurrent.Future;
 import org.jspecify.annotations.Nullable;
 
-/**
- * Writes a new file by whole blocks, each while the next one is filled. For one thread. That a
- * block could not be written may become known only with a later one, and at {@link #finish} at
- * last.
- */
+/** Writes a new file by whole blocks. For one thread. */
 final class BlockOutputStream extends OutputStream {
-  /** Whoever waits for the disk. An interruption of the one who fills must not close the file. */
-  private static final ExecutorService WRITERS =
-      Executors.newCachedThreadPool(
-          Thread.ofPlatform().daemon().name("block-writer-", 0).factory());
-
   private final FileChannel file;
   private final DiskBlocks blocks;
   private long length;
   private @Nullable ByteBuffer buffer;
-  private @Nullable Future<ByteBuffer> writing;
 
   /**
    * @param file empty, opened by {@code blocks}; closed with this
@@ -49,59 +35,10 @@ final class BlockOutputStream extends OutputStream {
       filling.put(bytes, offset + done, taken);
       done += taken;
       if (!filling.hasRemaining()) {
-        filling = handOver(filling);
+        drain(filling);
       }
     }
     length += count;
-  }
-
-  /** Has a full buffer written, and gives one to go on with. */
-  private ByteBuffer handOver(ByteBuffer full) throws IOException {
-    ByteBuffer written = awaitWritten();
-    ByteBuffer next = written == null ? blocks.take() : written;
-    buffer = next;
-    writing =
-        WRITERS.submit(() -> {
-          drain(full);
-          return full;
-        });
-    return next;
-  }
-
-  /** The buffer that was handed over last; null if that has been returned before. */
-  private @Nullable ByteBuffer awaitWritten() throws IOException {
-    Future<ByteBuffer> last = writing;
-    if (last == null) {
-      return null;
-    }
-    writing = null;
-    boolean interrupted = false;
-    try {
-      while (true) {
-        try {
-          return last.get();
-        } catch (InterruptedException e) {
-          interrupted = true;
-        } catch (ExecutionException e) {
-          if (e.getCause() instanceof IOException cause) {
-            throw cause;
-          }
-          throw new IOException(e.getCause());
-        }
-      }
-    } finally {
-      if (interrupted) {
-        Thread.currentThread().interrupt();
-      }
-    }
-  }
-
-  /** Everything up to here is in the file, but for what is in the buffer. */
-  private void settle() throws IOException {
-    ByteBuffer written = awaitWritten();
-    if (written != null) {
-      blocks.give(written);
-    }
   }
 
   private ByteBuffer open() throws IOException {
@@ -127,7 +64,6 @@ final class BlockOutputStream extends OutputStream {
    * @return how many bytes; 0 if the other file ends before {@code position}
    */
   long transferFrom(FileChannel source, long position, long count) throws IOException {
-    settle();
     drain(open());
     long copied = source.transferTo(position, count, file);
     length += copied;
@@ -136,7 +72,6 @@ final class BlockOutputStream extends OutputStream {
 
   /** Brings everything to the disk. Nothing may be written afterwards. */
   void finish() throws IOException {
-    settle();
     ByteBuffer last = open();
     int padded = Math.ceilDiv(last.position(), blocks.blockBytes()) * blocks.blockBytes();
     while (last.position() < padded) {
@@ -154,10 +89,6 @@ final class BlockOutputStream extends OutputStream {
       buffer = null;
       blocks.give(held);
     }
-    try {
-      settle();
-    } finally {
-      file.close();
-    }
+    file.close();
   }
 }
