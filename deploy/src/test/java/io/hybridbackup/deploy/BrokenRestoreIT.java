@@ -61,17 +61,7 @@ class BrokenRestoreIT {
         Installation.start(
             folder,
             postgres,
-            new Settings.Jobs(
-                Duration.ofSeconds(5),
-                Duration.ofMillis(300),
-                Duration.ofMinutes(2),
-                5,
-                Duration.ofSeconds(30),
-                4,
-                Settings.WhenBusy.WAIT,
-                Duration.ofHours(1),
-                true,
-                5),
+            Installation.jobs(5),
             Map.of(
                 new SourceName("pages"), source("pages", "many"),
                 new SourceName("slow"), source("slow", "many")),

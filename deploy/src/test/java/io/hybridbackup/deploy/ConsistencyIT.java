@@ -73,17 +73,7 @@ class ConsistencyIT {
         Installation.start(
             folder,
             postgres,
-            new Settings.Jobs(
-                Duration.ofSeconds(5),
-                Duration.ofMillis(300),
-                Duration.ofMinutes(2),
-                3,
-                Duration.ofSeconds(30),
-                4,
-                Settings.WhenBusy.WAIT,
-                Duration.ofHours(1),
-                true,
-                5),
+            Installation.jobs(3),
             sources,
             Map.of(target("patient"), settings("patient"), target("hasty"), settings("hasty")),
             withoutFinalPassOf(folder.resolve("unfenced")));

@@ -92,23 +92,7 @@ class FailuresIT {
     Files.writeString(Files.createDirectory(folder.resolve("note")).resolve("note"), "short");
     Files.writeString(Files.createDirectory(folder.resolve("occupied")).resolve("mine"), "mine");
     Files.writeString(Files.createDirectories(folder.resolve("locked/up")).resolve("x"), "x");
-    installation =
-        Installation.start(
-            folder,
-            postgres,
-            new Settings.Jobs(
-                Duration.ofSeconds(5),
-                Duration.ofMillis(300),
-                Duration.ofMinutes(2),
-                2,
-                Duration.ofSeconds(30),
-                4,
-                Settings.WhenBusy.WAIT,
-                Duration.ofHours(1),
-                true,
-                5),
-            sources(),
-            targets());
+    installation = Installation.start(folder, postgres, Installation.jobs(2), sources(), targets());
   }
 
   @AfterAll
@@ -567,11 +551,7 @@ class FailuresIT {
     }
 
     // when
-    RunId undo =
-        installation.console.request(
-            "RestoreRequested",
-            "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"busy\",\"undo\":\"%s\"}"
-                .formatted(archive, run));
+    RunId undo = undo(archive, "busy", run);
 
     // then
     RestoreCompleted undone = installation.console.awaitEnd(undo, RestoreCompleted.class);
@@ -588,11 +568,7 @@ class FailuresIT {
     assertThat(Sample.dump(postgres, "busy")).isEqualTo(before);
 
     // when
-    RunId again =
-        installation.console.request(
-            "RestoreRequested",
-            "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"busy\",\"undo\":\"%s\"}"
-                .formatted(archive, undo));
+    RunId again = undo(archive, "busy", undo);
 
     // then
     RestoreFailed failed = installation.console.awaitEnd(again, RestoreFailed.class);
@@ -1083,11 +1059,7 @@ class FailuresIT {
     installation.assertTidy();
 
     // when
-    RunId undo =
-        installation.console.request(
-            "RestoreRequested",
-            "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"managed\",\"undo\":\"%s\"}"
-                .formatted(archive, both));
+    RunId undo = undo(archive, "managed", both);
 
     // then
     RestoreFailed failed = installation.console.awaitEnd(undo, RestoreFailed.class);
@@ -1340,5 +1312,12 @@ class FailuresIT {
     try (ServerSocket socket = new ServerSocket(0, 1, InetAddress.getLoopbackAddress())) {
       return socket.getLocalPort();
     }
+  }
+
+  private static RunId undo(String archive, String target, RunId restore) {
+    return installation.console.request(
+        "RestoreRequested",
+        "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"%s\",\"undo\":\"%s\"}"
+            .formatted(archive, target, restore));
   }
 }

@@ -54,6 +54,25 @@ final class Installation implements AutoCloseable {
     OMITS_THE_END
   }
 
+  /**
+   * Short leases and sweeps, and two minutes for each run.
+   *
+   * @param attempts how many a backup may take
+   */
+  static Settings.Jobs jobs(int attempts) {
+    return new Settings.Jobs(
+        Duration.ofSeconds(5),
+        Duration.ofMillis(300),
+        Duration.ofMinutes(2),
+        attempts,
+        Duration.ofSeconds(30),
+        4,
+        Settings.WhenBusy.WAIT,
+        Duration.ofHours(1),
+        true,
+        5);
+  }
+
   private Installation(
       Path folder,
       KafkaTestServer kafka,

@@ -19,7 +19,6 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.PosixFilePermissions;
-import java.time.Duration;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
@@ -56,17 +55,7 @@ class LinkStagingIT {
         Installation.start(
             folder,
             postgres,
-            new Settings.Jobs(
-                Duration.ofSeconds(5),
-                Duration.ofMillis(300),
-                Duration.ofMinutes(2),
-                3,
-                Duration.ofSeconds(30),
-                4,
-                Settings.WhenBusy.WAIT,
-                Duration.ofHours(1),
-                true,
-                5),
+            Installation.jobs(3),
             sources,
             Map.of(),
             troubled(folder.resolve("fenced"), folder.resolve("broken")));

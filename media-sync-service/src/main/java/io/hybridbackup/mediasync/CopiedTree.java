@@ -38,7 +38,7 @@ final class CopiedTree implements StagedTree {
     // A copy that cannot be finished is not begun.
     if (staging.mayLackRoom(tools)) {
       Path empty = staging.newPass();
-      Rsync.Size whole = rsync.firstCopy(empty, work);
+      Rsync.Size whole = rsync.sizeOfCopy(empty, work);
       Files.delete(empty);
       staging.requireRoomForCopy(whole, tools);
     }

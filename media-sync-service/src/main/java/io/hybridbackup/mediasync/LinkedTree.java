@@ -68,7 +68,7 @@ final class LinkedTree implements StagedTree {
     end();
     requireLinks();
     Path empty = staging.newPass();
-    long folders = rsync.firstCopy(empty, work).folders();
+    long folders = rsync.sizeOfCopy(empty, work).folders();
     Files.delete(empty);
     staging.requireRoom(PASSES * folders * FOLDER_BYTES, PASSES * folders, tools);
   }

@@ -86,7 +86,7 @@ final class Rsync {
   record Size(long bytes, long inodes, long folders) {}
 
   /** Looks through the source without copying anything into the tree, which is empty. */
-  Size firstCopy(Path tree, Work work) throws ComponentFailure, InterruptedException {
+  Size sizeOfCopy(Path tree, Work work) throws ComponentFailure, InterruptedException {
     StringBuilder stats = new StringBuilder();
     ToolCommand command = command(List.of("--dry-run", "--stats", "--no-h"), tree);
     try (ToolProcess process = tools.start(command)) {

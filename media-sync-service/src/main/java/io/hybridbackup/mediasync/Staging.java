@@ -6,6 +6,7 @@ import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.process.ToolCommand;
 import io.hybridbackup.common.process.ToolException;
+import io.hybridbackup.common.runtime.Mounts;
 import io.hybridbackup.common.settings.Settings;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
@@ -23,7 +24,6 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
-import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -48,8 +48,6 @@ final class Staging implements AutoCloseable {
   /** Filesystems that neither compress nor share what is in files. */
   private static final Set<String> STORED_AS_LONG_AS_THEY_ARE =
       Set.of("ext2", "ext3", "ext4", "xfs", "tmpfs");
-
-  private static final Path MOUNTS = Path.of("/proc/self/mounts");
 
   private static final Pattern PASS = Pattern.compile("pass-(\\d{6})(\\.incomplete)?");
 
@@ -259,9 +257,9 @@ final class Staging implements AutoCloseable {
   }
 
   /**
-   * Whether a copy may lack room. It does not where more is free than is in use on the source's
-   * filesystem, if the source is on one alone, which does not compress: then nobody needs to look
-   * through the source.
+   * Whether a copy may lack room, so that it is worth to look through the source. It does not where
+   * more is free than is in use on the source's filesystem, if the source is on one alone, which
+   * does not compress; but for sparse files, which take their whole length in a copy.
    */
   boolean mayLackRoom(NativeTools tools) throws IOException, InterruptedException {
     FileStore source = Files.getFileStore(media.location());
@@ -273,18 +271,8 @@ final class Staging implements AutoCloseable {
             && used < Files.getFileStore(folder).getUsableSpace()
             && sources.isPresent()
             && (ours.isEmpty() || sources.get().used() < ours.get().free())
-            && !hasMounts(media.location());
+            && !Mounts.anyBelow(media.location().toRealPath());
     return !fits;
-  }
-
-  /** Whether other filesystems are mounted below a folder. */
-  private static boolean hasMounts(Path folder) throws IOException {
-    String below = folder.toRealPath() + "/";
-    try (Stream<String> mounts = Files.lines(MOUNTS)) {
-      return mounts
-          .map(mount -> mount.split(" ", 3)[1].replace("\\040", " "))
-          .anyMatch(point -> point.startsWith(below));
-    }
   }
 
   /**

@@ -3,8 +3,8 @@ package io.hybridbackup.restore;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.runtime.Mounts;
 import java.io.IOException;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
@@ -25,8 +25,6 @@ final class MediaTarget {
   static final FileAttribute<Set<PosixFilePermission>> PRIVATE =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
 
-  private static final Path MOUNTS = Path.of("/proc/self/mountinfo");
-
   private final Path folder;
 
   MediaTarget(Path folder) {
@@ -38,7 +36,7 @@ final class MediaTarget {
     Path real = real(folder.toAbsolutePath().normalize());
     boolean existed = Files.exists(real);
     boolean within =
-        existed && (isMountPoint(real) || isOnADiskOfItsOwn(real) || !mayWriteBeside(real));
+        existed && (Mounts.isAt(real) || isOnADiskOfItsOwn(real) || !mayWriteBeside(real));
     return new Exchange.Folders(real.toString(), within, existed, kept(run, real, within), null);
   }
 
@@ -120,23 +118,6 @@ final class MediaTarget {
   private static boolean isOnADiskOfItsOwn(Path real) throws IOException {
     return !Objects.equals(
         Files.getAttribute(real, "unix:dev"), Files.getAttribute(parent(real), "unix:dev"));
-  }
-
-  /** Also one whose disk is its parent's. */
-  private static boolean isMountPoint(Path real) throws IOException {
-    // As the kernel writes it there.
-    String escaped =
-        real.toString()
-            .replace("\\", "\\134")
-            .replace(" ", "\\040")
-            .replace("\t", "\\011")
-            .replace("\n", "\\012");
-    return Files.readString(MOUNTS, StandardCharsets.ISO_8859_1)
-        .lines()
-        .map(line -> line.split(" ", -1))
-        .anyMatch(fields ->
-            new String(fields[4].getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8)
-                .equals(escaped));
   }
 
   /** Without symbolic links, as far as the path exists. */

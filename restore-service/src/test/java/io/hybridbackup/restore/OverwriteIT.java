@@ -1,45 +1,42 @@
 package io.hybridbackup.restore;
 
+import static io.hybridbackup.restore.ApplicationFiles.list;
+import static io.hybridbackup.restore.ApplicationFiles.plant;
+import static io.hybridbackup.restore.Interruption.GIVEN_UP;
+import static io.hybridbackup.restore.Interruption.isKilled;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.hybridbackup.common.database.Postgres;
-import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Decisions;
-import io.hybridbackup.common.job.StoppedException;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.testing.Commands;
 import io.hybridbackup.common.testing.PostgresTestServer;
-import io.hybridbackup.restore.Journal.Back;
+import io.hybridbackup.restore.Interruption.Frozen;
 import io.hybridbackup.restore.Journal.Begun;
 import io.hybridbackup.restore.Journal.Torn;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
-import java.nio.file.attribute.FileTime;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
-import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
@@ -61,7 +58,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(300)
 class OverwriteIT {
   private static final String USER = "managed";
-  private static final Back GIVEN_UP = new Back(2, FailureCode.TOOL_FAILED, "no luck");
   private static final RestoreOptions OPTIONS =
       new RestoreOptions(true, null, null, null, null, null, null, null, true, null);
 
@@ -225,7 +221,7 @@ class OverwriteIT {
     for (int step = 0; killed; step++) {
       // given
       Target target = new Target(kind);
-      killed = target.isKilled(step);
+      killed = isKilled(step, steps -> target.epoch(1, steps), Ending::forward);
 
       // when
       assertThat(target.epoch(killed ? 2 : 1).forward()).isTrue();
@@ -243,7 +239,7 @@ class OverwriteIT {
     for (int step = 0; killed; step++) {
       // given
       Target target = new Target(kind);
-      killed = target.isKilled(step);
+      killed = isKilled(step, steps -> target.epoch(1, steps), Ending::forward);
 
       // when
       Overwrite next = target.epoch(killed ? 2 : 1);
@@ -281,7 +277,7 @@ class OverwriteIT {
     for (int step = 0; frozen; step++) {
       // given
       Target target = new Target(kind);
-      try (Frozen first = new Frozen(target, step)) {
+      try (Frozen first = new Frozen(step, steps -> target.epoch(1, steps), Ending::forward)) {
         frozen = first.isFrozen();
 
         // when
@@ -312,7 +308,8 @@ class OverwriteIT {
               "late-" + target.name,
               "case \"$*\" in *--file*) touch %s; until [ -e %s ]; do sleep 0.05; done ;; esac; exec %s \"$@\""
                   .formatted(started, go, postgres.program("psql")));
-      try (Frozen first = new Frozen(target, Integer.MAX_VALUE)) {
+      try (Frozen first =
+          new Frozen(Integer.MAX_VALUE, steps -> target.epoch(1, steps), Ending::forward)) {
         await().atMost(Duration.ofSeconds(30)).until(() -> Files.exists(started));
         target.psql = postgres.program("psql");
         assertThat(target.epoch(2).forward()).isTrue();
@@ -340,7 +337,8 @@ class OverwriteIT {
             "stalls",
             "case \"$*\" in *--single-transaction*) %1$s \"$@\" | head -c 20000; sleep 100 ;; *) exec %1$s \"$@\" ;; esac"
                 .formatted(postgres.program("pg_restore")));
-    try (Frozen _ = new Frozen(target, Integer.MAX_VALUE)) {
+    try (Frozen _ =
+        new Frozen(Integer.MAX_VALUE, steps -> target.epoch(1, steps), Ending::forward)) {
       await()
           .atMost(Duration.ofSeconds(30))
           .until(() ->
@@ -371,7 +369,8 @@ class OverwriteIT {
             "slow-rsync",
             "touch %s; until [ -e %s ]; do sleep 0.05; done; exec rsync \"$@\""
                 .formatted(started, go));
-    try (Frozen first = new Frozen(target, Integer.MAX_VALUE)) {
+    try (Frozen first =
+        new Frozen(Integer.MAX_VALUE, steps -> target.epoch(1, steps), Ending::forward)) {
       await().atMost(Duration.ofSeconds(30)).until(() -> Files.exists(started));
       target.rsync = "rsync";
       CompletableFuture<Boolean> next = new CompletableFuture<>();
@@ -450,85 +449,6 @@ class OverwriteIT {
         .isInstanceOf(ComponentFailure.class)
         .hasMessageContaining("pg_trgm")
         .hasMessageContaining("CREATE EXTENSION");
-  }
-
-  /** An epoch that stops in the middle of everything, and goes on when it is thawed. */
-  private static final class Frozen implements AutoCloseable {
-    private final CountDownLatch reached = new CountDownLatch(1);
-    private final CountDownLatch thawed = new CountDownLatch(1);
-    private final CompletableFuture<Boolean> end = new CompletableFuture<>();
-
-    Frozen(Target target, int step) throws Exception {
-      AtomicInteger steps = new AtomicInteger();
-      Overwrite overwrite =
-          target.epoch(
-              1,
-              name -> {
-                if (steps.getAndIncrement() == step) {
-                  reached.countDown();
-                  wait(thawed);
-                }
-              });
-      Thread.ofPlatform()
-          .daemon()
-          .start(() -> {
-            try {
-              end.complete(perform(overwrite));
-            } catch (Throwable e) {
-              end.completeExceptionally(e);
-            }
-            reached.countDown();
-          });
-    }
-
-    /** As a service does that has not noticed anything. */
-    private static boolean perform(Overwrite overwrite) throws Exception {
-      try {
-        return overwrite.forward();
-      } catch (ComponentFailure | IOException e) {
-        return overwrite.back(GIVEN_UP);
-      }
-    }
-
-    boolean isFrozen() {
-      wait(reached);
-      return !end.isDone();
-    }
-
-    /** What the action gives; false if the epoch found out that another has taken over. */
-    boolean thaw() {
-      thawed.countDown();
-      try {
-        return end.get(60, TimeUnit.SECONDS);
-      } catch (ExecutionException e) {
-        assertThat(e.getCause()).isInstanceOf(StoppedException.class);
-        return false;
-      } catch (InterruptedException | TimeoutException e) {
-        throw new AssertionError(e);
-      }
-    }
-
-    @Override
-    public void close() {
-      thawed.countDown();
-    }
-
-    private static void wait(CountDownLatch latch) {
-      try {
-        assertThat(latch.await(60, TimeUnit.SECONDS)).isTrue();
-      } catch (InterruptedException e) {
-        throw new AssertionError(e);
-      }
-    }
-  }
-
-  /** No {@code catch} of an exception stops it, as nothing stops a kill. */
-  private static final class Killed extends Error {
-    private static final long serialVersionUID = 1;
-
-    Killed(String step) {
-      super(step);
-    }
   }
 
   /** A target in use, and what is to come in, verified. */
@@ -611,24 +531,6 @@ class OverwriteIT {
           steps);
     }
 
-    boolean isKilled(int step) throws Exception {
-      AtomicInteger steps = new AtomicInteger();
-      Overwrite overwrite =
-          epoch(
-              1,
-              name -> {
-                if (steps.getAndIncrement() == step) {
-                  throw new Killed(name);
-                }
-              });
-      try {
-        boolean _ = overwrite.forward();
-        return false;
-      } catch (Killed e) {
-        return true;
-      }
-    }
-
     void tidyUp() throws Exception {
       Exchange.@Nullable Folders folders = begun.exchange().media();
       if (folders != null) {
@@ -670,7 +572,7 @@ class OverwriteIT {
         assertThat(content(name)).as(when).isEqualTo(archived);
       }
       if (kind.media) {
-        assertThat(files(media)).as(when).containsExactly("a new file", "both", "new", "new/file");
+        assertThat(list(media)).as(when).containsExactly("a new file", "both", "new", "new/file");
         assertThat(media.resolve("both")).as(when).hasContent("new");
         assertBeside(when);
       }
@@ -682,7 +584,7 @@ class OverwriteIT {
         assertThat(content(name)).as(when).isEqualTo(before);
       }
       if (kind.media) {
-        assertThat(files(media))
+        assertThat(list(media))
             .as(when)
             .containsExactly("an old file", "both", "new", "old", "old/file");
         assertThat(media.resolve("both")).as(when).hasContent("old");
@@ -740,29 +642,5 @@ class OverwriteIT {
     Files.writeString(script, "#!/bin/bash\n" + text + "\n");
     Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
     return script.toString();
-  }
-
-  /** Files that size and time cannot tell from the other kind. */
-  private static void plant(Path where, String content) throws IOException {
-    Files.createDirectories(where.resolve(content));
-    Files.writeString(where.resolve(content).resolve("file"), content);
-    Files.writeString(where.resolve("both"), content);
-    Files.setLastModifiedTime(where.resolve("both"), FileTime.from(Instant.EPOCH));
-    Files.writeString(
-        where.resolve((content.equals("old") ? "an " : "a ") + content + " file"), content);
-  }
-
-  /** What the application sees. */
-  private static List<String> files(Path tree) {
-    try (Stream<Path> files = Files.walk(tree)) {
-      return files
-          .filter(file -> !file.equals(tree))
-          .filter(file -> !Gate.isOwn(tree.resolve(tree.relativize(file).getName(0))))
-          .map(file -> tree.relativize(file).toString())
-          .sorted()
-          .toList();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
-    }
   }
 }

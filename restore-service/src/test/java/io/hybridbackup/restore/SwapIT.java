@@ -1,23 +1,24 @@
 package io.hybridbackup.restore;
 
+import static io.hybridbackup.restore.ApplicationFiles.list;
+import static io.hybridbackup.restore.ApplicationFiles.plant;
+import static io.hybridbackup.restore.Interruption.GIVEN_UP;
+import static io.hybridbackup.restore.Interruption.isKilled;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.hybridbackup.common.database.Postgres;
-import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Decisions;
-import io.hybridbackup.common.job.StoppedException;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.testing.PostgresTestServer;
-import io.hybridbackup.restore.Journal.Back;
+import io.hybridbackup.restore.Interruption.Frozen;
 import io.hybridbackup.restore.Journal.Begun;
 import java.io.IOException;
-import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -29,11 +30,6 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
-import java.util.concurrent.CompletableFuture;
-import java.util.concurrent.CountDownLatch;
-import java.util.concurrent.ExecutionException;
-import java.util.concurrent.TimeUnit;
-import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -53,7 +49,6 @@ import org.junit.jupiter.params.provider.EnumSource;
  */
 @Timeout(300)
 class SwapIT {
-  private static final Back GIVEN_UP = new Back(2, FailureCode.TOOL_FAILED, "no luck");
 
   /** In memory where there is such a place, as every step waits for the disk. */
   @TempDir(factory = InMemory.class)
@@ -125,7 +120,7 @@ class SwapIT {
     for (int step = 0; killed; step++) {
       // given
       Target target = new Target(kind);
-      killed = isKilled(target, 1, step, Swap::forward);
+      killed = isKilled(step, steps -> target.epoch(1, steps), Ending::forward);
 
       // when
       target.epoch(killed ? 2 : 1, SwapIT::noTrouble).forward();
@@ -143,7 +138,7 @@ class SwapIT {
     for (int step = 0; killed; step++) {
       // given
       Target target = new Target(kind);
-      killed = isKilled(target, 1, step, Swap::forward);
+      killed = isKilled(step, steps -> target.epoch(1, steps), Ending::forward);
 
       // when
       boolean back = killed && giveUp(target.epoch(2, SwapIT::noTrouble));
@@ -166,9 +161,9 @@ class SwapIT {
       for (int backStep = 0; killed && killedAgain; backStep++) {
         // given
         Target target = new Target(kind);
-        killed = isKilled(target, 1, step, Swap::forward);
+        killed = isKilled(step, steps -> target.epoch(1, steps), Ending::forward);
         if (killed) {
-          killedAgain = isKilled(target, 2, backStep, SwapIT::giveUp);
+          killedAgain = isKilled(backStep, steps -> target.epoch(2, steps), SwapIT::giveUp);
 
           // when
           Swap last = target.epoch(3, SwapIT::noTrouble);
@@ -189,7 +184,7 @@ class SwapIT {
     for (int step = 0; frozen; step++) {
       // given
       Target target = new Target(kind);
-      try (Frozen first = new Frozen(target, 1, step, Swap::forward)) {
+      try (Frozen first = new Frozen(step, steps -> target.epoch(1, steps), Ending::forward)) {
         frozen = first.isFrozen();
 
         // when
@@ -213,7 +208,7 @@ class SwapIT {
       // given
       Target target = new Target(kind);
       boolean back = false;
-      try (Frozen first = new Frozen(target, 1, step, Swap::forward)) {
+      try (Frozen first = new Frozen(step, steps -> target.epoch(1, steps), Ending::forward)) {
         frozen = first.isFrozen();
 
         // when
@@ -240,10 +235,11 @@ class SwapIT {
       for (int nextStep = 0; frozen && nextFrozen; nextStep++) {
         // given
         Target target = new Target(kind);
-        try (Frozen first = new Frozen(target, 1, step, Swap::forward)) {
+        try (Frozen first = new Frozen(step, steps -> target.epoch(1, steps), Ending::forward)) {
           frozen = first.isFrozen();
           if (frozen) {
-            try (Frozen next = new Frozen(target, 2, nextStep, SwapIT::giveUp)) {
+            try (Frozen next =
+                new Frozen(nextStep, steps -> target.epoch(2, steps), SwapIT::giveUp)) {
               nextFrozen = next.isFrozen();
 
               // when
@@ -364,113 +360,11 @@ class SwapIT {
   }
 
   /** As a service does it: what cannot go back goes forward. */
-  private static boolean giveUp(Swap swap) throws Exception {
-    return swap.back(GIVEN_UP) || !swap.forward();
-  }
-
-  private interface Action {
-    boolean on(Swap swap) throws Exception;
-  }
-
-  private static boolean isKilled(Target target, int epoch, int step, Action action)
-      throws Exception {
-    AtomicInteger steps = new AtomicInteger();
-    Swap swap =
-        target.epoch(
-            epoch,
-            name -> {
-              if (steps.getAndIncrement() == step) {
-                throw new Killed(name);
-              }
-            });
-    try {
-      boolean _ = action.on(swap);
-      return false;
-    } catch (Killed e) {
-      return true;
-    }
+  private static boolean giveUp(Ending epoch) throws Exception {
+    return epoch.back(GIVEN_UP) || !epoch.forward();
   }
 
   private static void noTrouble(String step) {}
-
-  /** No {@code catch} of an exception stops it, as nothing stops a kill. */
-  private static final class Killed extends Error {
-    private static final long serialVersionUID = 1;
-
-    Killed(String step) {
-      super(step);
-    }
-  }
-
-  /** An epoch that stops in the middle of everything, and goes on when it is thawed. */
-  private static final class Frozen implements AutoCloseable {
-    private final CountDownLatch reached = new CountDownLatch(1);
-    private final CountDownLatch thawed = new CountDownLatch(1);
-    private final CompletableFuture<Boolean> end = new CompletableFuture<>();
-
-    Frozen(Target target, int epoch, int step, Action action) throws Exception {
-      AtomicInteger steps = new AtomicInteger();
-      Swap swap =
-          target.epoch(
-              epoch,
-              name -> {
-                if (steps.getAndIncrement() == step) {
-                  reached.countDown();
-                  await(thawed);
-                }
-              });
-      Thread.ofPlatform()
-          .daemon()
-          .start(() -> {
-            try {
-              end.complete(perform(swap, action));
-            } catch (Throwable e) {
-              end.completeExceptionally(e);
-            }
-            reached.countDown();
-          });
-    }
-
-    /** As a service does that has not noticed anything. */
-    private static boolean perform(Swap swap, Action action) throws Exception {
-      try {
-        return action.on(swap);
-      } catch (ComponentFailure | IOException e) {
-        return swap.back(GIVEN_UP);
-      }
-    }
-
-    boolean isFrozen() {
-      await(reached);
-      return !end.isDone();
-    }
-
-    /** What the action gives; false if the epoch found out that another has taken over. */
-    boolean thaw() {
-      thawed.countDown();
-      try {
-        return end.get(60, TimeUnit.SECONDS);
-      } catch (ExecutionException e) {
-        assertThat(e.getCause()).isInstanceOf(StoppedException.class);
-        return false;
-      } catch (InterruptedException | TimeoutException e) {
-        throw new AssertionError(e);
-      }
-    }
-
-    @Override
-    public void close() {
-      thawed.countDown();
-    }
-
-    private static void await(CountDownLatch latch) {
-      try {
-        assertThat(latch.await(60, TimeUnit.SECONDS)).isTrue();
-      } catch (InterruptedException e) {
-        throw new AssertionError(e);
-      }
-    }
-  }
 
   /** A target in use, and all that is to take its place, whole. */
   private static final class Target {
@@ -575,10 +469,10 @@ class SwapIT {
                 kind.existed ? List.of(name, name + "_before_" + run) : List.of(name));
       }
       if (kind.media) {
-        assertThat(files(media)).as(when).containsExactly("a new file", "both", "new", "new/file");
+        assertThat(list(media)).as(when).containsExactly("a new file", "both", "new", "new/file");
         assertThat(media.resolve("both")).as(when).hasContent("new");
         if (kind.existed) {
-          assertThat(files(kept(run)))
+          assertThat(list(kept(run)))
               .as(when)
               .containsExactly("an old file", "both", "old", "old/file");
         }
@@ -599,7 +493,7 @@ class SwapIT {
       if (kind.media) {
         Gate.remove(requireNonNull(begun.exchange().media()), run, Integer.MAX_VALUE);
         if (kind.existed) {
-          assertThat(files(media))
+          assertThat(list(media))
               .as(when)
               .containsExactly("an old file", "both", "old", "old/file");
           assertThat(media.resolve("both")).as(when).hasContent("old");
@@ -607,7 +501,7 @@ class SwapIT {
           assertThat(media).as(when).doesNotExist();
         }
         if (kind.undoing) {
-          assertThat(files(kept(earlier)))
+          assertThat(list(kept(earlier)))
               .as(when)
               .containsExactly("a new file", "both", "new", "new/file");
         }
@@ -654,28 +548,6 @@ class SwapIT {
         ResultSet row = statement.executeQuery("SELECT it FROM what")) {
       assertThat(row.next()).isTrue();
       return row.getString(1);
-    }
-  }
-
-  private static void plant(Path where, String content) throws IOException {
-    Files.createDirectories(where.resolve(content));
-    Files.writeString(where.resolve(content).resolve("file"), content);
-    Files.writeString(where.resolve("both"), content);
-    Files.writeString(
-        where.resolve((content.equals("old") ? "an " : "a ") + content + " file"), content);
-  }
-
-  /** What the application sees. */
-  private static List<String> files(Path tree) {
-    try (Stream<Path> files = Files.walk(tree)) {
-      return files
-          .filter(file -> !file.equals(tree))
-          .filter(file -> !Gate.isOwn(tree.resolve(tree.relativize(file).getName(0))))
-          .map(file -> tree.relativize(file).toString())
-          .sorted()
-          .toList();
-    } catch (IOException e) {
-      throw new UncheckedIOException(e);
     }
   }
 }

@@ -100,14 +100,15 @@ public final class Leftovers {
         stem(name, ARCHIVE_ENDING)
             .filter(archive -> !names.contains(archive + RunKeys.MANIFEST_ENDING))
             .ifPresent(archive ->
-                judge(source, archive, names.contains(archive + RunKeys.EXPIRED_ENDING), found));
+                judgeArchive(
+                    source, archive, names.contains(archive + RunKeys.EXPIRED_ENDING), found));
       } else if (name.endsWith(RunKeys.MANIFEST_ENDING)) {
         stem(name, RunKeys.MANIFEST_ENDING)
             .ifPresent(archive -> {
               if (names.contains(archive + RunKeys.EXPIRED_ENDING)) {
                 found.removable.add(RunKeys.manifest(source, archive));
               } else if (!names.contains(archive + ARCHIVE_ENDING)) {
-                judge(source, archive, found);
+                judgeManifest(source, archive, found);
               }
             });
       }
@@ -115,7 +116,7 @@ public final class Leftovers {
   }
 
   /** A manifest that has no archive. */
-  private void judge(SourceName source, ArchiveName archive, Found found) {
+  private void judgeManifest(SourceName source, ArchiveName archive, Found found) {
     if (store.find(RunKeys.archive(source, archive)).isEmpty()
         && store.find(RunKeys.manifest(source, archive)).isPresent()) {
       found.unexplained.add(
@@ -126,7 +127,7 @@ public final class Leftovers {
   }
 
   /** An archive that has no manifest. */
-  private void judge(SourceName source, ArchiveName archive, boolean expired, Found found) {
+  private void judgeArchive(SourceName source, ArchiveName archive, boolean expired, Found found) {
     ObjectKey key = RunKeys.archive(source, archive);
     Optional<Reservation> owner =
         store.read(RunKeys.reservedName(source, archive)).flatMap(Reservation::read);

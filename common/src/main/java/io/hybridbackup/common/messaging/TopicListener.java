@@ -195,7 +195,7 @@ public final class TopicListener implements SmartLifecycle {
       boolean again = false;
       for (TopicPartition partition : records.partitions()) {
         for (ConsumerRecord<byte[], byte[]> record : records.records(partition)) {
-          if (!isDealtWith(record)) {
+          if (!dealWith(record)) {
             current.seek(partition, record.offset());
             again = true;
             break;
@@ -207,7 +207,8 @@ public final class TopicListener implements SmartLifecycle {
       }
     }
 
-    private boolean isDealtWith(ConsumerRecord<byte[], byte[]> record) {
+    /** False if it is to be heard again. */
+    private boolean dealWith(ConsumerRecord<byte[], byte[]> record) {
       if (record.value() == null) {
         return true; // a tombstone
       }

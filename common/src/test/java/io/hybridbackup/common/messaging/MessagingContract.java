@@ -33,6 +33,7 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.IntConsumer;
 import java.util.stream.Stream;
 import org.apache.kafka.clients.admin.Admin;
 import org.apache.kafka.clients.admin.AlterConfigOp;
@@ -190,30 +191,33 @@ abstract class MessagingContract {
 
   @Test
   void shouldGoOnHearingWhenAFactCouldNotBeDealtWith() throws Exception {
-    AtomicInteger calls = new AtomicInteger();
-    TopicListener listener =
-        open(
-            TopicListener.fromNow(
-                kafka(),
-                Topics.BACKUP_EVENTS,
-                envelope -> {
-                  if (isOf(envelope, run())) {
-                    calls.incrementAndGet();
-                    throw new IllegalStateException("on purpose");
-                  }
-                }));
-    listener.start();
-    assertThat(listener.awaitReady(PATIENCE)).isTrue();
-
-    publisher().publish(EventSamples.mediaPrepared(run()), EventSamples.TIME);
-    publisher().publish(EventSamples.mediaPrepared(run()), EventSamples.TIME);
+    AtomicInteger calls =
+        hearTwo(_ -> {
+          throw new IllegalStateException("on purpose");
+        });
 
     await().atMost(PATIENCE).until(() -> calls.get() == 2);
   }
 
   @Test
   void shouldHearAFactAgainWhenWhatItGivesCauseForCouldNotBePublished() throws Exception {
-    // given
+    AtomicInteger calls =
+        hearTwo(call -> {
+          if (call == 1) {
+            throw new PublishException("on purpose", new TimeoutException());
+          }
+        });
+
+    await().atMost(PATIENCE).until(() -> calls.get() == 3);
+  }
+
+  /**
+   * Publishes two facts.
+   *
+   * @param hearing is told the number of each call, from 1
+   * @return how many calls there have been
+   */
+  private AtomicInteger hearTwo(IntConsumer hearing) throws InterruptedException {
     AtomicInteger calls = new AtomicInteger();
     TopicListener listener =
         open(
@@ -222,20 +226,14 @@ abstract class MessagingContract {
                 Topics.BACKUP_EVENTS,
                 envelope -> {
                   if (isOf(envelope, run())) {
-                    if (calls.incrementAndGet() == 1) {
-                      throw new PublishException("on purpose", new TimeoutException());
-                    }
+                    hearing.accept(calls.incrementAndGet());
                   }
                 }));
     listener.start();
     assertThat(listener.awaitReady(PATIENCE)).isTrue();
-
-    // when
     publisher().publish(EventSamples.mediaPrepared(run()), EventSamples.TIME);
     publisher().publish(EventSamples.mediaPrepared(run()), EventSamples.TIME);
-
-    // then
-    await().atMost(PATIENCE).until(() -> calls.get() == 3);
+    return calls;
   }
 
   @Test
