@@ -34,7 +34,7 @@ final class EarlierEntries implements PartReader.IndexListener {
   }
 
   /**
-   * Reads all groups.
+   * Reads all groups, without the last one of a part whose writer was killed.
    *
    * @param members are filled on the way
    * @throws ArchiveCorruptException if the index is damaged; groups before that have been handled
@@ -42,7 +42,10 @@ final class EarlierEntries implements PartReader.IndexListener {
   static void read(PartReader part, KnownMembers members, Handler handler) throws IOException {
     EarlierEntries reading = new EarlierEntries(members, handler);
     part.index(reading);
-    reading.endGroup(members.size());
+    // What a killed writer has left may hold the beginning of entries that it did not get to index.
+    if (part.isWhole()) {
+      reading.endGroup(members.size());
+    }
   }
 
   @Override

@@ -64,6 +64,11 @@ public final class PartReader {
     return new PartReader(store, part.component(), part.content(), part.index(), null);
   }
 
+  /** Whether its writer came to the end. */
+  boolean isWhole() {
+    return sha256 != null;
+  }
+
   /** Reads a part of an archive. */
   static PartReader of(ObjectStore store, Slice archive, RootIndex.Part part) {
     return new PartReader(
@@ -271,6 +276,7 @@ public final class PartReader {
     private long members;
     private long entries;
     private long offset;
+    private final TarSequence sequence = new TarSequence();
 
     IndexCheck(IndexListener listener) {
       this.listener = listener;
@@ -293,6 +299,9 @@ public final class PartReader {
         member(line.member());
       } else if (entry != null) {
         entries++;
+        if (!sequence.entry(entry)) {
+          throw damagedIndex(entry.path() + " does not lie behind the entry before it", null);
+        }
         listener.entry(entry);
       } else if (missing != null) {
         listener.missing(missing);
@@ -324,11 +333,14 @@ public final class PartReader {
       }
       offset += member.length();
       members++;
+      sequence.member(member);
       listener.member(member);
     }
 
     void finish() throws ArchiveCorruptException {
-      if (ended == (sha256 == null) || offset != content.bytes()) {
+      if (ended == (sha256 == null)
+          || offset != content.bytes()
+          || (ended && !sequence.isComplete())) {
         throw damagedIndex("it does not cover the content", null);
       }
     }

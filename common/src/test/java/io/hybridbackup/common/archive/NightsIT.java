@@ -236,13 +236,16 @@ class NightsIT {
     check(second, dump, tree, "check");
   }
 
-  @Test
-  void shouldGoOnFromTheLastWholeObjectOfAWriterThatWasKilled() throws IOException {
+  @ParameterizedTest
+  @ValueSource(longs = {14_000_000, 11_000_000, 20_000_000})
+  void shouldGoOnFromTheLastWholeObjectOfAWriterThatWasKilled(long killedAt) throws IOException {
     // given
     Path tree = folder.resolve("tree");
     RestlessTree _ = new RestlessTree(tree, 8);
-    ObjectKey killed = ObjectKey.of("work", "media", "epoch-00001");
-    PartObjects first = new PartObjects(store, killed, 3_000_000);
+    Random random = new Random(killedAt);
+    writeRandom(tree.resolve("0-small"), 10_000, random);
+    writeRandom(tree.resolve("1-large"), 12_000_000, random);
+    writeRandom(tree.resolve("2-small"), 10_000, random);
     ProgressListener dying =
         new ProgressListener() {
           private long bytes;
@@ -250,51 +253,73 @@ class NightsIT {
           @Override
           public void advanced(long moreBytes, long moreFiles) {
             bytes += moreBytes;
-            if (bytes > 20_000_000) {
+            if (bytes > killedAt) {
               throw new IllegalStateException("killed");
             }
           }
         };
-    try (first) {
-      assertThatThrownBy(() ->
-              MediaPart.write(
-                  tree,
-                  path -> false,
-                  MediaPart.Missing.NONE,
-                  MediaPart.Earlier.NONE,
-                  first,
-                  compressor,
-                  dying))
-          .hasMessage("killed");
-    }
+    assertThatThrownBy(() -> media("epoch-00001", tree, MediaPart.Earlier.NONE, dying))
+        .hasMessage("killed");
 
     // when
     PartReader found =
         PartObjects.lastCheckpoint(store, ObjectKey.of("work", "media")).orElseThrow();
-    PartInventory second;
-    try (PartObjects objects =
-        new PartObjects(store, ObjectKey.of("work", "media", "epoch-00002"), 3_000_000)) {
-      second =
-          MediaPart.write(
-              tree,
-              path -> false,
-              MediaPart.Missing.NONE,
-              new MediaPart.Earlier(List.of(found), false),
-              objects,
-              compressor,
-              ProgressListener.NONE);
-    }
+    PartInventory second =
+        media(
+            "epoch-00002",
+            tree,
+            new MediaPart.Earlier(List.of(found), false),
+            ProgressListener.NONE);
 
     // then
-    assertThat(second.reusedBytes()).isGreaterThan(9_000_000);
+    assertThat(second.reusedBytes()).isGreaterThan(2_000_000);
     PartReader.of(store, second).verify(ProgressListener.NONE);
-    Path restored = folder.resolve("restored");
-    ArchiveLayout.Composition composition =
-        ArchiveLayout.compose(ArchiveFixture.MANIFEST, ArchiveFixture.TIME, List.of(second));
-    StoredObject archive = store.compose(ObjectKey.of("backups", "a.tar.gz"), composition.pieces());
+    checkMedia(compose("first", second), tree);
+    PartInventory next =
+        media(
+            "epoch-00003",
+            tree,
+            new MediaPart.Earlier(List.of(PartReader.of(store, second)), false),
+            ProgressListener.NONE);
+    checkMedia(compose("second", next), tree);
+  }
+
+  private static void writeRandom(Path file, int bytes, Random random) throws IOException {
+    byte[] content = new byte[bytes];
+    random.nextBytes(content);
+    Files.write(file, content);
+  }
+
+  private PartInventory media(
+      String epoch, Path tree, MediaPart.Earlier earlier, ProgressListener progress)
+      throws IOException {
+    try (PartObjects objects =
+        new PartObjects(store, ObjectKey.of("work", "media", epoch), 3_000_000)) {
+      return MediaPart.write(
+          tree, path -> false, MediaPart.Missing.NONE, earlier, objects, compressor, progress);
+    }
+  }
+
+  private StoredObject compose(String name, PartInventory part) {
+    return store.compose(
+        ObjectKey.of("backups", name + ".tar.gz"),
+        ArchiveLayout.compose(ArchiveFixture.MANIFEST, ArchiveFixture.TIME, List.of(part))
+            .pieces());
+  }
+
+  /** As the tree to our own reader and to GNU tar, each entry once. */
+  private void checkMedia(StoredObject archive, Path tree) throws IOException {
+    Path restored = Files.createDirectories(folder.resolve("restored " + archive.key().name()));
     List<String> _ =
         ArchiveReader.open(store, archive)
-            .extractMedia(restored, new ExtractOptions(Tool.root(), false), ProgressListener.NONE);
-    assertThat(differences(tree, restored)).isEmpty();
+            .extractMedia(
+                restored.resolve("own"),
+                new ExtractOptions(Tool.root(), false),
+                ProgressListener.NONE);
+    assertThat(differences(tree, restored.resolve("own"))).isEmpty();
+    String file = file(archive.key()).toString();
+    assertThat(Tool.run(restored, "tar", "--numeric-owner", "-xpzf", file)).isEmpty();
+    assertThat(differences(tree, restored.resolve("storage"))).isEmpty();
+    assertThat(Tool.run(restored, "tar", "-tzf", file).lines()).doesNotHaveDuplicates();
   }
 }
