@@ -5,18 +5,31 @@ import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.process.ToolCommand;
 import io.hybridbackup.common.process.ToolException;
 import io.hybridbackup.common.settings.Settings;
+import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** Finds out which version of the application a source was at. */
 final class ApplicationVersion {
+  /** It takes milliseconds, unless the disk that it is on does not answer. */
+  private static final Duration LIMIT = Duration.ofSeconds(10);
+
   private final Settings settings;
   private final NativeTools tools;
+  private final Duration limit;
 
   ApplicationVersion(Settings settings, NativeTools tools) {
+    this(settings, tools, LIMIT);
+  }
+
+  /**
+   * @param limit how long git may take
+   */
+  ApplicationVersion(Settings settings, NativeTools tools, Duration limit) {
     this.settings = settings;
     this.tools = tools;
+    this.limit = limit;
   }
 
   /**
@@ -43,7 +56,8 @@ final class ApplicationVersion {
           tools
               .run(
                   ToolCommand.of(
-                      "git", "-c", "safe.directory=*", "-C", folder, "rev-parse", "HEAD"))
+                      "git", "-c", "safe.directory=*", "-C", folder, "rev-parse", "HEAD"),
+                  limit)
               .strip());
     } catch (ToolException e) {
       warnings.add(

@@ -39,6 +39,7 @@ public final class Work {
   private volatile long advanced;
   private long signals;
   private @Nullable String stopped;
+  private long stoppedAt;
 
   Work(RunId run, Component component, int epoch, Machine machine) {
     this.run = run;
@@ -75,6 +76,16 @@ public final class Work {
   /** Whether the job has not got on for so long: it hangs, or waits for somebody else. */
   boolean isStalled(Duration patience) {
     return machine.nanoTime() - advanced > patience.toNanos();
+  }
+
+  /** Whether the order to stop was given longer ago than that. */
+  boolean ignoresItsStop(Duration patience) {
+    lock.lock();
+    try {
+      return stopped != null && machine.nanoTime() - stoppedAt > patience.toNanos();
+    } finally {
+      lock.unlock();
+    }
   }
 
   /** Goes on, unless the work is to stop. */
@@ -186,6 +197,7 @@ public final class Work {
         return () -> {};
       }
       stopped = reason;
+      stoppedAt = machine.nanoTime();
       closing = new ArrayDeque<>(owned);
       owned.clear();
       signals++;

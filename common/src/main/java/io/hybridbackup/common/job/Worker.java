@@ -14,10 +14,14 @@ import java.util.concurrent.locks.Condition;
 import java.util.concurrent.locks.ReentrantLock;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
+import org.slf4j.event.Level;
+import org.slf4j.spi.LoggingEventBuilder;
 
 /**
  * Does a service's jobs: looks for them when it is woken and in every sweep, takes each under its
- * lease, runs several at a time, and stops those that are over or whose lease is lost.
+ * lease, runs several at a time, and stops those that are over or whose lease is lost. One that has
+ * not stopped a lease time later, because a dead disk holds it up, say, is left behind: its lease
+ * is let go, and it is to others what a frozen service is.
  */
 public final class Worker implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Worker.class);
@@ -34,7 +38,7 @@ public final class Worker implements AutoCloseable {
   private final Job.Source source;
   private final int capacity;
   private final Duration sweep;
-  private final Duration patience;
+  private final Duration lease;
   private final Machine machine;
   private final Map<ObjectKey, Running> running = new ConcurrentHashMap<>();
   private final Map<ObjectKey, Long> restingUntil = new ConcurrentHashMap<>();
@@ -76,7 +80,7 @@ public final class Worker implements AutoCloseable {
     this.source = source;
     this.capacity = capacity;
     this.sweep = settings.sweep();
-    this.patience = settings.lease().multipliedBy(STALLED_LEASES);
+    this.lease = settings.lease();
     this.machine = machine;
     this.news = machine.condition(lock);
     this.thread = machine.thread(name + " worker", this::loop);
@@ -163,6 +167,9 @@ public final class Worker implements AutoCloseable {
         guarded(() -> looking.addAll(source.promising(runs.open())));
       }
       running.values().forEach(one -> guarded(() -> stopIfOver(one)));
+      running.values().stream()
+          .filter(one -> one.work.ignoresItsStop(lease))
+          .forEach(this::leaveBehind);
       looking.forEach(run -> guarded(() -> look(run)));
     }
   }
@@ -188,6 +195,23 @@ public final class Worker implements AutoCloseable {
     if (one.job.isOver()) {
       stop(one.work, "it is over");
     }
+  }
+
+  /** Whoever takes it up next goes on from its records. */
+  private void leaveBehind(Running one) {
+    if (running.remove(one.job.epochs(), one)) {
+      LOG.atWarn()
+          .addKeyValue("worker", name)
+          .addKeyValue("run", one.job.run())
+          .log("does not stop; it is left behind, and its lease is let go");
+      machine.thread(name + " leaves " + one.job.run(), () -> letGo(one)).start();
+    }
+  }
+
+  private void letGo(Running one) {
+    one.lease.close();
+    leases.forget(one.job.epochs());
+    wakeAll();
   }
 
   /** What the job owns may take a while to close, and must not hold up the others. */
@@ -234,7 +258,7 @@ public final class Worker implements AutoCloseable {
 
   /** A source whose server or disk hangs must not keep the others waiting. */
   private boolean countsAsRunning(Running one) {
-    return !one.job.reportsProgress() || !one.work.isStalled(patience);
+    return !one.job.reportsProgress() || !one.work.isStalled(lease.multipliedBy(STALLED_LEASES));
   }
 
   private boolean isFree(ObjectKey epochs) {
@@ -246,47 +270,56 @@ public final class Worker implements AutoCloseable {
     if (taken.isEmpty()) {
       return;
     }
-    Lease lease = taken.get();
-    Work work = new Work(job.run(), job.component(), lease.epoch(), machine);
-    Thread runner = machine.thread(name + " " + job.run(), () -> perform(job, work, lease));
-    running.put(job.epochs(), new Running(job, work, runner));
-    lease.whenLost(() -> stop(work, "the lease is lost"));
-    runner.start();
+    Running one = new Running(job, taken.get());
+    running.put(job.epochs(), one);
+    one.lease.whenLost(() -> stop(one.work, "the lease is lost"));
+    one.thread.start();
   }
 
-  private void perform(Job job, Work work, Lease lease) {
-    LOG.atInfo()
-        .addKeyValue("run", job.run())
-        .addKeyValue("component", job.component().label())
-        .addKeyValue("epoch", lease.epoch())
-        .log("begins");
-    try {
-      // The last holder may have done it after it was looked for.
-      if (!job.isOver()) {
-        job.perform(work);
+  /** A job at work. */
+  private final class Running {
+    private final Job job;
+    private final Lease lease;
+    private final Work work;
+    private final Thread thread;
+
+    Running(Job job, Lease lease) {
+      this.job = job;
+      this.lease = lease;
+      this.work = new Work(job.run(), job.component(), lease.epoch(), machine);
+      this.thread = machine.thread(name + " " + job.run(), this::perform);
+    }
+
+    private void perform() {
+      log(Level.INFO).log("begins");
+      try {
+        // The last holder may have done it after it was looked for.
+        if (!job.isOver()) {
+          job.perform(work);
+        }
+      } catch (StoppedException e) {
+        log(Level.INFO).addKeyValue("reason", e.getMessage()).log("stops");
+      } catch (InterruptedException | RuntimeException | Error e) {
+        restingUntil.put(job.epochs(), machine.nanoTime() + sweep.toNanos());
+        log(Level.ERROR).setCause(e).log("broke off; it will be taken up again");
+      } finally {
+        end();
       }
-    } catch (StoppedException e) {
-      LOG.atInfo()
-          .addKeyValue("run", job.run())
-          .addKeyValue("component", job.component().label())
-          .addKeyValue("epoch", lease.epoch())
-          .addKeyValue("reason", e.getMessage())
-          .log("stops");
-    } catch (InterruptedException | RuntimeException | Error e) {
-      restingUntil.put(job.epochs(), machine.nanoTime() + sweep.toNanos());
-      LOG.atError()
-          .addKeyValue("run", job.run())
-          .addKeyValue("component", job.component().label())
-          .addKeyValue("epoch", lease.epoch())
-          .setCause(e)
-          .log("broke off; it will be taken up again");
-    } finally {
+    }
+
+    private void end() {
       lease.close();
-      leases.forget(job.epochs());
-      running.remove(job.epochs());
-      wakeAll();
+      if (running.remove(job.epochs(), this)) {
+        leases.forget(job.epochs());
+        wakeAll();
+      }
+    }
+
+    private LoggingEventBuilder log(Level level) {
+      return LOG.atLevel(level)
+          .addKeyValue("run", job.run())
+          .addKeyValue("component", job.component().label())
+          .addKeyValue("epoch", lease.epoch());
     }
   }
-
-  private record Running(Job job, Work work, Thread thread) {}
 }

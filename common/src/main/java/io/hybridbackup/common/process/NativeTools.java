@@ -5,6 +5,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -15,6 +16,9 @@ import java.util.concurrent.ConcurrentHashMap;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
+import java.util.concurrent.FutureTask;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -135,10 +139,39 @@ public final class NativeTools implements AutoCloseable {
   /** Runs a program to its end and returns its standard output. For little output. */
   public String run(ToolCommand command) throws ToolException, InterruptedException {
     try (ToolProcess process = start(command)) {
-      StringBuilder output = new StringBuilder();
-      process.awaitLines(line -> output.append(line).append('\n'));
-      return output.toString();
+      return outputOf(process);
     }
+  }
+
+  /**
+   * As {@link #run(ToolCommand)}, but a program that takes longer than that is ended.
+   *
+   * @throws ToolException also if it was, with {@link ToolException#TOO_SLOW}
+   */
+  public String run(ToolCommand command, Duration limit)
+      throws ToolException, InterruptedException {
+    try (ToolProcess process = start(command)) {
+      // Where the kernel holds the program up, nothing ends the reading of its output.
+      FutureTask<String> output = new FutureTask<>(() -> outputOf(process));
+      Thread _ = Thread.ofPlatform().daemon().name(command.program() + " output").start(output);
+      return output.get(limit.toNanos(), TimeUnit.NANOSECONDS);
+    } catch (TimeoutException e) {
+      throw new ToolException(
+          command.program(),
+          ToolException.TOO_SLOW,
+          "it took longer than " + limit.toSeconds() + " s");
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof ToolException cause) {
+        throw cause;
+      }
+      throw new IllegalStateException(e);
+    }
+  }
+
+  private static String outputOf(ToolProcess process) throws ToolException, InterruptedException {
+    StringBuilder output = new StringBuilder();
+    process.awaitLines(line -> output.append(line).append('\n'));
+    return output.toString();
   }
 
   /** Whether this process, and the programs that it starts, may do everything. */

@@ -9,22 +9,27 @@ public final class ToolException extends Exception {
   /** The exit code of a program that could not even be started. */
   public static final int NOT_STARTED = -1;
 
+  /** The exit code of a program that was ended because its time was up. */
+  public static final int TOO_SLOW = -2;
+
   /** The exit code where another program holds the lock; no program that is used here has it. */
   public static final int LOCKED = 213;
 
   ToolException(String program, int exitCode, String errors) {
-    super(
-        exitCode == NOT_STARTED
-            ? program + " could not be started: " + errors
-            : exitCode == LOCKED
-                ? program + " was not run: another program holds its lock"
-                : program
-                    + " ended with exit code "
-                    + exitCode
-                    + (errors.isBlank() ? "" : ": " + errors));
+    super(message(program, exitCode, errors));
     this.program = program;
     this.exitCode = exitCode;
     this.errors = errors;
+  }
+
+  private static String message(String program, int exitCode, String errors) {
+    return switch (exitCode) {
+      case NOT_STARTED -> program + " could not be started: " + errors;
+      case TOO_SLOW -> program + " was ended: " + errors;
+      case LOCKED -> program + " was not run: another program holds its lock";
+      default ->
+          program + " ended with exit code " + exitCode + (errors.isBlank() ? "" : ": " + errors);
+    };
   }
 
   public String program() {

@@ -19,10 +19,12 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.concurrent.ConcurrentHashMap;
+import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.CountDownLatch;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.locks.LockSupport;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
@@ -282,6 +284,51 @@ class WorkerTest {
     await().untilAsserted(() -> assertThat(job.stopped).hasValue(1));
     assertThat(closed).isTrue();
     assertThat(job.performed).hasValue(1);
+  }
+
+  @Test
+  void shouldLeaveBehindWhatDoesNotStopAndGoOnWithTheNextEpoch() {
+    // given
+    CountDownLatch thaw = new CountDownLatch(1);
+    List<Integer> epochs = new CopyOnWriteArrayList<>();
+    Worker worker = start(OFTEN, 1);
+    FakeJob job =
+        source.add(
+            FIRST,
+            (self, work) -> {
+              epochs.add(work.epoch());
+              if (work.epoch() == 1) {
+                awaitUninterruptibly(thaw);
+                work.checkpoint();
+              }
+              self.waitForEver(work);
+            });
+    worker.wake(FIRST);
+    await().untilAsserted(() -> assertThat(job.performed).hasValue(1));
+
+    // when
+    job.over.set(true);
+    await().until(() -> isReleased(Lease.heartbeatKey(job.epochs(), 1)));
+    job.over.set(false);
+    worker.wake(FIRST);
+
+    // then
+    await().untilAsserted(() -> assertThat(epochs).containsExactly(1, 2));
+    thaw.countDown();
+    await().untilAsserted(() -> assertThat(job.stopped).hasValue(1));
+    worker.wake(FIRST);
+    await().during(LEASE).untilAsserted(() -> assertThat(epochs).containsExactly(1, 2));
+    assertThat(isReleased(Lease.heartbeatKey(job.epochs(), 2))).isFalse();
+  }
+
+  private static void awaitUninterruptibly(CountDownLatch latch) {
+    while (latch.getCount() > 0) {
+      LockSupport.parkNanos(OFTEN.toNanos());
+    }
+  }
+
+  private boolean isReleased(ObjectKey heartbeat) {
+    return Json.read(store.read(heartbeat).orElseThrow(), Lease.Heartbeat.class).released();
   }
 
   @Test

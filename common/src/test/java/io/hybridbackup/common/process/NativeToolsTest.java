@@ -91,6 +91,30 @@ class NativeToolsTest {
   }
 
   @Test
+  void shouldEndAProgramThatTakesTooLong(@TempDir Path folder) throws Exception {
+    // given
+    Path pid = folder.resolve("pid");
+
+    // when
+    ToolException failure =
+        catchThrowableOfType(
+            ToolException.class,
+            () -> tools.run(shell("echo $$ > " + pid + "; exec sleep 60"), Duration.ofSeconds(1)));
+
+    // then
+    assertThat(failure.exitCode()).isEqualTo(ToolException.TOO_SLOW);
+    assertThat(failure).hasMessage("sh was ended: it took longer than 1 s");
+    long process = Long.parseLong(Files.readString(pid).strip());
+    assertThat(ProcessHandle.of(process).filter(ProcessHandle::isAlive)).isEmpty();
+  }
+
+  @Test
+  void shouldReportHowAProgramFailedThatHadALimit() {
+    assertThatThrownBy(() -> tools.run(shell("echo no >&2; exit 3"), Duration.ofSeconds(20)))
+        .hasMessage("sh ended with exit code 3: no");
+  }
+
+  @Test
   void shouldGiveTheWarningsOfAProgramThatSucceeds() throws Exception {
     try (ToolProcess process = tools.start(shell("echo careful >&2"))) {
       assertThat(process.await()).isEqualTo("careful");
