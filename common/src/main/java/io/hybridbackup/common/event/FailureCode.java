@@ -37,7 +37,10 @@ public enum FailureCode {
   TARGET_NOT_EMPTY,
   /** Something outside of the target database depends on it. */
   TARGET_IN_USE,
-  /** A worker died or was superseded where its work cannot be carried on. */
+  /**
+   * A worker died, was superseded, or lost the object store, where its work cannot be carried on.
+   * Tried again until the deadline.
+   */
   INTERRUPTED,
   DEADLINE,
   CANCELLED,

@@ -178,6 +178,10 @@ public final class PartJobs implements Job.Source {
       } catch (ComponentFailure e) {
         work.checkpoint();
         return failed(work, e.code(), message(e), e.retryable(), e);
+      } catch (StoreException.Unavailable e) {
+        // An outage is nobody's failed try, however often there is one.
+        work.checkpoint();
+        return failed(work, FailureCode.INTERRUPTED, "the object store: " + message(e), true, e);
       } catch (StoreException e) {
         work.checkpoint();
         return failed(

@@ -273,6 +273,17 @@ class PartJobsIT {
   }
 
   @Test
+  void shouldTryAgainAfterAnOutageOfTheStoreHoweverManyThereWere() throws Exception {
+    ComponentFailed failure =
+        failureOf(ATTEMPTS + 1, new StoreException.Unavailable("no answer", null));
+
+    assertThat(failure.code()).isEqualTo(FailureCode.INTERRUPTED);
+    assertThat(failure.message()).isEqualTo("the object store: no answer");
+    assertThat(failure.retryable()).isTrue();
+    assertThat(failure.willRetry()).isTrue();
+  }
+
+  @Test
   void shouldRecordWhatNobodyExpected() throws Exception {
     ComponentFailed failure = failureOf(1, new IllegalStateException());
 
