@@ -163,11 +163,7 @@ final class BackupJobs implements Job.Source {
   }
 
   private boolean isBehindAnother(BackupAccepted accepted) {
-    return runs.open().stream()
-        .filter(other -> !other.equals(accepted.backupId()))
-        .map(other -> runs.claim(other).flatMap(Claim::backup))
-        .flatMap(Optional::stream)
-        .filter(other -> other.source().equals(accepted.source()))
+    return runs.openBackups(accepted.source())
         .filter(other -> other.acceptedAt().isBefore(accepted.acceptedAt()))
         .anyMatch(other -> !runs.hasEnded(other.backupId()));
   }

@@ -17,7 +17,6 @@ import io.hybridbackup.common.job.Claim;
 import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
-import io.hybridbackup.common.job.Slots;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.messaging.ReceivedRequest;
 import io.hybridbackup.common.messaging.RequestHandler;
@@ -27,6 +26,7 @@ import io.hybridbackup.common.store.StoreException;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.EnumSet;
+import java.util.HashMap;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
@@ -50,19 +50,23 @@ final class BackupRequests implements RequestHandler {
 
   private final Settings settings;
   private final Runs runs;
-  private final Slots slots;
   private final EventPublisher publisher;
   private final Clock clock;
   private final Consumer<Fact> wake;
+
+  /** What is held while a request for a source is decided; only where a busy source refuses. */
+  private final Map<String, Object> turns = new HashMap<>();
 
   BackupRequests(
       Settings settings, Runs runs, EventPublisher publisher, Clock clock, Consumer<Fact> wake) {
     this.settings = settings;
     this.runs = runs;
-    this.slots = new Slots(runs);
     this.publisher = publisher;
     this.clock = clock;
     this.wake = wake;
+    if (settings.jobs().whenBusy() == Settings.WhenBusy.REJECT) {
+      settings.sources().keySet().forEach(source -> turns.put(source.value(), new Object()));
+    }
   }
 
   @Override
@@ -116,10 +120,22 @@ final class BackupRequests implements RequestHandler {
   }
 
   private Claim backup(RunId run, Request.BackupRequested request, Instant now) {
-    Claim standing = runs.answer(run, decide(run, request, now));
+    Claim standing = claim(run, request, now);
     // Later states are the coordinating epoch's, and this one must not follow them.
     publisher.publishState(firstState(run, request, standing));
     return standing;
+  }
+
+  /**
+   * Where a busy source is a reason to refuse, its requests are decided one after the other: of
+   * those that come together only one may find it free. While a partition moves to another
+   * packager, two may; then the second waits.
+   */
+  private Claim claim(RunId run, Request.BackupRequested request, Instant now) {
+    Object turn = turns.getOrDefault(request.source(), new Object());
+    synchronized (turn) {
+      return runs.answer(run, decide(run, request, now));
+    }
   }
 
   private static BackupState firstState(RunId run, Request.BackupRequested request, Claim claim) {
@@ -170,7 +186,7 @@ final class BackupRequests implements RequestHandler {
               + Component.labels(wanted),
           request.requestedBy());
     }
-    if (settings.jobs().whenBusy() == Settings.WhenBusy.REJECT && isBusy(request.source())) {
+    if (settings.jobs().whenBusy() == Settings.WhenBusy.REJECT && isBusy(run, request.source())) {
       return rejection(
           run,
           request.source(),
@@ -259,11 +275,11 @@ final class BackupRequests implements RequestHandler {
     }
   }
 
-  private boolean isBusy(String source) {
-    return slots
-        .holder(RunKeys.slots(new SourceName(source)))
-        .filter(holder -> !runs.decisions().isMade(RunKeys.outcome(holder)))
-        .isPresent();
+  /** Whether another backup of the source has been accepted and has not ended. */
+  private boolean isBusy(RunId run, String source) {
+    return runs.openBackups(source)
+        .filter(other -> !other.backupId().equals(run))
+        .anyMatch(other -> !runs.hasEnded(other.backupId()));
   }
 
   private static Set<Component> components(Settings.Source source) {

@@ -96,6 +96,19 @@ class BackupJobsTest {
   }
 
   @Test
+  void shouldBeginARunAlthoughTheClaimOfAnotherCannotBeRead() {
+    // given
+    RunId unreadable = RunId.ofRequest("/test", "unreadable");
+    runs.markOpen(unreadable);
+    assertThat(store.create(RunKeys.claim(unreadable).key(), new byte[] {'{'})).isTrue();
+    RunId run = accept("run", NOW);
+
+    // then
+    assertThat(jobs.promising(runs.open())).contains(run);
+    assertThat(jobs.find(run)).isPresent();
+  }
+
+  @Test
   void shouldAskTheStoreLittleHoweverManyRunsWait() {
     // given
     RunId holder = accept("holder", NOW);

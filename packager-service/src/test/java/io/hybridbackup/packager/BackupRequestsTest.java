@@ -31,6 +31,11 @@ import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.CountDownLatch;
+import java.util.concurrent.ExecutorService;
+import java.util.concurrent.Executors;
+import java.util.concurrent.Future;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -43,7 +48,7 @@ class BackupRequestsTest {
   @TempDir private Path folder;
   private final FullStore store = new FullStore();
   private final Runs runs = new Runs(store);
-  private final List<Envelope> published = new ArrayList<>();
+  private final List<Envelope> published = new CopyOnWriteArrayList<>();
 
   @Test
   void shouldGiveTheSameAnswerAgainToACancellationOfAnUnknownRun() {
@@ -204,6 +209,43 @@ class BackupRequestsTest {
     assertThat(runs.hasEnded(RUN)).isFalse();
   }
 
+  @Test
+  void shouldAcceptOnlyOneOfManyThatComeTogetherWhereABusySourceRefuses() throws Exception {
+    // given
+    int requests = 16;
+    BackupRequests handler = handler(WhenBusy.REJECT);
+    CountDownLatch together = new CountDownLatch(requests);
+    List<Future<?>> handled = new ArrayList<>();
+
+    // when
+    try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
+      for (int one = 0; one < requests; one++) {
+        RunId run = RunId.ofRequest("/test", "together " + one);
+        handled.add(
+            threads.submit(() -> {
+              together.countDown();
+              together.await();
+              handler.handle(received(run, ASKED));
+              return run;
+            }));
+      }
+    }
+
+    // then
+    for (Future<?> one : handled) {
+      assertThat(one.get()).isNotNull();
+    }
+    assertThat(published)
+        .extracting(Envelope::data)
+        .filteredOn(data -> data instanceof BackupAccepted)
+        .hasSize(1);
+    assertThat(published)
+        .extracting(Envelope::data)
+        .filteredOn(
+            data -> data instanceof BackupRejected rejected && rejected.code() == FailureCode.BUSY)
+        .hasSize(requests - 1);
+  }
+
   private static Request cancellation() {
     return new Request.BackupCancelRequested(RUN, "edms", "changed my mind", "bob");
   }
@@ -213,20 +255,31 @@ class BackupRequestsTest {
   }
 
   private void handle(RunId run, Request request) {
-    Envelope envelope = Envelope.of(request, "asked", "/test", Instant.now());
-    new BackupRequests(
-            BackupProtocol.settings(
-                new History(
-                    0, null, Duration.ofHours(1), Duration.ofHours(1), WhenBusy.WAIT, List.of()),
-                folder),
-            runs,
-            TestPublisher.to(
-                record -> published.add(EventCodec.read(record.value(), record.headers()))),
-            Clock.systemUTC(),
-            fact -> {})
-        .handle(
-            new ReceivedRequest(
-                envelope, request, run, "backup.requests.v1", 0, 0, PUBLISHED, Instant.now()));
+    handler(WhenBusy.WAIT).handle(received(run, request));
+  }
+
+  private BackupRequests handler(WhenBusy whenBusy) {
+    return new BackupRequests(
+        BackupProtocol.settings(
+            new History(0, null, Duration.ofHours(1), Duration.ofHours(1), whenBusy, List.of()),
+            folder),
+        runs,
+        TestPublisher.to(
+            record -> published.add(EventCodec.read(record.value(), record.headers()))),
+        Clock.systemUTC(),
+        fact -> {});
+  }
+
+  private static ReceivedRequest received(RunId run, Request request) {
+    return new ReceivedRequest(
+        Envelope.of(request, "asked", "/test", Instant.now()),
+        request,
+        run,
+        "backup.requests.v1",
+        0,
+        0,
+        PUBLISHED,
+        Instant.now());
   }
 
   private static final class FullStore extends InMemoryObjectStore {

@@ -214,7 +214,7 @@ final class Ledger extends InMemoryObjectStore {
     } else if (value.startsWith("open/")) {
       RunId run = new RunId(key.name());
       closed.put(run, simulation.instant());
-      boolean rejected = find(RunKeys.claim(run)).map(Claim::rejected).orElse(false);
+      boolean rejected = find(RunKeys.claim(run)).map(Claim::beginsNoRun).orElse(false);
       if (!rejected && find(RunKeys.told(run)).isEmpty()) {
         wrong("the run " + run + " is closed though its end has not been told");
       }
@@ -283,7 +283,9 @@ final class Ledger extends InMemoryObjectStore {
    */
   private void refused(BackupRejected rejected) {
     unrecorded.add(rejected.backupId());
-    if (find(RunKeys.claim(rejected.backupId())).filter(claim -> !claim.rejected()).isPresent()) {
+    if (find(RunKeys.claim(rejected.backupId()))
+        .filter(claim -> !claim.beginsNoRun())
+        .isPresent()) {
       wrong("rejected in spite of what is on record: " + rejected);
     }
   }

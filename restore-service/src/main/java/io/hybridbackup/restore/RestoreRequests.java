@@ -107,10 +107,10 @@ final class RestoreRequests implements RequestHandler {
     }
     publisher.publish(standing.answer().envelope());
     Optional<Outcome> outcome =
-        standing.rejected() ? Optional.empty() : runs.decisions().find(RunKeys.outcome(run));
+        standing.beginsNoRun() ? Optional.empty() : runs.decisions().find(RunKeys.outcome(run));
     if (outcome.isPresent()) {
       publisher.publish(outcome.get().announcement().envelope());
-    } else if (!standing.rejected()) {
+    } else if (!standing.beginsNoRun()) {
       runs.markOpen(run);
       wake.accept(standing.answer().fact());
     }

@@ -27,8 +27,8 @@ public record Claim(Announcement answer, Instant deadline) {
         : Optional.empty();
   }
 
-  /** Whether no run begins with it. */
-  public boolean rejected() {
+  /** Whether it is a refusal, or proposes another run's end. */
+  public boolean beginsNoRun() {
     return answer.fact() instanceof Fact.TerminalFact;
   }
 }

@@ -174,7 +174,7 @@ public final class Leftovers {
   private boolean isIdle(ObjectKey mark) {
     try {
       Optional<RunId> run = RunId.ifValid(mark.name());
-      return run.isPresent() && runs.claim(run.get()).map(Claim::rejected).orElse(true);
+      return run.isPresent() && runs.claim(run.get()).map(Claim::beginsNoRun).orElse(true);
     } catch (JacksonException e) {
       return false;
     }

@@ -16,6 +16,8 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import org.jspecify.annotations.Nullable;
+import tools.jackson.core.JacksonException;
 
 /**
  * What the open runs are about and what each of them waits for, in words. Only looks, so it takes a
@@ -42,22 +44,39 @@ public final class OpenRuns {
    * A run that has not ended, or not been tidied up after.
    *
    * @param subject such as {@code backup of edms}
-   * @param since when it was accepted
+   * @param since when it was accepted; null if its records cannot be read
    * @param waitsFor what happens next, and who does it
    * @param stuck whether that should have happened by now
    */
   public record OpenRun(
-      RunId run, String subject, Instant since, List<String> waitsFor, boolean stuck) {}
+      RunId run, String subject, @Nullable Instant since, List<String> waitsFor, boolean stuck) {}
 
   /** Looks at all of them, in the order of their ids. */
   public List<OpenRun> look(Instant now) {
     List<OpenRun> found = new ArrayList<>();
     for (RunId run : runs.open()) {
-      runs.claim(run)
-          .filter(claim -> !claim.rejected())
-          .ifPresent(claim -> found.add(new Look(run, claim, now).result()));
+      try {
+        runs.claim(run)
+            .filter(claim -> !claim.beginsNoRun())
+            .ifPresent(claim -> found.add(new Look(run, claim, now).result()));
+      } catch (JacksonException e) {
+        found.add(unreadable(run, e));
+      }
     }
     return found;
+  }
+
+  private static OpenRun unreadable(RunId run, JacksonException reason) {
+    return new OpenRun(
+        run,
+        "a run",
+        null,
+        List.of(
+            "somebody to look at its records in "
+                + RunKeys.run(run)
+                + ", one of which cannot be read: "
+                + reason.getOriginalMessage()),
+        true);
   }
 
   /** One look at one run. */

@@ -16,6 +16,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import java.util.stream.Stream;
+import tools.jackson.core.JacksonException;
 
 /** What is on record of the runs. Errors are those of the {@link ObjectStore}. */
 public final class Runs {
@@ -75,11 +77,11 @@ public final class Runs {
     if (known.isPresent()) {
       return known.get();
     }
-    if (!proposal.rejected()) {
+    if (!proposal.beginsNoRun()) {
       markOpen(run);
     }
     Claim standing = decisions.decide(RunKeys.claim(run), proposal);
-    if (standing.rejected() && !proposal.rejected()) {
+    if (standing.beginsNoRun() && !proposal.beginsNoRun()) {
       close(run);
     }
     return standing;
@@ -107,6 +109,25 @@ public final class Runs {
         .toList();
   }
 
+  /**
+   * The accepted backups of a source that are open. One whose claim cannot be read is passed over,
+   * which must not keep the others waiting.
+   */
+  public Stream<BackupAccepted> openBackups(String source) {
+    return open().stream()
+        .flatMap(run -> ifReadable(run).flatMap(Claim::backup).stream())
+        .filter(backup -> backup.source().equals(source));
+  }
+
+  private Optional<Claim> ifReadable(RunId run) {
+    try {
+      return claim(run);
+    } catch (JacksonException e) {
+      // It is said when that run is looked at.
+      return Optional.empty();
+    }
+  }
+
   /** The run has ended and been tidied up after. */
   public void close(RunId run) {
     store.delete(RunKeys.open(run));
@@ -124,8 +145,8 @@ public final class Runs {
   }
 
   /**
-   * How many attempts up to that one have been spent. Those that a dead worker broke off do not
-   * count: only the deadline ends such a run.
+   * How many attempts up to that one have been spent. Those that a dead worker or an outage of the
+   * store broke off do not count: only the deadline ends such a run.
    */
   public int spentAttempts(RunId run, int latest) {
     int spent = 0;

@@ -175,7 +175,7 @@ class RecordsTest {
 
     assertThat(Stream.of(backup, restore, noBackup, noRestore))
         .extracting(
-            Claim::rejected,
+            Claim::beginsNoRun,
             claim -> claim.backup().isPresent(),
             claim -> claim.restore().isPresent())
         .containsExactly(

@@ -141,13 +141,19 @@ final class StoreExamination implements Examination {
     List<OpenRuns.OpenRun> open = new OpenRuns(runs, settings.jobs().lease()).look(now);
     for (OpenRuns.OpenRun run : open) {
       String text =
-          "%s, %s, accepted %s ago, waits for %s"
+          "%s, %s%s, waits for %s"
               .formatted(
                   run.subject(),
                   run.run(),
-                  age(run.since()),
+                  run.since() == null ? "" : ", accepted " + age(run.since()) + " ago",
                   run.waitsFor().isEmpty() ? "nothing" : String.join(", and for ", run.waitsFor()));
-      if (run.stuck()) {
+      if (run.since() == null) {
+        findings.problem(
+            RUNS,
+            text,
+            "put that record back as it was, or remove %s to give the run up"
+                .formatted(RunKeys.open(run.run())));
+      } else if (run.stuck()) {
         findings.problem(
             RUNS,
             text,
