@@ -117,7 +117,9 @@ final class Rsync {
   }
 
   private ToolCommand command(List<String> options, Path tree) {
-    List<String> arguments = new ArrayList<>(List.of("-aHAX", "--numeric-ids"));
+    // Without the window, rsync compares times by their seconds alone.
+    List<String> arguments =
+        new ArrayList<>(List.of("-aHAX", "--numeric-ids", "--modify-window=-1"));
     arguments.addAll(options);
     media.exclude().forEach(pattern -> arguments.add("--exclude=" + pattern));
     arguments.addAll(List.of("--", media.location() + "/", tree + "/"));

@@ -1,0 +1,91 @@
+package io.hybridbackup.mediasync;
+
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.hybridbackup.common.event.Fact.BackupStarted;
+import io.hybridbackup.common.event.Origin;
+import io.hybridbackup.common.identity.ArchiveName;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.job.Announcement;
+import io.hybridbackup.common.job.AttemptOpened;
+import io.hybridbackup.common.job.PartMaker;
+import io.hybridbackup.common.job.ProgressReporter;
+import io.hybridbackup.common.job.TestWork;
+import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.messaging.TestPublisher;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.settings.Settings;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
+import java.time.Clock;
+import java.time.Duration;
+import java.time.Instant;
+import java.time.ZoneOffset;
+import java.util.List;
+import java.util.Set;
+import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(60)
+class RsyncIT {
+  private static final RunId RUN = RunId.ofRequest("/test", "1");
+  private static final Instant TIME = Instant.parse("2026-01-11T02:00:00.100Z");
+
+  @TempDir private Path folder;
+  private final NativeTools tools = new NativeTools();
+  private final EventPublisher publisher = TestPublisher.to(record -> {});
+
+  @AfterEach
+  void close() {
+    publisher.close();
+    tools.close();
+  }
+
+  @Test
+  void shouldCopyAFileAgainThatWasRewrittenWithinASecond() throws Exception {
+    // given
+    Path location = Files.createDirectory(folder.resolve("media"));
+    write(location.resolve("file"), "before", TIME);
+    Settings.Media media = new Settings.Media(location, List.of(), false);
+    Rsync rsync = new Rsync(tools, "rsync", media, Duration.ofSeconds(10));
+    Work work = TestWork.on(RUN, Component.MEDIA, 1);
+    ProgressReporter progress =
+        new ProgressReporter(publisher, Clock.systemUTC(), work, task(), "first-pass");
+    try (Staging staging = Staging.tryOpen(folder.resolve("staging"), media).orElseThrow()) {
+      Path copy = staging.copy().resolve("file");
+      rsync.run(List.of("--delete"), staging, staging.copy(), work, progress);
+      assertThat(copy).hasContent("before");
+
+      // when
+      write(location.resolve("file"), "after!", TIME.plusMillis(600));
+      rsync.run(List.of("--delete"), staging, staging.copy(), work, progress);
+
+      // then
+      assertThat(copy).hasContent("after!");
+      assertThat(Files.getLastModifiedTime(copy).toInstant()).isEqualTo(TIME.plusMillis(600));
+    }
+  }
+
+  private static PartMaker.Task task() {
+    BackupStarted started =
+        new BackupStarted(
+            RUN,
+            "edms",
+            new Origin(Component.PACKAGER, 1, 1, 1),
+            new ArchiveName("backup_20260111_020000"),
+            Set.of(Component.MEDIA));
+    AttemptOpened opened =
+        new AttemptOpened(new Announcement(started, TIME), TIME.atOffset(ZoneOffset.UTC), null);
+    return new PartMaker.Task(RUN, "edms", 1, opened);
+  }
+
+  private static void write(Path file, String content, Instant modified) throws Exception {
+    Files.writeString(file, content);
+    Files.setLastModifiedTime(file, FileTime.from(modified));
+  }
+}
