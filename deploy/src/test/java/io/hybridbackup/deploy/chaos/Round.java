@@ -73,12 +73,12 @@ final class Round {
   /**
    * Fails if anything was lost.
    *
-   * @return the aims that were not hit
+   * @return the cards whose step was not hit
    */
-  List<Aim> play(List<Aim> aims) throws IOException {
+  List<Card> play(List<Card> cards) throws IOException {
     application.change(random);
     application.clear();
-    faults.arm(aims, random);
+    faults.arm(cards, random);
     Map<String, RunId> backups = new LinkedHashMap<>();
     for (String source : Site.SOURCES) {
       backups.put(source, journal.backup(source));
@@ -115,7 +115,7 @@ final class Round {
         .until(() ->
             site.hasProblems() || (faults.isQuiet() && site.isWhole() && inspection.isClosed()));
     assertNoProblems();
-    List<Aim> missed = faults.disarm();
+    List<Card> missed = faults.disarm();
     if (restoreEnd instanceof Fact.RestoreCompleted && restored.isPresent()) {
       application.compare(restored.get());
     } else if (restoreEnd instanceof Fact.RestoreFailed failed) {
