@@ -84,13 +84,13 @@ final class Journal implements AutoCloseable {
     return run;
   }
 
-  RunId restore(String source, String archive, String target) {
+  RunId restore(String source, String archive, String target, boolean replace) {
     return ask(
         Topics.RESTORE_REQUESTS,
         target,
         "RestoreRequested",
-        "{\"source\":\"%s\",\"archive\":\"%s\",\"target\":\"%s\"}"
-            .formatted(source, archive, target));
+        "{\"source\":\"%s\",\"archive\":\"%s\",\"target\":\"%s\",\"options\":{\"replace\":%b}}"
+            .formatted(source, archive, target, replace));
   }
 
   /** Asks for the end of a backup that was asked for here; does not wait for the broker. */
