@@ -129,7 +129,10 @@ final class Round {
     await("that nothing is left over")
         .atMost(Duration.ofSeconds(10))
         .pollInterval(POLL)
-        .untilAsserted(inspection::look);
+        .untilAsserted(() -> {
+          inspection.look();
+          assertThat(journal.wrongStates()).as("states").isEmpty();
+        });
     assertNoProblems();
     inspection.forget();
     noteTime("all");
