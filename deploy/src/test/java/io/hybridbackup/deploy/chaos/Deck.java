@@ -10,7 +10,8 @@ import java.util.Random;
 
 /**
  * Deals the aims of each round in an order that the seed determines, every one of them once before
- * any of them again. What was dealt in vain comes first in the next round.
+ * any of them again. What was dealt in vain comes first in the next round: therefore a hand depends
+ * on what was hit before, and a round is played again by its cards.
  */
 final class Deck {
   private static final int SEVERE = 3;
@@ -27,40 +28,42 @@ final class Deck {
     mild = new Pile(aims.stream().filter(aim -> !aim.fault().isSevere()).toList(), random);
   }
 
-  List<Aim> deal() {
-    List<Aim> hand = new ArrayList<>();
+  List<Card> deal() {
+    List<Card> hand = new ArrayList<>();
     severe.deal(SEVERE, hand);
     mild.deal(MILD, hand);
     return hand;
   }
 
-  void putBack(Collection<Aim> missed) {
-    missed.forEach(aim -> (aim.fault().isSevere() ? severe : mild).putBack(aim));
+  void putBack(Collection<Card> missed) {
+    missed.forEach(card -> (card.aim().fault().isSevere() ? severe : mild).putBack(card));
   }
 
   private static final class Pile {
     private final List<Aim> all;
     private final Random random;
-    private final Deque<Aim> left = new ArrayDeque<>();
+    private final Deque<Card> left = new ArrayDeque<>();
+    private int turn;
 
     Pile(List<Aim> all, Random random) {
       this.all = all;
       this.random = random;
     }
 
-    void deal(int count, List<Aim> hand) {
+    void deal(int count, List<Card> hand) {
       for (int n = 0; n < count && !all.isEmpty(); n++) {
         if (left.isEmpty()) {
           List<Aim> shuffled = new ArrayList<>(all);
           Collections.shuffle(shuffled, random);
-          left.addAll(shuffled);
+          shuffled.forEach(aim -> left.add(new Card(aim, turn)));
+          turn++;
         }
         hand.add(left.pop());
       }
     }
 
-    void putBack(Aim aim) {
-      left.push(aim);
+    void putBack(Card card) {
+      left.push(card);
     }
   }
 }

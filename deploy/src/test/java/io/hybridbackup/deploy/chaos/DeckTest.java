@@ -19,7 +19,7 @@ class DeckTest {
   @Test
   void shouldDealEveryPairOnceMoreThanThreeTimesInTwoHundredRounds() {
     // when
-    List<Aim> dealt = dealt(new Deck(AIMS, 7), 200);
+    List<Aim> dealt = dealt(new Deck(AIMS, 7), 200).stream().map(Card::aim).toList();
 
     // then
     assertThat(AIMS)
@@ -30,7 +30,7 @@ class DeckTest {
   void shouldDealFirstWhatWasDealtInVain() {
     // given
     Deck deck = new Deck(AIMS, 7);
-    List<Aim> hand = deck.deal();
+    List<Card> hand = deck.deal();
 
     // when
     deck.putBack(hand);
@@ -39,8 +39,28 @@ class DeckTest {
     assertThat(deck.deal()).containsExactlyInAnyOrderElementsOf(hand);
   }
 
-  private static List<Aim> dealt(Deck deck, int rounds) {
-    List<Aim> dealt = new ArrayList<>();
+  @Test
+  void shouldDealEveryPairWithEachMomentInTurn() {
+    // when
+    List<Card> dealt = dealt(new Deck(AIMS, 7), 200);
+
+    // then
+    assertThat(dealt.stream().filter(card -> card.aim().equals(new Aim(Fault.KILL, Step.PLAN))))
+        .extracting(Card::turn)
+        .startsWith(0, 1, 2, 3);
+    assertThat(dealt.stream().filter(card -> card.aim().equals(new Aim(Fault.KILL, Step.PLAN))))
+        .extracting(Card::moment)
+        .contains(Faults.Moment.values());
+  }
+
+  @Test
+  void shouldReadEveryCardAsItIsWritten() {
+    assertThat(dealt(new Deck(AIMS, 7), 200))
+        .allSatisfy(card -> assertThat(Card.parse(card.toString())).isEqualTo(card));
+  }
+
+  private static List<Card> dealt(Deck deck, int rounds) {
+    List<Card> dealt = new ArrayList<>();
     for (int round = 0; round < rounds; round++) {
       dealt.addAll(deck.deal());
     }

@@ -46,23 +46,34 @@ final class Faults implements Site.Gate {
   /**
    * A fault that was carried out.
    *
+   * @param random for what it leaves to chance
    * @param at by {@link System#nanoTime}
    */
-  record Hit(Aim aim, Moment moment, Instance instance, long at) {
+  record Hit(Card card, Random random, Instance instance, long at) {
+    Aim aim() {
+      return card.aim();
+    }
+
+    Moment moment() {
+      return card.moment();
+    }
+
     @Override
     public String toString() {
-      return aim + "(" + moment + ", " + instance + ")";
+      return aim() + "(" + moment() + ", " + instance + ")";
     }
   }
 
-  /** An aim, and how often its step passes unharmed before. */
+  /** A card, and how often its step passes unharmed before. */
   private static final class Armed {
-    private final Aim aim;
+    private final Card card;
+    private final Random random;
     private int spared;
 
-    Armed(Aim aim, int spared) {
-      this.aim = aim;
-      this.spared = spared;
+    Armed(Card card, Random random) {
+      this.card = card;
+      this.random = random;
+      this.spared = card.aim().step().isFrequent() ? random.nextInt(3) : 0;
     }
   }
 
@@ -79,7 +90,6 @@ final class Faults implements Site.Gate {
   private volatile long storeAwayUntil = System.nanoTime();
   private volatile @Nullable Site site;
   private volatile @Nullable Journal journal;
-  private Random random = new Random(0);
 
   Faults(Takeovers takeovers) {
     this.takeovers = takeovers;
@@ -92,17 +102,17 @@ final class Faults implements Site.Gate {
   }
 
   /** Aims at the steps of one round. */
-  synchronized void arm(Collection<Aim> aims, Random random) {
-    this.random = random;
+  synchronized void arm(Collection<Card> cards, Random random) {
     hits.clear();
-    for (Aim aim : aims) {
-      armed.add(new Armed(aim, aim.step().isFrequent() ? random.nextInt(3) : 0));
+    for (Card card : cards) {
+      // One of its own, for nobody knows in which order they strike.
+      armed.add(new Armed(card, new Random(random.nextLong())));
     }
   }
 
   /** What has not been hit. */
-  synchronized List<Aim> disarm() {
-    List<Aim> missed = armed.stream().map(one -> one.aim).toList();
+  synchronized List<Card> disarm() {
+    List<Card> missed = armed.stream().map(one -> one.card).toList();
     armed.clear();
     stubborn.clear();
     return missed;
@@ -149,8 +159,8 @@ final class Faults implements Site.Gate {
     if (hit.isEmpty()) {
       return Optional.of(seen.answer(request));
     }
-    if (repeated.isEmpty()) {
-      repeat(kind, hit.get());
+    if (repeated.isEmpty() && hit.get().card().isStubborn()) {
+      stubborn.put(kind, new Stubborn(hit.get(), new AtomicInteger(STUBBORN - 1)));
     }
     underWay.incrementAndGet();
     try {
@@ -168,18 +178,6 @@ final class Faults implements Site.Gate {
     return underWay.get() == 0 && System.nanoTime() - storeAwayUntil > 0;
   }
 
-  /** Two times in three a fault outlasts the client's own retries. */
-  private void repeat(String kind, Hit hit) {
-    boolean answers =
-        switch (hit.aim().fault()) {
-          case ERROR_500, ERROR_503, CUT -> true;
-          default -> false;
-        };
-    if (answers && count(hit.aim()) % 3 != 0) {
-      stubborn.put(kind, new Stubborn(hit, new AtomicInteger(STUBBORN - 1)));
-    }
-  }
-
   private Optional<Hit> again(String kind) {
     Stubborn one = stubborn.get(kind);
     return one != null && one.left().getAndDecrement() > 0
@@ -192,28 +190,15 @@ final class Faults implements Site.Gate {
       return Optional.empty();
     }
     for (Armed one : armed) {
-      if (one.aim.step() == step && one.spared-- <= 0) {
+      if (one.card.aim().step() == step && one.spared-- <= 0) {
         armed.remove(one);
-        int before = counts.merge(one.aim, 1, Integer::sum) - 1;
-        Hit hit = new Hit(one.aim, moment(one.aim, before), instance, System.nanoTime());
+        int _ = counts.merge(one.card.aim(), 1, Integer::sum);
+        Hit hit = new Hit(one.card, one.random, instance, System.nanoTime());
         hits.add(hit);
         return Optional.of(hit);
       }
     }
     return Optional.empty();
-  }
-
-  /** Each moment in turn; which is the first differs from pair to pair. */
-  private static Moment moment(Aim aim, int hitsBefore) {
-    int moments =
-        switch (aim.fault()) {
-          // A heartbeat that arrives late keeps a dead one alive, and that is as it should be.
-          case KILL -> aim.step().name().endsWith("HEARTBEAT") ? 2 : 3;
-          default -> 2;
-        };
-    return aim.fault() == Fault.CUT
-        ? Moment.AFTER
-        : Moment.values()[Math.floorMod(aim.toString().hashCode() + hitsBefore, moments)];
   }
 
   private Optional<HttpMessage> strike(
@@ -245,7 +230,7 @@ final class Faults implements Site.Gate {
       case DISK_FULL -> around(hit, request, store, at::dataDiskFull);
       case BROKER_RESTART -> around(hit, request, store, at::restartBroker);
       case POSTGRES_RESTART -> around(hit, request, store, at::restartPostgres);
-      case REPLAY -> around(hit, request, store, () -> requests.repeat(random));
+      case REPLAY -> around(hit, request, store, () -> requests.repeat(hit.random()));
       case CANCEL ->
           around(hit, request, store, () -> run(target).ifPresent(run -> cancel(run, requests)));
     };

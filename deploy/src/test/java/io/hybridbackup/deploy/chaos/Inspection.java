@@ -82,7 +82,7 @@ final class Inspection implements AutoCloseable {
         .extracting(S3Object::key)
         .filteredOn(key -> !key.startsWith("backups/"))
         .as("what is beside the backups")
-        .allMatch(key -> key.matches("(names|slots|runs)/.+"));
+        .allMatch(key -> key.matches("(names|slots|runs|kept)/.+"));
     assertThat(objects)
         .filteredOn(object -> !object.key().startsWith("backups/"))
         .as("records")
@@ -105,14 +105,16 @@ final class Inspection implements AutoCloseable {
     assertThat(scratchFolders()).as("scratch folders and dumps").isEmpty();
   }
 
-  /** What services have started and not ended, of those that have died as well. */
+  /**
+   * What services have started and not ended, of those that have died as well: whatever has their
+   * environment and is none of them.
+   */
   List<String> nativePrograms() throws IOException {
     List<String> found = new ArrayList<>();
     try (DirectoryStream<Path> processes = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
       for (Path process : processes) {
         String mark = RunningProgram.CONFIG + "=" + site.folder();
-        String program = read(process.resolve("comm")).strip();
-        if (program.matches("pg_dump|pg_restore|rsync|setpriv|git")
+        if (!read(process.resolve("comm")).strip().equals("java")
             && read(process.resolve("environ")).contains(mark)) {
           found.add(read(process.resolve("cmdline")).replace('\0', ' '));
         }

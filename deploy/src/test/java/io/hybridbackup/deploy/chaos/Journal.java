@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 import io.hybridbackup.common.event.Envelope;
 import io.hybridbackup.common.event.EventCodec;
 import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.event.RunState;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.messaging.KafkaClients;
 import io.hybridbackup.common.messaging.Topic;
@@ -37,7 +38,9 @@ import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.errors.RetriableException;
 import tools.jackson.databind.JsonNode;
 
-/** Publishes requests, reads every fact, and notes what contradicts what was read before. */
+/**
+ * Publishes requests, reads every fact and state, and notes what contradicts what was read before.
+ */
 final class Journal implements AutoCloseable {
   private static final String SOURCE = "/chaos";
   private static final Duration PATIENCE = Duration.ofSeconds(30);
@@ -45,6 +48,7 @@ final class Journal implements AutoCloseable {
   private static final List<Topic> READ =
       List.of(
           Topics.BACKUP_EVENTS,
+          Topics.BACKUP_STATE,
           Topics.BACKUP_REQUESTS.deadLetters(),
           Topics.RESTORE_REQUESTS.deadLetters(),
           Topics.BACKUP_EVENTS.deadLetters());
@@ -59,6 +63,7 @@ final class Journal implements AutoCloseable {
   private final Map<String, JsonNode> events = new ConcurrentHashMap<>();
   private final Map<RunId, Set<Class<?>>> told = new ConcurrentHashMap<>();
   private final Map<RunId, Envelope> ends = new ConcurrentHashMap<>();
+  private final Map<RunId, RunState> states = new ConcurrentHashMap<>();
   private final List<String> problems = new CopyOnWriteArrayList<>();
   private final AtomicInteger read = new AtomicInteger();
   private volatile boolean closed;
@@ -84,13 +89,13 @@ final class Journal implements AutoCloseable {
     return run;
   }
 
-  RunId restore(String source, String archive, String target) {
+  RunId restore(String source, String archive, String target, boolean replace) {
     return ask(
         Topics.RESTORE_REQUESTS,
         target,
         "RestoreRequested",
-        "{\"source\":\"%s\",\"archive\":\"%s\",\"target\":\"%s\"}"
-            .formatted(source, archive, target));
+        "{\"source\":\"%s\",\"archive\":\"%s\",\"target\":\"%s\",\"options\":{\"replace\":%b}}"
+            .formatted(source, archive, target, replace));
   }
 
   /** Asks for the end of a backup that was asked for here; does not wait for the broker. */
@@ -167,6 +172,54 @@ final class Journal implements AutoCloseable {
     return Set.copyOf(told.getOrDefault(run, Set.of()));
   }
 
+  /**
+   * States that are the last of their run in the topic, and not what its last fact says. None may
+   * be left when no run is open.
+   */
+  List<String> wrongStates() {
+    List<String> wrong = new ArrayList<>();
+    ends.forEach((run, end) -> {
+      RunState state = states.get(run);
+      if (state == null || !agree((Fact.TerminalFact) end.data(), state)) {
+        wrong.add(state + " is the last state of what ended with " + end.data());
+      }
+    });
+    states.forEach((run, state) -> {
+      if (!ends.containsKey(run)) {
+        wrong.add(state + " is the last state of a run without an end");
+      }
+    });
+    return wrong;
+  }
+
+  private static boolean agree(Fact.TerminalFact end, RunState state) {
+    return switch (state) {
+      case RunState.BackupState backup ->
+          switch (end) {
+            case Fact.BackupCompleted completed ->
+                backup.state().name().equals(completed.state().name())
+                    && completed.archive().equals(backup.archive())
+                    && Set.of("completed").containsAll(backup.components().values());
+            case Fact.BackupFailed failed ->
+                backup.state() == RunState.Phase.FAILED && backup.code() == failed.code();
+            case Fact.BackupCancelled _ -> backup.state() == RunState.Phase.CANCELLED;
+            default -> false;
+          };
+      case RunState.RestoreState restore ->
+          switch (end) {
+            case Fact.RestoreCompleted completed ->
+                restore.state()
+                        == (completed.warnings().isEmpty()
+                            ? RunState.Phase.COMPLETE
+                            : RunState.Phase.COMPLETE_WITH_WARNINGS)
+                    && completed.archive().equals(restore.archive());
+            case Fact.RestoreFailed failed ->
+                restore.state() == RunState.Phase.FAILED && restore.code() == failed.code();
+            default -> false;
+          };
+    };
+  }
+
   boolean isBackup(RunId run) {
     return sources.containsKey(run);
   }
@@ -200,9 +253,13 @@ final class Journal implements AutoCloseable {
   }
 
   private void note(ConsumerRecord<byte[], byte[]> record) {
-    String text = new String(record.value(), UTF_8);
-    if (!record.topic().equals(Topics.BACKUP_EVENTS.name())) {
-      problems.add("a dead letter in " + record.topic() + ": " + text);
+    boolean stating = record.topic().equals(Topics.BACKUP_STATE.name());
+    if (record.value() == null) {
+      problems.add("a tombstone in " + record.topic() + ": " + new String(record.key(), UTF_8));
+      return;
+    }
+    if (!stating && !record.topic().equals(Topics.BACKUP_EVENTS.name())) {
+      problems.add("a dead letter in " + record.topic() + ": " + new String(record.value(), UTF_8));
       return;
     }
     Envelope event = EventCodec.read(record.value(), record.headers());
@@ -212,6 +269,9 @@ final class Journal implements AutoCloseable {
       validate(event, json);
     } else if (!earlier.equals(json)) {
       problems.add("two events with the same id: " + earlier + " and " + json);
+    }
+    if (event.data() instanceof RunState state) {
+      states.put(state.run(), state);
     }
     if (event.data() instanceof Fact fact) {
       told.computeIfAbsent(fact.run(), _ -> ConcurrentHashMap.newKeySet()).add(fact.getClass());

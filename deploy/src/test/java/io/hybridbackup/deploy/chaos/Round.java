@@ -73,12 +73,15 @@ final class Round {
   /**
    * Fails if anything was lost.
    *
-   * @return the aims that were not hit
+   * @return the cards whose step was not hit
    */
-  List<Aim> play(List<Aim> aims) throws IOException {
-    application.change(random);
+  List<Card> play(List<Card> cards) throws IOException {
     application.clear();
-    faults.arm(aims, random);
+    if (isReplacing()) {
+      application.occupy(inTurn().getFirst());
+    }
+    application.change(random);
+    faults.arm(cards, random);
     Map<String, RunId> backups = new LinkedHashMap<>();
     for (String source : Site.SOURCES) {
       backups.put(source, journal.backup(source));
@@ -93,18 +96,20 @@ final class Round {
         inspection.expect(completed.archiveKey(), completed.manifest());
         if (restored.isEmpty()) {
           restored = Optional.of(source);
-          restore = journal.restore(source, completed.archive().value(), Site.TARGET);
+          restore =
+              journal.restore(source, completed.archive().value(), Site.TARGET, isReplacing());
         }
       }
     }
     if (restore == null) {
       // An older archive serves, for the faults of a restore.
-      restore = journal.restore(inTurn().getFirst(), "latest", Site.TARGET);
+      restore = journal.restore(inTurn().getFirst(), "latest", Site.TARGET, isReplacing());
     }
     noteTime("backups");
     for (String source : archives.keySet()) {
       if (!restored.equals(Optional.of(source))) {
-        unpack(source, archives.get(source));
+        Path unpacked = unpack(source, requireNonNull(archives.get(source)));
+        Sample.assertSameFiles(site.files(source), unpacked.resolve("storage"));
       }
     }
     Fact.TerminalFact restoreEnd = end(restore);
@@ -115,16 +120,19 @@ final class Round {
         .until(() ->
             site.hasProblems() || (faults.isQuiet() && site.isWhole() && inspection.isClosed()));
     assertNoProblems();
-    List<Aim> missed = faults.disarm();
-    if (restoreEnd instanceof Fact.RestoreCompleted && restored.isPresent()) {
-      application.compare(restored.get());
-    } else if (restoreEnd instanceof Fact.RestoreFailed failed) {
-      assertUntouched(failed);
+    List<Card> missed = faults.disarm();
+    switch (restoreEnd) {
+      case Fact.RestoreCompleted completed -> assertNew(completed, restored);
+      case Fact.RestoreFailed failed -> assertUntouched(failed);
+      default -> throw new AssertionError("no end of a restore: " + restoreEnd);
     }
     await("that nothing is left over")
         .atMost(Duration.ofSeconds(10))
         .pollInterval(POLL)
-        .untilAsserted(inspection::look);
+        .untilAsserted(() -> {
+          inspection.look();
+          assertThat(journal.wrongStates()).as("states").isEmpty();
+        });
     assertNoProblems();
     inspection.forget();
     noteTime("all");
@@ -133,6 +141,11 @@ final class Round {
 
   private List<String> inTurn() {
     return number % 2 == 0 ? Site.SOURCES : Site.SOURCES.reversed();
+  }
+
+  /** In two rounds of three the target holds an older state, which is replaced. */
+  private boolean isReplacing() {
+    return number % 3 != 0;
   }
 
   private void noteTime(String done) {
@@ -197,20 +210,38 @@ final class Round {
     return faults.hits().stream().anyMatch(hit -> hit.aim().fault() == fault);
   }
 
-  private void assertUntouched(Fact.RestoreFailed failed) {
+  private void assertUntouched(Fact.RestoreFailed failed) throws IOException {
     assertThat(failed.rolledBack()).as(failed.toString()).isTrue();
-    assertThat(site.restored()).doesNotExist();
-    assertThat(
-            Commands.run(
-                site.postgres().program("psql"),
-                "-Atc",
-                "SELECT datname FROM pg_database",
-                site.postgres().url("postgres")))
-        .doesNotContain(Site.TARGET);
+    if (isReplacing()) {
+      application.assertOlder(Site.TARGET, site.restored());
+    }
+    assertThat(application.databases()).hasSize(isReplacing() ? 1 : 0);
+    assertThat(application.folders()).hasSize(isReplacing() ? 1 : 0);
+  }
+
+  /**
+   * @param source whose archive of this round it was; of an older archive the source has changed
+   */
+  private void assertNew(Fact.RestoreCompleted completed, Optional<String> source)
+      throws IOException {
+    if (source.isPresent()) {
+      application.assertRestored(source.get());
+    } else {
+      Path unpacked = unpack(completed.source(), completed.archive().value());
+      application.assertRestoredFrom(unpacked);
+    }
+    if (isReplacing()) {
+      String database = requireNonNull(completed.previousDatabase());
+      site.postgres()
+          .execute("postgres", "ALTER DATABASE \"" + database + "\" ALLOW_CONNECTIONS true");
+      application.assertOlder(database, Path.of(requireNonNull(completed.previousFolder())));
+    }
+    assertThat(application.databases()).hasSize(isReplacing() ? 2 : 1);
+    assertThat(application.folders()).hasSize(isReplacing() ? 2 : 1);
   }
 
   /** As an administrator would, with nothing of ours. */
-  private void unpack(String source, String archive) throws IOException {
+  private Path unpack(String source, String archive) throws IOException {
     Path folder = site.folder().resolve("by-hand");
     FileSystemUtils.deleteRecursively(folder);
     Path unpacked = Files.createDirectories(folder.resolve("unpacked"));
@@ -231,7 +262,7 @@ final class Round {
         site.postgres().program("pg_restore"),
         "--file=/dev/null",
         unpacked.resolve("database.dump").toString());
-    Sample.assertSameFiles(site.files(source), unpacked.resolve("storage"));
+    return unpacked;
   }
 
   private void assertNoProblems() {

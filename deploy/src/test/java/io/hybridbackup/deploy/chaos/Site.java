@@ -163,7 +163,7 @@ final class Site implements AutoCloseable {
           object-store:
             type: s3
             s3: { bucket: %4$s, endpoint: "%5$s", region: %6$s, access-key: %7$s, secret-key-file: "%8$s" }
-          jobs: { lease: %9$ds, sweep: 500ms, deadline: 3m, attempts: 5 }
+          jobs: { lease: %9$ds, sweep: 500ms, deadline: 3m }
           tools: { pg-dump: "%10$s", pg-restore: "%11$s" }
           targets:
             %12$s:

@@ -6,7 +6,8 @@
  * io.hybridbackup.deploy.chaos.Step} of the protocol shows as a request. That is where {@link
  * io.hybridbackup.deploy.chaos.Faults} strike: an {@link io.hybridbackup.deploy.chaos.Aim} is a
  * {@link io.hybridbackup.deploy.chaos.Fault} at a step, dealt by a {@link
- * io.hybridbackup.deploy.chaos.Deck}. After every {@link io.hybridbackup.deploy.chaos.Round} the
+ * io.hybridbackup.deploy.chaos.Deck} as a {@link io.hybridbackup.deploy.chaos.Card}, which says all
+ * that it takes to do the same again. After every {@link io.hybridbackup.deploy.chaos.Round} the
  * {@link io.hybridbackup.deploy.chaos.Inspection} looks at what is left.
  */
 @NullMarked
