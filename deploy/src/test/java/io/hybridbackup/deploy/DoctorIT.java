@@ -63,7 +63,7 @@ class DoctorIT {
   private static final RunId STRANGER = RunId.ofRequest("/test", "stranger");
 
   /** What a machine may lack, and the tests need not. */
-  private static final String LACKING = ".*(libdeflate|setpriv|flock|owners of files).*";
+  private static final String LACKING = ".*(libdeflate|setpriv|setsid|flock|owners of files).*";
 
   @TempDir private static Path folder;
 

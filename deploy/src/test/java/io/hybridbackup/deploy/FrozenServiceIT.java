@@ -108,7 +108,7 @@ class FrozenServiceIT {
         : List.of();
   }
 
-  /** What writes is no child that the kernel kills together with the service. */
+  /** What writes is in a session of its own, and not killed together with the service. */
   private Path slowRsync() throws IOException {
     Path script =
         Files.writeString(
@@ -116,16 +116,15 @@ class FrozenServiceIT {
             """
             #!/bin/bash
             case "$*" in --version|*--dry-run*) exec rsync "$@" ;; esac
-            tree=${@: -1}
-            (
-              echo "begins $BASHPID" >> "%1$s/rsync.log"
+            setsid bash -s "${@: -1}" <<'WRITER' &
+              echo "begins $$" >> "%1$s/rsync.log"
               until [ -e "%1$s/released" ]; do
-                touch "$tree/$BASHPID"
-                echo "writes $BASHPID" >> "%1$s/rsync.log"
+                touch "$1/$$"
+                echo "writes $$" >> "%1$s/rsync.log"
                 sleep 0.1
               done
-              echo "ends $BASHPID" >> "%1$s/rsync.log"
-            ) &
+              echo "ends $$" >> "%1$s/rsync.log"
+            WRITER
             wait
             exec rsync "$@"
             """

@@ -13,7 +13,9 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -150,6 +152,44 @@ final class DatabaseTarget {
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
+  }
+
+  /**
+   * The restores that have scratch databases on the server, or have marked this one.
+   *
+   * @param marked whether to look for marks as well, if there is such a database
+   */
+  Set<RunId> restores(boolean marked) throws ComponentFailure {
+    try (Connection connection = maintenance()) {
+      Set<RunId> runs =
+          runs(
+              connection,
+              "SELECT substr(datname, 9, 26) FROM pg_database"
+                  + " WHERE datname ~ '^restore_[a-z2-7]{26}_[0-9]{1,9}$'");
+      if (marked && DatabaseLock.number(connection, postgres.name()) != null) {
+        try (Connection within = postgres.connect()) {
+          runs.addAll(
+              runs(
+                  within,
+                  "SELECT substr(nspname, 9) FROM pg_namespace"
+                      + " WHERE nspname ~ '^restore_[a-z2-7]{26}$'"));
+        }
+      }
+      return runs;
+    } catch (SQLException e) {
+      throw postgres.failure(e);
+    }
+  }
+
+  private static Set<RunId> runs(Connection connection, String query) throws SQLException {
+    Set<RunId> runs = new HashSet<>();
+    try (Statement statement = connection.createStatement();
+        ResultSet rows = statement.executeQuery(query)) {
+      while (rows.next()) {
+        runs.add(new RunId(rows.getString(1)));
+      }
+    }
+    return runs;
   }
 
   /**

@@ -17,9 +17,13 @@ import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.HashSet;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 import java.util.function.Consumer;
+import java.util.regex.Matcher;
+import java.util.regex.Pattern;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -42,6 +46,9 @@ final class Gate {
 
   /** What an exchange within a folder leaves where it is: the service's own, and the disk's. */
   private static final String OWN = "\\.(restore|before)-[a-z2-7]{26}(-\\d+)?|lost\\+found";
+
+  /** Not that of {@link #removeKept}, which holds what was the application's. */
+  private static final String EPOCH = "[1-9]\\d{0,8}";
 
   private static final String NEXT = "next";
   private static final String INCOMING = "incoming";
@@ -345,6 +352,28 @@ final class Gate {
     }
   }
 
+  /** The restores that have gates at a target, which need not be there. */
+  static Set<RunId> runs(Path target) throws IOException {
+    String beside = Pattern.quote("." + target.getFileName());
+    Set<RunId> runs = new HashSet<>(runs(MediaTarget.parent(target), beside));
+    runs.addAll(runs(target, ""));
+    return runs;
+  }
+
+  private static Set<RunId> runs(Path home, String prefix) throws IOException {
+    Set<RunId> runs = new HashSet<>();
+    if (Files.isDirectory(home)) {
+      Pattern gate = Pattern.compile(prefix + "\\.restore-([a-z2-7]{26})-" + EPOCH);
+      for (Path entry : entries(home)) {
+        Matcher name = gate.matcher(String.valueOf(entry.getFileName()));
+        if (name.matches()) {
+          runs.add(new RunId(name.group(1)));
+        }
+      }
+    }
+    return runs;
+  }
+
   /** Removes what a restore has replaced. */
   static void removeKept(Exchange.Folders folders, RunId run) throws IOException {
     // At once under another name, so that nobody takes for whole what is half gone.
@@ -367,7 +396,7 @@ final class Gate {
             home(folders),
             entry -> {
               String name = String.valueOf(entry.getFileName());
-              return name.startsWith(prefix) && name.substring(prefix.length()).matches("\\d{1,9}");
+              return name.startsWith(prefix) && name.substring(prefix.length()).matches(EPOCH);
             })) {
       found.forEach(gates::add);
     }

@@ -40,6 +40,11 @@ final class MediaTarget {
     return new Exchange.Folders(real.toString(), within, existed, kept(run, real, within), null);
   }
 
+  /** The restores that have scratch folders beside it or in it. */
+  Set<RunId> restores() throws IOException {
+    return Gate.runs(real(folder.toAbsolutePath().normalize()));
+  }
+
   /** How what an earlier restore has replaced comes back. */
   static Exchange.Folders planUndoing(RunId run, Exchange.Folders undone) {
     Path real = Path.of(undone.folder());

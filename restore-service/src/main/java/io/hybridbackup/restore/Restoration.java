@@ -24,6 +24,7 @@ import java.io.IOException;
 import java.time.Clock;
 import java.time.Instant;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -146,10 +147,7 @@ final class Restoration {
     throw new IllegalStateException("the journal says that the restore is done");
   }
 
-  /**
-   * Removes what a restore that has ended left beside its target, and dumps of others that ended
-   * elsewhere.
-   */
+  /** Removes what a restore that has ended left beside its target. */
   void tidyUp(RestoreStarted started, Work work)
       throws IOException, ComponentFailure, InterruptedException {
     Journal journal = journal(started, work);
@@ -157,7 +155,16 @@ final class Restoration {
     if (journal.prepares()) {
       removeScratch(started, journal, Integer.MAX_VALUE);
     }
+  }
+
+  /** Removes the dumps of restores that have ended, here or elsewhere. */
+  void removeForgottenDumps() throws IOException {
     dumps.removeForgotten(ended -> runs.decisions().isMade(RunKeys.outcome(ended)));
+  }
+
+  /** The restores of which there is something beside that target or in it, known or not. */
+  Set<RunId> restores(Settings.Target target) throws ComponentFailure, IOException {
+    return targets.restores(target);
   }
 
   /** Removes what a restore that has ended has replaced. */

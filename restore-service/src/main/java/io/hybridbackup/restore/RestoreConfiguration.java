@@ -32,6 +32,11 @@ public class RestoreConfiguration {
   }
 
   @Bean
+  ScratchSweep scratchSweep(Runs runs, Restoration restoration, Settings settings) {
+    return new ScratchSweep(runs, restoration, settings);
+  }
+
+  @Bean
   WorkerService restoreService(
       Settings settings,
       Runs runs,

@@ -183,6 +183,7 @@ final class RestoreJobs implements Job.Source {
     private void removeScratch(Work work) throws InterruptedException {
       try {
         restoration.tidyUp(started, work);
+        restoration.removeForgottenDumps();
       } catch (IOException | ComponentFailure e) {
         if (!isPastDeadline()) {
           throw new IllegalStateException("scratch of the restore could not be removed", e);

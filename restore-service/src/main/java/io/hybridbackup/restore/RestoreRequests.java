@@ -77,7 +77,7 @@ final class RestoreRequests implements RequestHandler {
     try {
       standing =
           runs.claim(run)
-              .orElseGet(() -> runs.answer(run, answer(run, request, received.recordTime())));
+              .orElseGet(() -> runs.answer(run, answer(run, request, received.requestedAt())));
     } catch (StoreException.Refused e) {
       if (runs.isOpen(run)) {
         throw new StoreException.Unavailable(

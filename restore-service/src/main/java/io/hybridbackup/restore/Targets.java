@@ -4,12 +4,16 @@ import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.Fact.RestoreStarted;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.TargetName;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
+import java.io.IOException;
+import java.util.HashSet;
 import java.util.Optional;
+import java.util.Set;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -31,14 +35,29 @@ final class Targets {
     Settings.@Nullable Database database = target(started).database();
     return database == null || !started.components().contains(Component.DATABASE)
         ? Optional.empty()
-        : Optional.of(
-            new DatabaseTarget(
-                new Postgres(database),
-                new PgRestore(
-                    tools,
-                    settings.tools().pgRestore(),
-                    Runtime.getRuntime().availableProcessors()),
-                new Psql(tools, settings.tools().psql())));
+        : Optional.of(database(database));
+  }
+
+  private DatabaseTarget database(Settings.Database database) {
+    return new DatabaseTarget(
+        new Postgres(database),
+        new PgRestore(
+            tools, settings.tools().pgRestore(), Runtime.getRuntime().availableProcessors()),
+        new Psql(tools, settings.tools().psql()));
+  }
+
+  /** The restores of which there is something beside that target or in it, known or not. */
+  Set<RunId> restores(Settings.Target target) throws ComponentFailure, IOException {
+    Set<RunId> runs = new HashSet<>();
+    Settings.@Nullable Media media = target.media();
+    if (media != null) {
+      runs.addAll(new MediaTarget(media.location()).restores());
+    }
+    Settings.@Nullable Database database = target.database();
+    if (database != null) {
+      runs.addAll(database(database).restores(target.inPlace()));
+    }
+    return runs;
   }
 
   /** The folder that is restored to; empty if none is. */

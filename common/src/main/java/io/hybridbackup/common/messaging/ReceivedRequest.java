@@ -20,4 +20,14 @@ public record ReceivedRequest(
     int partition,
     long offset,
     Instant recordTime,
-    Instant receivedAt) {}
+    Instant receivedAt) {
+
+  /**
+   * When it was made, by the record's timestamp or the event's own {@code time}, whichever is
+   * earlier: somebody may publish an old event anew.
+   */
+  public Instant requestedAt() {
+    Instant own = envelope.time();
+    return own != null && own.isBefore(recordTime) ? own : recordTime;
+  }
+}

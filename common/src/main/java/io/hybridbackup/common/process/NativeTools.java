@@ -27,7 +27,10 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Where {@code setpriv} is installed (util-linux), a program is killed by the kernel as soon as
  * this process is gone, however it went. The kernel ties that to the thread that started the
- * program, so one thread that lives as long as this object starts them all.
+ * program, so one thread that lives as long as this object starts them all. It does so for none
+ * that the program has forked, such as the workers of pg_restore; with {@code setsid} (util-linux
+ * too) all of them are a process group of their own, and a shell that outlives this process kills
+ * that.
  *
  * <p>Where {@code flock} is installed (util-linux too), a program can hold a lock on a file that
  * outlasts this process: what it leaves behind nevertheless, or what runs on while it is frozen,
@@ -44,13 +47,14 @@ public final class NativeTools implements AutoCloseable {
       Executors.newSingleThreadExecutor(
           Thread.ofPlatform().name("tool-starter").daemon().factory());
   private final Optional<String> setpriv = find("setpriv");
+  private final Optional<String> setsid = find("setsid");
   private final Optional<String> flock = find("flock");
   private final Set<Process> running = ConcurrentHashMap.newKeySet();
 
   public NativeTools() {
-    if (setpriv.isEmpty()) {
+    if (setpriv.isEmpty() || setsid.isEmpty()) {
       LOG.warn(
-          "setpriv was not found: native programs may outlive this service if it is killed;"
+          "setpriv or setsid was not found: native programs may outlive this service if it is killed;"
               + " install util-linux");
     }
     if (flock.isEmpty()) {
@@ -110,13 +114,14 @@ public final class NativeTools implements AutoCloseable {
                     "it is not installed or not in PATH"));
     List<String> line = new ArrayList<>();
     setpriv.ifPresent(path -> line.addAll(List.of(path, "--pdeathsig", "KILL", "--")));
+    setsid.ifPresent(line::add);
     line.addAll(launcher);
     line.add(program);
     line.addAll(command.arguments());
     ProcessBuilder builder = new ProcessBuilder(line).redirectInput(input);
     prepare(builder.environment(), command);
     try {
-      Process process = starter.submit(builder::start).get();
+      Process process = starter.submit(() -> started(builder)).get();
       running.add(process);
       CompletableFuture<Boolean> _ = process.onExit().thenApply(running::remove);
       return new ToolProcess(command.program(), process);
@@ -127,6 +132,35 @@ public final class NativeTools implements AutoCloseable {
       }
       throw new IllegalStateException(e);
     }
+  }
+
+  private Process started(ProcessBuilder builder) throws IOException {
+    Process process = builder.start();
+    try {
+      watch(process);
+    } catch (IOException e) {
+      process.destroyForcibly();
+      throw e;
+    }
+    return process;
+  }
+
+  /** Has the program's group killed when this process is gone, which ends the watcher's input. */
+  private void watch(Process program) throws IOException {
+    if (setsid.isEmpty()) {
+      return;
+    }
+    Process watcher =
+        new ProcessBuilder(
+                setsid.get(),
+                "sh",
+                "-c",
+                "read -r _; kill -KILL \"-$0\"",
+                Long.toString(program.pid()))
+            .redirectOutput(ProcessBuilder.Redirect.DISCARD)
+            .redirectError(ProcessBuilder.Redirect.DISCARD)
+            .start();
+    CompletableFuture<Process> _ = program.onExit().thenApply(_ -> watcher.destroyForcibly());
   }
 
   /** Makes the environment of this service the program's. */

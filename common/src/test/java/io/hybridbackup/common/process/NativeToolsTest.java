@@ -309,15 +309,27 @@ class NativeToolsTest {
 
   @Test
   void shouldTakeItsProgramsAlongWhenItIsKilled() throws Exception {
+    assertGoesWithItsService("echo $$; exec sleep 1000");
+  }
+
+  @Test
+  void shouldTakeAlongWhatItsProgramsHaveForkedWhenItIsKilled() throws Exception {
+    assertGoesWithItsService("sleep 1000 & echo $!; wait");
+  }
+
+  private static void assertGoesWithItsService(String script) throws Exception {
     // given
-    Assumptions.assumeTrue(
-        Files.isExecutable(Path.of("/usr/bin/setpriv")), "setpriv (util-linux) is not installed");
+    for (String program : List.of("setpriv", "setsid")) {
+      Assumptions.assumeTrue(
+          NativeTools.find(program).isPresent(), program + " (util-linux) is not installed");
+    }
     Process service =
         new ProcessBuilder(
                 Path.of(System.getProperty("java.home"), "bin", "java").toString(),
                 "-cp",
                 System.getProperty("java.class.path"),
-                Sleeper.class.getName())
+                Sleeper.class.getName(),
+                script)
             .redirectError(ProcessBuilder.Redirect.DISCARD)
             .start();
     try (BufferedReader output = service.inputReader()) {
@@ -334,13 +346,13 @@ class NativeToolsTest {
     }
   }
 
-  /** A service that runs one program, says its process id, and waits. */
+  /** A service that runs one script, says the process id that it prints, and waits. */
   static final class Sleeper {
     private Sleeper() {}
 
-    static void main() throws Exception {
+    static void main(String[] script) throws Exception {
       try (NativeTools tools = new NativeTools();
-          ToolProcess process = tools.start(shell("echo $$; exec sleep 1000"))) {
+          ToolProcess process = tools.start(shell(script[0]))) {
         process.awaitLines(System.out::println);
       }
     }

@@ -39,6 +39,7 @@ final class ToolExamination implements Examination {
       version("git", "install git, or give the source's version as literal", findings);
     }
     present("setpriv", "native programs may outlive a service that is killed", findings);
+    present("setsid", "what native programs fork may outlive a service that is killed", findings);
     present("flock", "what a killed service has left running may disturb the next one", findings);
     libdeflate(findings);
   }

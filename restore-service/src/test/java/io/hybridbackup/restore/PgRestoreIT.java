@@ -1,0 +1,149 @@
+package io.hybridbackup.restore;
+
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.awaitility.Awaitility.await;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.event.RestoreOptions;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.job.TestWork;
+import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.testing.Commands;
+import io.hybridbackup.common.testing.PostgresTestServer;
+import java.io.IOException;
+import java.nio.file.DirectoryStream;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
+import org.junit.jupiter.api.AfterAll;
+import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
+
+@Timeout(120)
+class PgRestoreIT {
+  private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  @TempDir private static Path folder;
+  private static PostgresTestServer postgres;
+
+  @BeforeAll
+  static void start() {
+    postgres = PostgresTestServer.start();
+  }
+
+  @AfterAll
+  static void stop() {
+    postgres.close();
+  }
+
+  @Test
+  void shouldLeaveNoWorkerBehindWhenItsServiceIsKilled() throws Exception {
+    assumeTrue(NativeTools.find("setsid").isPresent(), "setsid (util-linux) is not installed");
+    // given
+    postgres.createDatabase("source");
+    for (String table : List.of("one", "other")) {
+      postgres.execute(
+          "source",
+          """
+          CREATE TABLE %s (number int CHECK (
+            pg_sleep(coalesce(current_setting('test.sleep', true), '0')::float)::text = ''));
+          INSERT INTO %1$s VALUES (7)
+          """
+              .formatted(table));
+    }
+    Path dump = dump("source");
+    postgres.createDatabase("scratch");
+    postgres.execute("postgres", "ALTER DATABASE scratch SET test.sleep = 60");
+    Process service =
+        new ProcessBuilder(
+                Path.of(System.getProperty("java.home"), "bin", "java").toString(),
+                "-cp",
+                System.getProperty("java.class.path"),
+                Filling.class.getName(),
+                Integer.toString(postgres.port()),
+                postgres.program("pg_restore"),
+                dump.toString())
+            .redirectErrorStream(true)
+            .redirectOutput(folder.resolve("service.log").toFile())
+            .start();
+    try {
+      await().atMost(PATIENCE).until(() -> readers(dump).size() == 3);
+
+      // when
+      service.destroyForcibly();
+
+      // then
+      await().atMost(PATIENCE).untilAsserted(() -> assertThat(readers(dump)).isEmpty());
+      postgres.execute("postgres", "DROP DATABASE scratch WITH (FORCE)");
+    } finally {
+      service.destroyForcibly();
+    }
+  }
+
+  /** A service that fills the database {@code scratch}. */
+  static final class Filling {
+    private Filling() {}
+
+    static void main(String[] arguments) throws Exception {
+      Postgres database =
+          new Postgres(
+              new Settings.Database(
+                  PostgresTestServer.HOST,
+                  Integer.parseInt(arguments[0]),
+                  "scratch",
+                  PostgresTestServer.USER,
+                  null));
+      try (NativeTools tools = new NativeTools()) {
+        new PgRestore(tools, arguments[1], 2)
+            .fill(
+                database,
+                Path.of(arguments[2]),
+                new ChosenObjects(RestoreOptions.NONE),
+                true,
+                TestWork.on(RunId.ofRequest("/test", "filling"), Component.RESTORE, 1));
+      }
+    }
+  }
+
+  private static Path dump(String database) {
+    Path dump = folder.resolve(database + ".dump");
+    Commands.run(
+        postgres.program("pg_dump"),
+        "--format=custom",
+        "--compress=0",
+        "--file=" + dump,
+        postgres.url(database));
+    return dump;
+  }
+
+  /** The pg_restore that reads the dump, and its workers. */
+  private static List<Path> readers(Path dump) throws IOException {
+    List<Path> found = new ArrayList<>();
+    try (DirectoryStream<Path> processes = Files.newDirectoryStream(Path.of("/proc"), "[0-9]*")) {
+      for (Path process : processes) {
+        if (isReader(process, dump)) {
+          found.add(process);
+        }
+      }
+    }
+    return found;
+  }
+
+  private static boolean isReader(Path process, Path dump) {
+    try {
+      return Files.readString(process.resolve("comm")).strip().equals("pg_restore")
+          && Files.readString(process.resolve("cmdline"), ISO_8859_1).contains(dump.toString());
+    } catch (IOException e) {
+      // It has ended meanwhile.
+      return false;
+    }
+  }
+}
