@@ -8,14 +8,17 @@ import io.hybridbackup.common.archive.PartReader;
 import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.store.StoredObject;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -25,6 +28,10 @@ import org.slf4j.LoggerFactory;
  */
 final class EarlierParts {
   private static final Logger LOG = LoggerFactory.getLogger(EarlierParts.class);
+
+  /** The store has lost or changed something on which the part was built. */
+  private static final Set<FailureCode> SPOILT =
+      EnumSet.of(FailureCode.STORE_CORRUPT, FailureCode.BASE_CHANGED);
 
   private final Runs runs;
   private final int scrubPercent;
@@ -52,6 +59,9 @@ final class EarlierParts {
           attempt == task.attempt()
               ? Optional.empty()
               : runs.decisions().find(RunKeys.part(task.run(), attempt, component));
+      if (attempt < task.attempt() && isSpoilt(task.run(), attempt, outcome)) {
+        break;
+      }
       // An attempt that gave a base up was followed by one that has none.
       if (opened.isPresent() && Objects.equals(opened.get().base(), task.opened().base())) {
         if (outcome.orElse(null) instanceof PartOutcome.Committed committed) {
@@ -72,11 +82,26 @@ final class EarlierParts {
     return found;
   }
 
+  /**
+   * Whether the store did not give back what the attempt, or an earlier one that it built upon, had
+   * written: nobody knows of how much of it that holds.
+   */
+  private boolean isSpoilt(RunId run, int attempt, Optional<PartOutcome> outcome) {
+    Optional<FailureCode> failure =
+        outcome.orElse(null) instanceof PartOutcome.Failed failed
+            ? Optional.of(failed.failure().code())
+            : Optional.empty();
+    Optional<Verdict> verdict = runs.decisions().find(RunKeys.verdict(run, attempt));
+    return failure.filter(SPOILT::contains).isPresent()
+        || (verdict.orElse(null) instanceof Verdict.Voided voided
+            && SPOILT.contains(voided.code()));
+  }
+
   private ArchiveReader open(PartMaker.Task task, StoredObject base) throws ComponentFailure {
     try {
       return ArchiveReader.open(runs.store(), base);
     } catch (ArchiveCorruptException e) {
-      throw damaged(task, e);
+      throw damagedBase(task, base, e);
     } catch (IOException e) {
       throw ComponentFailure.passing(
           FailureCode.INTERNAL, base.key() + " could not be read: " + e.getMessage(), e);
@@ -119,20 +144,30 @@ final class EarlierParts {
         e);
   }
 
-  /** Sees to it that nothing builds upon the base any more. */
+  /**
+   * What was to be built upon is not what was written: the base, or what this run itself has left.
+   */
   ComponentFailure damaged(PartMaker.Task task, ArchiveCorruptException e) {
     StoredObject base = task.opened().base();
+    return base != null && e.object().equals(Optional.of(base.key()))
+        ? damagedBase(task, base, e)
+        : ComponentFailure.passing(
+            FailureCode.STORE_CORRUPT,
+            "what the run itself has written is damaged: " + e.getMessage(),
+            e);
+  }
+
+  /** Sees to it that nothing builds upon the base any more. */
+  private ComponentFailure damagedBase(
+      PartMaker.Task task, StoredObject base, ArchiveCorruptException e) {
     String finding = String.valueOf(e.getMessage());
-    if (base != null) {
-      LOG.atError()
-          .addKeyValue("run", task.run())
-          .addKeyValue("archive", base.key())
-          .addKeyValue("finding", finding)
-          .log("the archive is damaged; no backup will build upon it");
-      boolean _ =
-          runs.store()
-              .create(RunKeys.damaged(base.key()), finding.getBytes(StandardCharsets.UTF_8));
-    }
+    LOG.atError()
+        .addKeyValue("run", task.run())
+        .addKeyValue("archive", base.key())
+        .addKeyValue("finding", finding)
+        .log("the archive is damaged; no backup will build upon it");
+    boolean _ =
+        runs.store().create(RunKeys.damaged(base.key()), finding.getBytes(StandardCharsets.UTF_8));
     return ComponentFailure.passing(
         FailureCode.BASE_CHANGED, "what the backup builds upon is damaged: " + finding, e);
   }
