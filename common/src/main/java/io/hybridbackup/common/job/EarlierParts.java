@@ -9,6 +9,8 @@ import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.store.StoredObject;
 import java.io.IOException;
@@ -16,6 +18,7 @@ import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
@@ -37,7 +40,7 @@ final class EarlierParts {
   private final int scrubPercent;
 
   /**
-   * @param scrubPercent how much of what is taken over from a base is read on one day
+   * @param scrubPercent how much of what is taken over from a base is read in one run
    */
   EarlierParts(Runs runs, int scrubPercent) {
     this.runs = runs;
@@ -108,19 +111,24 @@ final class EarlierParts {
     }
   }
 
-  /** Reads the day's share of what a part has taken over from the base. */
+  /**
+   * Reads a share of what a part has taken over from the base, the next one in each run, so that
+   * none is left out however far apart the runs are.
+   */
   void scrub(PartReader reader, PartInventory part, PartMaker.Task task, Work work)
       throws ComponentFailure {
     StoredObject base = task.opened().base();
     if (base == null || part.reusedBytes() == 0 || scrubPercent == 0) {
       return;
     }
+    ObjectKey scrubs = RunKeys.scrubs(new SourceName(task.source()), part.component());
+    int scrubbed = runs.store().children(scrubs.value()).size();
     int shares = Math.ceilDiv(100, scrubPercent);
-    long today = Math.floorMod(task.opened().timestamp().toLocalDate().toEpochDay(), shares);
     ProgressListener progress = (bytes, files) -> work.checkpoint();
     try {
       reader.verify(
-          (slice, sha256) -> slice.object().equals(base.key()) && share(sha256, shares) == today,
+          (slice, sha256) ->
+              slice.object().equals(base.key()) && share(sha256, shares) == scrubbed % shares,
           progress);
     } catch (ArchiveCorruptException e) {
       throw damaged(task, e);
@@ -130,6 +138,10 @@ final class EarlierParts {
       throw ComponentFailure.passing(
           FailureCode.INTERNAL, base.key() + " could not be read: " + e.getMessage(), e);
     }
+    String number = String.format(Locale.ROOT, "%06d", scrubbed + 1);
+    boolean _ =
+        runs.store()
+            .create(scrubs.resolve(number), task.run().value().getBytes(StandardCharsets.US_ASCII));
   }
 
   private static long share(String sha256, int shares) {

@@ -106,7 +106,8 @@ class EarlierPartsTest {
     PartInventory part = pack(RunKeys.work(run, 1, Component.MEDIA, 1), List.of());
     PartOutcome standing = outcome == null ? committed(part) : outcome;
     runs.decisions().decide(RunKeys.part(run, 1, Component.MEDIA), standing);
-    runs.decisions().decide(RunKeys.verdict(run, 1), new Verdict.Voided(verdict, "for a test", true));
+    runs.decisions()
+        .decide(RunKeys.verdict(run, 1), new Verdict.Voided(verdict, "for a test", true));
   }
 
   @Test
@@ -143,16 +144,47 @@ class EarlierPartsTest {
 
   private ArchiveCorruptException packingFails(List<PartReader> parts) {
     return catchThrowableOfType(
-        ArchiveCorruptException.class,
-        () -> pack(RunKeys.work(run, 1, Component.MEDIA, 2), parts));
+        ArchiveCorruptException.class, () -> pack(RunKeys.work(run, 1, Component.MEDIA, 2), parts));
+  }
+
+  @Test
+  void shouldReadAllThatIsTakenOverInAsManyRunsAsThereAreSharesHoweverFarApartTheyAre()
+      throws Exception {
+    // given
+    StoredObject base = base();
+    PartMaker.Task task = task(1, base);
+    PartInventory part =
+        pack(RunKeys.work(run, 1, Component.MEDIA, 1), earlier.find(task, Component.MEDIA));
+    assertThat(part.reusedBytes()).isGreaterThan(FILES * FILE_BYTES);
+    PartReader reader = PartReader.of(store, part);
+    store.opened.clear();
+
+    // when
+    for (int night = 0; night < 100 / SCRUB_PERCENT; night++) {
+      RunId next = run(1 + night);
+      AttemptOpened opened = opened(next, TIME.plusDays(2L * night), base);
+      earlier.scrub(
+          reader,
+          part,
+          new PartMaker.Task(next, SOURCE.value(), 1, opened),
+          TestWork.on(next, Component.MEDIA, 1));
+    }
+
+    // then
+    long bytes =
+        store.opened.stream()
+            .filter(slice -> slice.object().equals(BASE))
+            .distinct()
+            .mapToLong(Slice::bytes)
+            .sum();
+    assertThat(bytes).isEqualTo(part.reusedBytes());
   }
 
   private StoredObject base() throws IOException {
     PartInventory part = pack(ObjectKey.of("work", "base"), List.of());
     return store.compose(
         BASE,
-        ArchiveLayout.compose("{}".getBytes(StandardCharsets.UTF_8), NOW, List.of(part))
-            .pieces());
+        ArchiveLayout.compose("{}".getBytes(StandardCharsets.UTF_8), NOW, List.of(part)).pieces());
   }
 
   private PartInventory pack(ObjectKey folder, List<PartReader> parts) throws IOException {
@@ -179,13 +211,11 @@ class EarlierPartsTest {
     return new PartMaker.Task(run, SOURCE.value(), attempt, opened);
   }
 
-  private static AttemptOpened opened(
-      RunId run, OffsetDateTime time, @Nullable StoredObject base) {
+  private static AttemptOpened opened(RunId run, OffsetDateTime time, @Nullable StoredObject base) {
     Origin packager = new Origin(Component.PACKAGER, 1, 1, 1);
     return new AttemptOpened(
         announce(
-            new BackupStarted(
-                run, SOURCE.value(), packager, ARCHIVE, EnumSet.of(Component.MEDIA))),
+            new BackupStarted(run, SOURCE.value(), packager, ARCHIVE, EnumSet.of(Component.MEDIA))),
         time,
         base);
   }
@@ -206,8 +236,7 @@ class EarlierPartsTest {
   private PartOutcome failed(FailureCode code) {
     Origin media = new Origin(Component.MEDIA, 1, 1, 1);
     return new PartOutcome.Failed(
-        announce(
-            new ComponentFailed(run, SOURCE.value(), media, code, "for a test", true, true)));
+        announce(new ComponentFailed(run, SOURCE.value(), media, code, "for a test", true, true)));
   }
 
   private static Announcement announce(Fact fact) {
