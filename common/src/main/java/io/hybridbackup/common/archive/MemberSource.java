@@ -1,5 +1,6 @@
 package io.hybridbackup.common.archive;
 
+import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
 import java.io.EOFException;
 import java.io.IOException;
@@ -163,14 +164,18 @@ final class MemberSource implements AutoCloseable {
     try {
       plain = GzipMember.decode(gzip, member.plain());
     } catch (DataFormatException e) {
-      throw new ArchiveCorruptException(
-          name, member.offset(), "a member cannot be decoded: " + e.getMessage(), e);
+      throw damaged(member, "a member cannot be decoded: " + e.getMessage(), e);
     }
     if (!Sha256.of(plain, plain.length).equals(member.sha256())) {
-      throw new ArchiveCorruptException(
-          name, member.offset(), "a member's SHA-256 is not the index's");
+      throw damaged(member, "a member's SHA-256 is not the index's", null);
     }
     return plain;
+  }
+
+  private ArchiveCorruptException damaged(
+      IndexLine.Span member, String finding, @Nullable Throwable cause) {
+    ObjectKey object = content.range(member.offset(), 1).getFirst().object();
+    return new ArchiveCorruptException(name, object, member.offset(), finding, cause);
   }
 
   /** Gives up what is under way. */

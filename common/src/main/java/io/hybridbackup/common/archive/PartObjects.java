@@ -181,7 +181,11 @@ public final class PartObjects implements AutoCloseable {
       }
       if (copied.length < slice.bytes() || Crc64Nvme.of(copied) != ended.crc64nvme()) {
         throw new ArchiveCorruptException(
-            slice.object().toString(), slice.offset(), "its CRC64NVME is not the one of the index");
+            slice.object().toString(),
+            slice.object(),
+            slice.offset(),
+            "its CRC64NVME is not the one of the index",
+            null);
       }
       write(copied, copied.length, ended.crc64nvme());
     }

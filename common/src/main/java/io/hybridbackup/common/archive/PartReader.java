@@ -228,11 +228,7 @@ public final class PartReader {
     MessageDigest digest = Sha256.digest();
     IndexCheck check = new IndexCheck(listener);
     try (InputStream stored = index.open(store, 0, index.bytes());
-        InputStream plain =
-            GzipCompressorInputStream.builder()
-                .setInputStream(stored)
-                .setDecompressConcatenated(true)
-                .get();
+        InputStream plain = decompressed(stored);
         BufferedReader lines =
             new BufferedReader(
                 new InputStreamReader(
@@ -247,23 +243,40 @@ public final class PartReader {
     }
   }
 
-  /** Reading and decompressing fail alike, with an IOException; the store's own say more. */
+  private InputStream decompressed(InputStream stored) throws IOException {
+    try {
+      return GzipCompressorInputStream.builder()
+          .setInputStream(stored)
+          .setDecompressConcatenated(true)
+          .get();
+    } catch (IOException e) {
+      throw failed(e);
+    }
+  }
+
   private @Nullable String next(BufferedReader lines) throws IOException {
     try {
       return lines.readLine();
     } catch (UncheckedIOException e) {
       throw e.getCause();
-    } catch (SocketException | SocketTimeoutException e) {
-      throw e;
     } catch (IOException e) {
-      throw damagedIndex("it cannot be read: " + e.getMessage(), e);
+      throw failed(e);
     }
   }
 
+  /** Reading and decompressing fail alike, with an IOException; the store's own say more. */
+  private IOException failed(IOException e) {
+    return e instanceof SocketException || e instanceof SocketTimeoutException
+        ? e
+        : damagedIndex("it cannot be read: " + e.getMessage(), e);
+  }
+
   private ArchiveCorruptException damagedIndex(String finding, @Nullable Throwable cause) {
+    Slice beginning = index.range(0, 1).getFirst();
     return new ArchiveCorruptException(
         "the index of the " + component.label() + " part",
-        index.range(0, 1).getFirst().offset(),
+        beginning.object(),
+        beginning.offset(),
         finding,
         cause);
   }

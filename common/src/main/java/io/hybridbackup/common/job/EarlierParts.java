@@ -8,14 +8,20 @@ import io.hybridbackup.common.archive.PartReader;
 import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.store.StoredObject;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
+import java.util.EnumSet;
 import java.util.List;
+import java.util.Locale;
 import java.util.Objects;
 import java.util.Optional;
+import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -26,11 +32,15 @@ import org.slf4j.LoggerFactory;
 final class EarlierParts {
   private static final Logger LOG = LoggerFactory.getLogger(EarlierParts.class);
 
+  /** The store has lost or changed something on which the part was built. */
+  private static final Set<FailureCode> SPOILT =
+      EnumSet.of(FailureCode.STORE_CORRUPT, FailureCode.BASE_CHANGED);
+
   private final Runs runs;
   private final int scrubPercent;
 
   /**
-   * @param scrubPercent how much of what is taken over from a base is read on one day
+   * @param scrubPercent how much of what is taken over from a base is read in one run
    */
   EarlierParts(Runs runs, int scrubPercent) {
     this.runs = runs;
@@ -52,6 +62,9 @@ final class EarlierParts {
           attempt == task.attempt()
               ? Optional.empty()
               : runs.decisions().find(RunKeys.part(task.run(), attempt, component));
+      if (attempt < task.attempt() && isSpoilt(task.run(), attempt, outcome)) {
+        break;
+      }
       // An attempt that gave a base up was followed by one that has none.
       if (opened.isPresent() && Objects.equals(opened.get().base(), task.opened().base())) {
         if (outcome.orElse(null) instanceof PartOutcome.Committed committed) {
@@ -72,30 +85,50 @@ final class EarlierParts {
     return found;
   }
 
+  /**
+   * Whether the store did not give back what the attempt, or an earlier one that it built upon, had
+   * written: nobody knows of how much of it that holds.
+   */
+  private boolean isSpoilt(RunId run, int attempt, Optional<PartOutcome> outcome) {
+    Optional<FailureCode> failure =
+        outcome.orElse(null) instanceof PartOutcome.Failed failed
+            ? Optional.of(failed.failure().code())
+            : Optional.empty();
+    Optional<Verdict> verdict = runs.decisions().find(RunKeys.verdict(run, attempt));
+    return failure.filter(SPOILT::contains).isPresent()
+        || (verdict.orElse(null) instanceof Verdict.Voided voided
+            && SPOILT.contains(voided.code()));
+  }
+
   private ArchiveReader open(PartMaker.Task task, StoredObject base) throws ComponentFailure {
     try {
       return ArchiveReader.open(runs.store(), base);
     } catch (ArchiveCorruptException e) {
-      throw damaged(task, e);
+      throw damagedBase(task, base, e);
     } catch (IOException e) {
       throw ComponentFailure.passing(
           FailureCode.INTERNAL, base.key() + " could not be read: " + e.getMessage(), e);
     }
   }
 
-  /** Reads the day's share of what a part has taken over from the base. */
+  /**
+   * Reads a share of what a part has taken over from the base, the next one in each run, so that
+   * none is left out however far apart the runs are.
+   */
   void scrub(PartReader reader, PartInventory part, PartMaker.Task task, Work work)
       throws ComponentFailure {
     StoredObject base = task.opened().base();
     if (base == null || part.reusedBytes() == 0 || scrubPercent == 0) {
       return;
     }
+    ObjectKey scrubs = RunKeys.scrubs(new SourceName(task.source()), part.component());
+    int scrubbed = runs.store().children(scrubs.value()).size();
     int shares = Math.ceilDiv(100, scrubPercent);
-    long today = Math.floorMod(task.opened().timestamp().toLocalDate().toEpochDay(), shares);
     ProgressListener progress = (bytes, files) -> work.checkpoint();
     try {
       reader.verify(
-          (slice, sha256) -> slice.object().equals(base.key()) && share(sha256, shares) == today,
+          (slice, sha256) ->
+              slice.object().equals(base.key()) && share(sha256, shares) == scrubbed % shares,
           progress);
     } catch (ArchiveCorruptException e) {
       throw damaged(task, e);
@@ -105,6 +138,10 @@ final class EarlierParts {
       throw ComponentFailure.passing(
           FailureCode.INTERNAL, base.key() + " could not be read: " + e.getMessage(), e);
     }
+    String number = String.format(Locale.ROOT, "%06d", scrubbed + 1);
+    boolean _ =
+        runs.store()
+            .create(scrubs.resolve(number), task.run().value().getBytes(StandardCharsets.US_ASCII));
   }
 
   private static long share(String sha256, int shares) {
@@ -119,20 +156,30 @@ final class EarlierParts {
         e);
   }
 
-  /** Sees to it that nothing builds upon the base any more. */
+  /**
+   * What was to be built upon is not what was written: the base, or what this run itself has left.
+   */
   ComponentFailure damaged(PartMaker.Task task, ArchiveCorruptException e) {
     StoredObject base = task.opened().base();
+    return base != null && e.object().equals(Optional.of(base.key()))
+        ? damagedBase(task, base, e)
+        : ComponentFailure.passing(
+            FailureCode.STORE_CORRUPT,
+            "what the run itself has written is damaged: " + e.getMessage(),
+            e);
+  }
+
+  /** Sees to it that nothing builds upon the base any more. */
+  private ComponentFailure damagedBase(
+      PartMaker.Task task, StoredObject base, ArchiveCorruptException e) {
     String finding = String.valueOf(e.getMessage());
-    if (base != null) {
-      LOG.atError()
-          .addKeyValue("run", task.run())
-          .addKeyValue("archive", base.key())
-          .addKeyValue("finding", finding)
-          .log("the archive is damaged; no backup will build upon it");
-      boolean _ =
-          runs.store()
-              .create(RunKeys.damaged(base.key()), finding.getBytes(StandardCharsets.UTF_8));
-    }
+    LOG.atError()
+        .addKeyValue("run", task.run())
+        .addKeyValue("archive", base.key())
+        .addKeyValue("finding", finding)
+        .log("the archive is damaged; no backup will build upon it");
+    boolean _ =
+        runs.store().create(RunKeys.damaged(base.key()), finding.getBytes(StandardCharsets.UTF_8));
     return ComponentFailure.passing(
         FailureCode.BASE_CHANGED, "what the backup builds upon is damaged: " + finding, e);
   }

@@ -27,7 +27,7 @@ import tools.jackson.core.JacksonException;
 public final class Leftovers {
   /** Where unfinished uploads may lie: everywhere that anything is kept. */
   public static final List<String> ROOTS =
-      List.of("backups", "names", "open", "probe", "runs", "slots", "work");
+      List.of("backups", "names", "open", "probe", "runs", "scrubs", "slots", "work");
 
   private static final String ARCHIVE_ENDING = ".tar.gz";
 

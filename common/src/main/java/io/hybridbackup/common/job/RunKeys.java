@@ -19,6 +19,7 @@ import java.util.Locale;
  * names/SOURCE/ARCHIVE                      reserves the name, for ever
  * slots/backup/SOURCE/000001                which run of the source is under way: the newest slot's
  * slots/restore/TARGET/000001               which run to the target is under way
+ * scrubs/SOURCE/COMPONENT/000001            a share of what was taken over has been read again
  * open/RUN                                  marks a run that has not ended or not been tidied up
  * kept/RUN                                  what that restore has replaced is still there
  * runs/RUN/claim                            the answer to the request
@@ -139,6 +140,11 @@ public final class RunKeys {
   /** Whose turn it is to be restored to this target. */
   public static ObjectKey slots(TargetName target) {
     return ObjectKey.of("slots", "restore", target.value());
+  }
+
+  /** The shares that have been read of what a source's parts of a component took over. */
+  static ObjectKey scrubs(SourceName source, Component component) {
+    return ObjectKey.of("scrubs", source.value(), component.label());
   }
 
   public static ObjectKey backups(SourceName source) {

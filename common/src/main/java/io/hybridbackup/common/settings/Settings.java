@@ -67,7 +67,7 @@ public record Settings(
    * @param staleRestore a restore request older than this is refused
    * @param readBack whether what is new in a part is read back before the part counts
    * @param scrubPercent how much of what a part takes over from an earlier archive is read back,
-   *     from 0 to 100; another share each day, until all of it has been
+   *     from 0 to 100; the next share in each run, until all of it has been
    */
   public record Jobs(
       Duration lease,

@@ -76,6 +76,9 @@ public final class ObjectStores {
         S3Client.builder()
             .region(Region.of(settings.region()))
             .forcePathStyle(settings.pathStyle())
+            // What the SDK would add of its own to a part is not the checksum of its upload.
+            .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
+            .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED)
             .credentialsProvider(credentials)
             .httpClientBuilder(defaults ->
                 new AbortableClient(
@@ -89,10 +92,7 @@ public final class ObjectStores {
                     .executionInterceptors(interceptors)
                     .retryStrategy(retries -> retries.maxAttempts(4)));
     if (settings.endpoint() != null) {
-      client
-          .endpointOverride(settings.endpoint())
-          .requestChecksumCalculation(RequestChecksumCalculation.WHEN_REQUIRED)
-          .responseChecksumValidation(ResponseChecksumValidation.WHEN_REQUIRED);
+      client.endpointOverride(settings.endpoint());
     }
     return client.build();
   }

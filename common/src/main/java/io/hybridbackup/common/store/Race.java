@@ -69,6 +69,9 @@ final class Race {
       return true;
     } catch (StoreException.Exists e) {
       return false;
+    } catch (StoreException.Corrupt e) {
+      // Another has written over it.
+      return true;
     }
   }
 

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
+import java.util.function.BooleanSupplier;
 
 /** Finds out what a store that says it speaks S3 does of it. */
 final class S3Probe {
@@ -15,9 +16,6 @@ final class S3Probe {
   private static final int SOURCE_BYTES = 6 << 20;
 
   private static final byte[] CHECKED = "123456789".getBytes(US_ASCII);
-
-  /** What the catalogue of CRC algorithms gives for those nine bytes. */
-  private static final String CHECKED_CRC64NVME = "ae8b14860a799888";
 
   private final S3ObjectStore store;
   private final S3Bucket bucket;
@@ -34,37 +32,59 @@ final class S3Probe {
     boolean conditionalCreate =
         race.oneCreates() && race.oneCompletes(key -> new S3Upload(bucket, key, PART_BYTES));
     StoredObject source = source();
-    boolean rangeCopy = copies(source, false);
-    return new StoreCapabilities(conditionalCreate, rangeCopy, rangeCopy && copies(source, true));
+    boolean rangeCopy = does(() -> copies(source));
+    boolean fullObjectChecksum = rangeCopy && does(() -> keepsChecksum(source));
+    return new StoreCapabilities(conditionalCreate, rangeCopy, fullObjectChecksum);
+  }
+
+  /** What is left of a trial that failed is removed with all else of the probe. */
+  private static boolean does(BooleanSupplier trial) {
+    try {
+      return trial.getAsBoolean();
+    } catch (StoreException.Unavailable e) {
+      throw e;
+    } catch (StoreException e) {
+      return false;
+    }
   }
 
   private StoredObject source() {
-    byte[] content = new byte[SOURCE_BYTES];
-    System.arraycopy(CHECKED, 0, content, 1, CHECKED.length);
+    byte[] content = sourceContent();
     try (S3Upload upload = new S3Upload(bucket, place.resolve("source"), SOURCE_BYTES)) {
       upload.write(content, 0, content.length);
       return upload.complete();
     }
   }
 
-  /**
-   * Whether a range can be copied, and, if asked for, a checksum of the whole is kept. That is
-   * asked of the store's headers alone: to calculate a CRC64NVME the SDK would need its native
-   * library.
-   */
-  private boolean copies(StoredObject source, boolean checksum) {
-    ObjectKey copy = place.resolve(checksum ? "copy-with-checksum" : "copy");
+  private static byte[] sourceContent() {
+    byte[] content = new byte[SOURCE_BYTES];
+    System.arraycopy(CHECKED, 0, content, 1, CHECKED.length);
+    return content;
+  }
+
+  /** Whether a range can be copied. */
+  private boolean copies(StoredObject source) {
+    ObjectKey key = place.resolve("copy");
     Slice slice = new Slice(source.key(), source.etag(), 1, CHECKED.length);
-    S3Multipart multipart = new S3Multipart(bucket, copy, checksum);
-    try {
-      multipart.complete(List.of(multipart.copy(1, slice)), CHECKED.length);
-      return store.read(copy).filter(kept -> Arrays.equals(kept, CHECKED)).isPresent()
-          && (!checksum || store.checksum(copy).equals(Optional.of(CHECKED_CRC64NVME)));
-    } catch (StoreException.Unavailable e) {
-      throw e;
-    } catch (StoreException e) {
-      multipart.abort();
-      return false;
-    }
+    S3Multipart multipart = new S3Multipart(bucket, key, false);
+    multipart.complete(List.of(multipart.copy(1, slice)), CHECKED.length);
+    return store.read(key).filter(kept -> Arrays.equals(kept, CHECKED)).isPresent();
+  }
+
+  /**
+   * Whether a checksum is kept of the whole of a copied part and one that is sent. That is asked of
+   * the store's headers alone: to calculate a CRC64NVME the SDK would need its native library.
+   */
+  private boolean keepsChecksum(StoredObject source) {
+    ObjectKey key = place.resolve("copy-with-checksum");
+    Slice slice = new Slice(source.key(), source.etag(), 0, CompositionPlanner.S3.shortest());
+    S3Multipart multipart = new S3Multipart(bucket, key, true);
+    multipart.complete(
+        List.of(multipart.copy(1, slice), multipart.send(2, CHECKED, CHECKED.length)),
+        slice.bytes() + CHECKED.length);
+    Crc64Nvme expected = new Crc64Nvme();
+    expected.update(sourceContent(), 0, (int) slice.bytes());
+    expected.update(CHECKED, 0, CHECKED.length);
+    return store.checksum(key).equals(Optional.of(Crc64Nvme.hex(expected.value())));
   }
 }

@@ -13,6 +13,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.UUID;
 import org.apache.catalina.connector.Connector;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -76,30 +77,74 @@ class S3ProbeIT {
     // given
     try (ObjectStore store = open()) {
       store.probe();
-      byte[] half = new byte[6 << 20];
-      store.overwrite(new ObjectKey("work/half"), half);
-      StoredObject source = store.find(new ObjectKey("work/half")).orElseThrow();
-      Slice all = new Slice(source.key(), source.etag(), 0, source.bytes());
-      ObjectKey composed = new ObjectKey("backups/" + UUID.randomUUID());
-
-      // when
-      store.compose(composed, List.of(all, new Literal(new byte[] {1}), all));
 
       // then
-      Crc64Nvme expected = new Crc64Nvme();
-      for (byte[] content : List.of(half, new byte[] {1}, half)) {
-        expected.update(content, 0, content.length);
-      }
-      assertThat(store.checksum(composed)).contains(Crc64Nvme.hex(expected.value()));
+      composesWithChecksum(store);
     }
   }
 
+  @Test
+  void shouldSendNoOtherChecksumToAwsThanTheOneOfTheUpload() throws Exception {
+    // given
+    LikeAws aws = new LikeAws(endpoint(), true);
+    try (ObjectStore store = ObjectStores.openS3(settings(null), List.of(aws))) {
+
+      // when
+      StoreCapabilities capabilities = store.probe();
+
+      // then
+      assertThat(capabilities.fullObjectChecksum()).isTrue();
+      composesWithChecksum(store);
+      assertThat(aws.refused()).isEmpty();
+    }
+  }
+
+  @Test
+  void shouldNotAskForAChecksumForWhichTheStoreRefusesPartsThatAreSent() throws Exception {
+    // given
+    LikeAws strict = new LikeAws(endpoint(), false);
+    try (ObjectStore store = ObjectStores.openS3(settings(null), List.of(strict))) {
+
+      // when
+      StoreCapabilities capabilities = store.probe();
+
+      // then
+      assertThat(capabilities.rangeCopy()).isTrue();
+      assertThat(capabilities.fullObjectChecksum()).isFalse();
+    }
+  }
+
+  private static void composesWithChecksum(ObjectStore store) {
+    // given
+    byte[] half = new byte[6 << 20];
+    store.overwrite(new ObjectKey("work/half"), half);
+    StoredObject source = store.find(new ObjectKey("work/half")).orElseThrow();
+    Slice all = new Slice(source.key(), source.etag(), 0, source.bytes());
+    ObjectKey composed = new ObjectKey("backups/" + UUID.randomUUID());
+
+    // when
+    store.compose(composed, List.of(all, new Literal(new byte[] {1}), all));
+
+    // then
+    Crc64Nvme expected = new Crc64Nvme();
+    for (byte[] content : List.of(half, new byte[] {1}, half)) {
+      expected.update(content, 0, content.length);
+    }
+    assertThat(store.checksum(composed)).contains(Crc64Nvme.hex(expected.value()));
+  }
+
   private static ObjectStore open() throws IOException {
+    return ObjectStores.open(settings(endpoint()));
+  }
+
+  private static URI endpoint() {
+    return URI.create(
+        "http://127.0.0.1:" + server.getEnvironment().getProperty("local.server.port"));
+  }
+
+  private static Settings.S3Store settings(@Nullable URI endpoint) throws IOException {
     Path secret = Files.writeString(directory.resolve("secret-key"), "secret\n");
-    URI endpoint =
-        URI.create("http://127.0.0.1:" + server.getEnvironment().getProperty("local.server.port"));
-    return ObjectStores.open(
-        new Settings.S3Store("backups", "", endpoint, "eu-central-1", true, "key", secret));
+    return new Settings.S3Store("backups", "", endpoint, "eu-central-1", true, "key", secret);
   }
 
   /** S3Mock's second port would listen on every interface. */

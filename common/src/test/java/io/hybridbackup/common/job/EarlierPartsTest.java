@@ -1,0 +1,267 @@
+package io.hybridbackup.common.job;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.catchThrowableOfType;
+
+import io.hybridbackup.common.archive.ArchiveCorruptException;
+import io.hybridbackup.common.archive.ArchiveLayout;
+import io.hybridbackup.common.archive.Compressor;
+import io.hybridbackup.common.archive.MediaPart;
+import io.hybridbackup.common.archive.PartInventory;
+import io.hybridbackup.common.archive.PartObjects;
+import io.hybridbackup.common.archive.PartReader;
+import io.hybridbackup.common.archive.ProgressListener;
+import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.event.Fact.BackupStarted;
+import io.hybridbackup.common.event.Fact.ComponentFailed;
+import io.hybridbackup.common.event.Fact.MediaSyncCompleted;
+import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.event.Origin;
+import io.hybridbackup.common.identity.ArchiveName;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
+import io.hybridbackup.common.store.InMemoryObjectStore;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.Slice;
+import io.hybridbackup.common.store.StoredObject;
+import java.io.ByteArrayInputStream;
+import java.io.IOException;
+import java.io.InputStream;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.time.Instant;
+import java.time.InstantSource;
+import java.time.OffsetDateTime;
+import java.util.EnumSet;
+import java.util.List;
+import java.util.Map;
+import java.util.Random;
+import java.util.concurrent.CopyOnWriteArrayList;
+import org.jspecify.annotations.Nullable;
+import org.junit.jupiter.api.BeforeEach;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+
+class EarlierPartsTest {
+  private static final Instant NOW = Instant.parse("2026-01-11T02:00:00Z");
+  private static final OffsetDateTime TIME = OffsetDateTime.parse("2026-01-11T02:00:00Z");
+  private static final SourceName SOURCE = new SourceName("edms");
+  private static final ArchiveName ARCHIVE = new ArchiveName("backup_20260110_020000");
+  private static final ObjectKey BASE = RunKeys.archive(SOURCE, ARCHIVE);
+  private static final int FILES = 60;
+  private static final int FILE_BYTES = 70_000;
+  private static final int SCRUB_PERCENT = 5;
+
+  @TempDir private Path tree;
+  private final RunId run = run(0);
+  private final ChangingStore store = new ChangingStore();
+  private final Runs runs = new Runs(store);
+  private final EarlierParts earlier = new EarlierParts(runs, SCRUB_PERCENT);
+
+  @BeforeEach
+  void makeFiles() throws IOException {
+    Random random = new Random(1);
+    for (int file = 0; file < FILES; file++) {
+      byte[] content = new byte[FILE_BYTES];
+      random.nextBytes(content);
+      Files.write(tree.resolve("file-" + file), content);
+    }
+  }
+
+  @Test
+  void shouldBuildUponWhatAnEarlierAttemptHasLeft() throws Exception {
+    // given
+    leftByAttempt1(failed(FailureCode.TOOL_FAILED), FailureCode.TOOL_FAILED);
+
+    // then
+    assertThat(earlier.find(task(2, null), Component.MEDIA)).hasSize(1);
+  }
+
+  @Test
+  void shouldNotBuildUponAPartThatTheStoreDidNotKeep() throws Exception {
+    // given
+    leftByAttempt1(failed(FailureCode.STORE_CORRUPT), FailureCode.DATABASE_UNREACHABLE);
+
+    // then
+    assertThat(earlier.find(task(2, null), Component.MEDIA)).isEmpty();
+  }
+
+  @Test
+  void shouldNotBuildUponAnAttemptOfWhichNoArchiveCouldBeComposed() throws Exception {
+    // given
+    leftByAttempt1(null, FailureCode.STORE_CORRUPT);
+
+    // then
+    assertThat(earlier.find(task(2, null), Component.MEDIA)).isEmpty();
+  }
+
+  /**
+   * @param outcome null if the part was committed
+   */
+  private void leftByAttempt1(@Nullable PartOutcome outcome, FailureCode verdict)
+      throws IOException {
+    PartMaker.Task _ = task(1, null);
+    PartInventory part = pack(RunKeys.work(run, 1, Component.MEDIA, 1), List.of());
+    PartOutcome standing = outcome == null ? committed(part) : outcome;
+    runs.decisions().decide(RunKeys.part(run, 1, Component.MEDIA), standing);
+    runs.decisions()
+        .decide(RunKeys.verdict(run, 1), new Verdict.Voided(verdict, "for a test", true));
+  }
+
+  @Test
+  void shouldNotBlameAGoodBaseForWhatTheRunItselfHasWritten() throws Exception {
+    // given
+    PartMaker.Task task = task(1, base());
+    pack(RunKeys.work(run, 1, Component.MEDIA, 1), List.of());
+    store.change("work/.*/index-00001");
+    List<PartReader> parts = earlier.find(task, Component.MEDIA);
+    assertThat(parts).hasSize(2);
+
+    // when
+    ArchiveCorruptException found = packingFails(parts);
+
+    // then
+    assertThat(earlier.damaged(task, found).code()).isEqualTo(FailureCode.STORE_CORRUPT);
+    assertThat(store.find(RunKeys.damaged(BASE))).isEmpty();
+  }
+
+  @Test
+  void shouldTellThatTheBaseIsDamaged() throws Exception {
+    // given
+    PartMaker.Task task = task(1, base());
+    List<PartReader> parts = earlier.find(task, Component.MEDIA);
+    store.change(BASE.value());
+
+    // when
+    ArchiveCorruptException found = packingFails(parts);
+
+    // then
+    assertThat(earlier.damaged(task, found).code()).isEqualTo(FailureCode.BASE_CHANGED);
+    assertThat(store.find(RunKeys.damaged(BASE))).isPresent();
+  }
+
+  private ArchiveCorruptException packingFails(List<PartReader> parts) {
+    return catchThrowableOfType(
+        ArchiveCorruptException.class, () -> pack(RunKeys.work(run, 1, Component.MEDIA, 2), parts));
+  }
+
+  @Test
+  void shouldReadAllThatIsTakenOverInAsManyRunsAsThereAreSharesHoweverFarApartTheyAre()
+      throws Exception {
+    // given
+    StoredObject base = base();
+    PartMaker.Task task = task(1, base);
+    PartInventory part =
+        pack(RunKeys.work(run, 1, Component.MEDIA, 1), earlier.find(task, Component.MEDIA));
+    assertThat(part.reusedBytes()).isGreaterThan(FILES * FILE_BYTES);
+    PartReader reader = PartReader.of(store, part);
+    store.opened.clear();
+
+    // when
+    for (int night = 0; night < 100 / SCRUB_PERCENT; night++) {
+      RunId next = run(1 + night);
+      AttemptOpened opened = opened(next, TIME.plusDays(2L * night), base);
+      earlier.scrub(
+          reader,
+          part,
+          new PartMaker.Task(next, SOURCE.value(), 1, opened),
+          TestWork.on(next, Component.MEDIA, 1));
+    }
+
+    // then
+    long bytes =
+        store.opened.stream()
+            .filter(slice -> slice.object().equals(BASE))
+            .distinct()
+            .mapToLong(Slice::bytes)
+            .sum();
+    assertThat(bytes).isEqualTo(part.reusedBytes());
+  }
+
+  private StoredObject base() throws IOException {
+    PartInventory part = pack(ObjectKey.of("work", "base"), List.of());
+    return store.compose(
+        BASE,
+        ArchiveLayout.compose("{}".getBytes(StandardCharsets.UTF_8), NOW, List.of(part)).pieces());
+  }
+
+  private PartInventory pack(ObjectKey folder, List<PartReader> parts) throws IOException {
+    try (Compressor compressor = Compressor.open(2);
+        PartObjects objects = new PartObjects(store, folder, 1_000_000)) {
+      return MediaPart.write(
+          tree,
+          path -> false,
+          MediaPart.Missing.NONE,
+          new MediaPart.Earlier(parts, false),
+          objects,
+          compressor,
+          ProgressListener.NONE);
+    }
+  }
+
+  private static RunId run(int number) {
+    return RunId.ofRequest("/test", "run-" + number);
+  }
+
+  private PartMaker.Task task(int attempt, @Nullable StoredObject base) {
+    AttemptOpened opened = opened(run, TIME, base);
+    runs.decisions().decide(RunKeys.opened(run, attempt), opened);
+    return new PartMaker.Task(run, SOURCE.value(), attempt, opened);
+  }
+
+  private static AttemptOpened opened(RunId run, OffsetDateTime time, @Nullable StoredObject base) {
+    Origin packager = new Origin(Component.PACKAGER, 1, 1, 1);
+    return new AttemptOpened(
+        announce(
+            new BackupStarted(run, SOURCE.value(), packager, ARCHIVE, EnumSet.of(Component.MEDIA))),
+        time,
+        base);
+  }
+
+  private PartOutcome committed(PartInventory part) {
+    Origin media = new Origin(Component.MEDIA, 1, 1, 1);
+    return new PartOutcome.Committed(
+        announce(new MediaSyncCompleted(run, SOURCE.value(), media, part.files(), 1, 1)),
+        1,
+        part,
+        Map.of(),
+        Map.of(),
+        1,
+        0,
+        null);
+  }
+
+  private PartOutcome failed(FailureCode code) {
+    Origin media = new Origin(Component.MEDIA, 1, 1, 1);
+    return new PartOutcome.Failed(
+        announce(new ComponentFailed(run, SOURCE.value(), media, code, "for a test", true, true)));
+  }
+
+  private static Announcement announce(Fact fact) {
+    return new Announcement(fact, NOW);
+  }
+
+  /** Remembers what was read of it, and gives some objects back other than they were written. */
+  private static final class ChangingStore extends InMemoryObjectStore {
+    final List<Slice> opened = new CopyOnWriteArrayList<>();
+    private volatile String changed = "";
+
+    ChangingStore() {
+      super(InstantSource.fixed(NOW), true);
+    }
+
+    void change(String keys) {
+      changed = keys;
+    }
+
+    @Override
+    public InputStream open(Slice slice) {
+      opened.add(slice);
+      return slice.object().value().matches(changed)
+          ? new ByteArrayInputStream(new byte[(int) slice.bytes()])
+          : super.open(slice);
+    }
+  }
+}
