@@ -73,7 +73,15 @@ final class BackupRequests implements RequestHandler {
   public void handle(ReceivedRequest received) {
     RunId run = received.run();
     try {
-      tell(run, runs.claim(run).orElseGet(() -> answer(run, received)));
+      Optional<Claim> known = runs.claim(run);
+      Claim standing = known.orElseGet(() -> answer(run, received));
+      // Later states are the coordinating epoch's, and must not be followed by the first; a refusal
+      // has no other.
+      if (received.request() instanceof Request.BackupRequested request
+          && (known.isEmpty() || standing.beginsNoRun())) {
+        publisher.publishState(firstState(run, request, standing));
+      }
+      tell(run, standing);
     } catch (StoreException.Refused e) {
       if (runs.isOpen(run) || runs.claim(run).isPresent()) {
         throw new StoreException.Unavailable(
@@ -103,7 +111,7 @@ final class BackupRequests implements RequestHandler {
   /** Puts the answer on record. */
   private Claim answer(RunId run, ReceivedRequest received) {
     return switch (received.request()) {
-      case Request.BackupRequested request -> backup(run, request, received.receivedAt());
+      case Request.BackupRequested request -> claim(run, request, received.receivedAt());
       case Request.BackupCancelRequested request -> runs.answer(run, cancellation(run, request));
       case Request.VerificationRequested request ->
           runs.answer(
@@ -117,13 +125,6 @@ final class BackupRequests implements RequestHandler {
       case Request.RestoreRequested request ->
           throw new IllegalArgumentException("a restore request belongs in restore.requests.v1");
     };
-  }
-
-  private Claim backup(RunId run, Request.BackupRequested request, Instant now) {
-    Claim standing = claim(run, request, now);
-    // Later states are the coordinating epoch's, and this one must not follow them.
-    publisher.publishState(firstState(run, request, standing));
-    return standing;
   }
 
   /**

@@ -246,6 +246,22 @@ class BackupRequestsTest {
         .hasSize(requests - 1);
   }
 
+  @Test
+  void shouldTellTheStateOfARefusalAgain() {
+    // given
+    Request unknown = new Request.BackupRequested("unknown", null, "alice");
+    handle(unknown);
+    List<Envelope> first = List.copyOf(published);
+    published.clear();
+
+    // when
+    handle(unknown);
+
+    // then
+    assertThat(first).extracting(Envelope::data).anyMatch(RunState.class::isInstance);
+    assertThat(published).isEqualTo(first);
+  }
+
   private static Request cancellation() {
     return new Request.BackupCancelRequested(RUN, "edms", "changed my mind", "bob");
   }

@@ -17,6 +17,10 @@ public final class KafkaClients {
   private static final Duration REQUEST = Duration.ofSeconds(10);
   private static final Duration DELIVERY = Duration.ofSeconds(20);
   private static final Duration SESSION = Duration.ofSeconds(15);
+
+  /** Requests; those of one poll are handled before the next. */
+  private static final int POLLED = 128;
+
   private static final Duration METADATA = Duration.ofSeconds(30);
 
   private KafkaClients() {}
@@ -45,6 +49,9 @@ public final class KafkaClients {
     config.put(ConsumerConfig.GROUP_ID_CONFIG, group);
     config.put(ConsumerConfig.AUTO_OFFSET_RESET_CONFIG, "earliest");
     config.put(ConsumerConfig.SESSION_TIMEOUT_MS_CONFIG, (int) SESSION.toMillis());
+    // While the store hangs, more might not be given up before the broker takes the member for
+    // dead.
+    config.put(ConsumerConfig.MAX_POLL_RECORDS_CONFIG, POLLED);
     return config;
   }
 
