@@ -81,7 +81,7 @@ $(table)
 $(cat "$work/remarks")
 - **Data**: $(describe_data).
 - **Machine**: $(nproc) × $(sed -n 's/^model name[^:]*: //p' /proc/cpuinfo | head -n 1), $(awk '/^MemTotal/ { printf "%.0f GiB", $2 / 1048576 }' /proc/meminfo), $(stat -f -c %T "$work"), Linux $(uname -r).
-- **Versions**: $(postgres --version), $(rsync --version | sed -n '1s/  */ /gp' | cut -d ' ' -f 1,3), $(tar --version | head -n 1), $(gzip --version | head -n 1), JDK $("$JAVA_HOME/bin/java" -version 2>&1 | sed -n '1s/[^"]*"\([^"]*\)".*/\1/p'), $(if has_library libdeflate.so.0; then echo "libdeflate"; else echo "no libdeflate"; fi)$(! command -v restic >/dev/null || printf ', %s' "$(label restic)").
+- **Versions**: $(postgres --version), $(rsync --version | sed -n '1s/  */ /gp' | cut -d ' ' -f 1,3), $(tar --version | head -n 1), $(gzip --version | head -n 1), JDK $("$JAVA_HOME/bin/java" -version 2>&1 | sed -n '1s/[^"]*"\([^"]*\)".*/\1/p'), $(if has_library libdeflate.so.0; then echo "libdeflate"; else echo "no libdeflate"; fi), $(if has_library libisal.so.2; then echo "ISA-L"; else echo "no ISA-L"; fi)$(! command -v restic >/dev/null || printf ', %s' "$(label restic)").
 - **How**: one after the other on one filesystem, in an order that moves on with every case and round; medians; before each the
   file systems are synced and PostgreSQL makes a checkpoint. Files are in the page cache. PostgreSQL has its own defaults, but no autovacuum.
   All wait until what they have written is on disk. Before a nightly case all have last night's backup, then the same change is made.

@@ -37,7 +37,7 @@ public final class ArchiveLayout {
   /**
    * Lays out an archive.
    *
-   * @param manifest at most 1 MiB
+   * @param manifest at most 2 MiB
    * @param manifestTime the time of the manifest's entry
    * @param parts one or two, of different components, in any order
    * @throws IllegalArgumentException if the parts or the manifest are not such

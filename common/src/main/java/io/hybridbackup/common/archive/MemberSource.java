@@ -23,17 +23,14 @@ import org.jspecify.annotations.Nullable;
  * their content out in order. For one thread.
  */
 final class MemberSource implements AutoCloseable {
-  private static final int BATCH_BYTES = 4 * 1024 * 1024;
-  private static final int BATCH_PLAIN_BYTES = 8 * 1024 * 1024;
-  private static final int THREADS = Math.max(4, Runtime.getRuntime().availableProcessors());
+  static final int BATCH_BYTES = 4 * 1024 * 1024;
+  static final int BATCH_PLAIN_BYTES = 8 * 1024 * 1024;
 
   private final ObjectStore store;
   private final StoredBytes content;
   private final String name;
-  private final ExecutorService executor =
-      Executors.newFixedThreadPool(
-          THREADS, Thread.ofPlatform().daemon().name("decode-", 0).factory());
-
+  private final int batches;
+  private final ExecutorService executor;
   private final Deque<Expected> expected = new ArrayDeque<>();
   private final Deque<Future<Deque<Plain>>> underWay = new ArrayDeque<>();
   private Deque<Plain> ready = new ArrayDeque<>();
@@ -56,10 +53,14 @@ final class MemberSource implements AutoCloseable {
    * @param content where the part's content lies
    * @param name what the content is, for messages
    */
-  MemberSource(ObjectStore store, StoredBytes content, String name) {
+  MemberSource(ObjectStore store, StoredBytes content, String name, Parallelism parallelism) {
     this.store = store;
     this.content = content;
     this.name = name;
+    this.batches = parallelism.batches();
+    this.executor =
+        Executors.newFixedThreadPool(
+            batches - 1, Thread.ofPlatform().daemon().name("decode-", 0).factory());
   }
 
   /**
@@ -76,7 +77,7 @@ final class MemberSource implements AutoCloseable {
   }
 
   private void fetchAhead() {
-    while (!expected.isEmpty() && underWay.size() < THREADS + 1) {
+    while (!expected.isEmpty() && underWay.size() < batches) {
       boolean wanted = expected.element().wanted();
       List<IndexLine.Span> batch = new ArrayList<>();
       long bytes = 0;

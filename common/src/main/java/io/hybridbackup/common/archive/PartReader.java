@@ -199,7 +199,8 @@ public final class PartReader {
   }
 
   private MemberSource source() {
-    return new MemberSource(store, content, "the " + component.label() + " part");
+    return new MemberSource(
+        store, content, "the " + component.label() + " part", Parallelism.here());
   }
 
   /** Hears of a part's index, line by line. */

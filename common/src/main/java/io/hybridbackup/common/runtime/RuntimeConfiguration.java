@@ -1,6 +1,7 @@
 package io.hybridbackup.common.runtime;
 
 import io.hybridbackup.common.archive.Compressor;
+import io.hybridbackup.common.archive.Parallelism;
 import io.hybridbackup.common.job.Leases;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.messaging.EventPublisher;
@@ -61,6 +62,6 @@ public class RuntimeConfiguration {
 
   @Bean
   Compressor compressor() {
-    return Compressor.open(Runtime.getRuntime().availableProcessors());
+    return Compressor.open(Parallelism.here().compressing());
   }
 }
