@@ -37,9 +37,8 @@ final class Installation implements AutoCloseable {
   private static final Duration PATIENCE = Duration.ofSeconds(15);
 
   private final Path folder;
-  private final Settings settings;
+  private final KafkaTestServer kafka;
   private final ConfigurableApplicationContext services;
-  final KafkaTestServer kafka;
   final TopicConsole console;
 
   /** What a tool does instead of its work. */
@@ -80,12 +79,10 @@ final class Installation implements AutoCloseable {
 
   private Installation(
       Path folder,
-      Settings settings,
       KafkaTestServer kafka,
       ConfigurableApplicationContext services,
       TopicConsole console) {
     this.folder = folder;
-    this.settings = settings;
     this.kafka = kafka;
     this.services = services;
     this.console = console;
@@ -163,8 +160,7 @@ final class Installation implements AutoCloseable {
             MediaSyncConfiguration.class,
             PackagerConfiguration.class,
             RestoreConfiguration.class);
-    return new Installation(
-        folder, settings, kafka, services, new TopicConsole(kafka.bootstrapServers()));
+    return new Installation(folder, kafka, services, new TopicConsole(kafka.bootstrapServers()));
   }
 
   private static ConfigurableApplicationContext run(Settings settings, Class<?>... configurations) {
@@ -276,7 +272,7 @@ final class Installation implements AutoCloseable {
   }
 
   /** Native programs of the services that still run. */
-  static List<String> children() {
+  private static List<String> children() {
     return ProcessHandle.current()
         .descendants()
         .map(child -> child.info().command().orElse(""))
