@@ -42,7 +42,10 @@ final class EarlierEntries implements PartReader.IndexListener {
   static void read(PartReader part, KnownMembers members, Handler handler) throws IOException {
     EarlierEntries reading = new EarlierEntries(members, handler);
     part.index(reading);
-    reading.endGroup(members.size());
+    // Behind the last entry of a part that was broken off there may be members of one that was not.
+    if (part.isWhole()) {
+      reading.endGroup(members.size());
+    }
   }
 
   @Override

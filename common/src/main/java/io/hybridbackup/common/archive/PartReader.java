@@ -64,6 +64,11 @@ public final class PartReader {
     return new PartReader(store, part.component(), part.content(), part.index(), null);
   }
 
+  /** Whether its writer has finished it, so that its index tells of all that its members hold. */
+  boolean isWhole() {
+    return sha256 != null;
+  }
+
   /** Reads a part of an archive. */
   static PartReader of(ObjectStore store, Slice archive, RootIndex.Part part) {
     return new PartReader(
