@@ -41,12 +41,16 @@ final class Installation implements AutoCloseable {
   private final ConfigurableApplicationContext services;
   final TopicConsole console;
 
-  /** What pg_dump or pg_restore does instead of its work. */
+  /** What a tool does instead of its work. */
   enum Misbehaviour {
     NONE,
     OLD,
     DIES_HALFWAY,
     STALLS,
+    /** Stopped before it begins, until it gets SIGCONT. */
+    FREEZES,
+    /** rsync alone: a kilobyte a second. */
+    CRAWLS,
     /** The others end as if all were well. */
     WRITES_NOTHING,
     WRITES_GARBAGE,
@@ -91,12 +95,42 @@ final class Installation implements AutoCloseable {
       Map<SourceName, Settings.Source> sources,
       Map<TargetName, Settings.Target> targets)
       throws IOException {
-    return start(folder, postgres, jobs, sources, targets, "rsync");
+    return start(folder, postgres, inFolder(folder), jobs, sources, targets);
   }
 
+  /** With another store. */
   static Installation start(
       Path folder,
       PostgresTestServer postgres,
+      Settings.Store store,
+      Settings.Jobs jobs,
+      Map<SourceName, Settings.Source> sources,
+      Map<TargetName, Settings.Target> targets)
+      throws IOException {
+    String rsync = tool("rsync", folder, "rsync");
+    return start(folder, postgres, store, jobs, sources, targets, rsync);
+  }
+
+  /** With another rsync. */
+  static Installation start(
+      Path folder,
+      PostgresTestServer postgres,
+      Settings.Jobs jobs,
+      Map<SourceName, Settings.Source> sources,
+      Map<TargetName, Settings.Target> targets,
+      String rsync)
+      throws IOException {
+    return start(folder, postgres, inFolder(folder), jobs, sources, targets, rsync);
+  }
+
+  private static Settings.Store inFolder(Path folder) {
+    return new Settings.FilesystemStore(folder.resolve("store"));
+  }
+
+  private static Installation start(
+      Path folder,
+      PostgresTestServer postgres,
+      Settings.Store store,
       Settings.Jobs jobs,
       Map<SourceName, Settings.Source> sources,
       Map<TargetName, Settings.Target> targets,
@@ -106,33 +140,34 @@ final class Installation implements AutoCloseable {
     Settings settings =
         new Settings(
             kafka.settings(),
-            new Settings.FilesystemStore(folder.resolve("store")),
+            store,
             folder.resolve("data"),
             ZoneId.of("Europe/Berlin"),
             jobs,
             new Settings.Restore(Duration.ofSeconds(20)),
             new Settings.Tools(
-                tool("pg_dump", folder, postgres),
+                tool("pg_dump", folder, postgres.program("pg_dump")),
                 postgres.program("pg_dumpall"),
-                tool("pg_restore", folder, postgres),
+                tool("pg_restore", folder, postgres.program("pg_restore")),
                 postgres.program("psql"),
                 rsync),
             sources,
             targets);
     ConfigurableApplicationContext services =
-        ServiceProgram.application(
-                settings,
-                DbDumpConfiguration.class,
-                MediaSyncConfiguration.class,
-                PackagerConfiguration.class,
-                RestoreConfiguration.class)
-            .registerShutdownHook(false)
-            .run();
+        run(
+            settings,
+            DbDumpConfiguration.class,
+            MediaSyncConfiguration.class,
+            PackagerConfiguration.class,
+            RestoreConfiguration.class);
     return new Installation(folder, kafka, services, new TopicConsole(kafka.bootstrapServers()));
   }
 
-  private static String tool(String name, Path folder, PostgresTestServer postgres)
-      throws IOException {
+  private static ConfigurableApplicationContext run(Settings settings, Class<?>... configurations) {
+    return ServiceProgram.application(settings, configurations).registerShutdownHook(false).run();
+  }
+
+  private static String tool(String name, Path folder, String program) throws IOException {
     Path script =
         Files.writeString(
             folder.resolve(name),
@@ -144,6 +179,8 @@ final class Installation implements AutoCloseable {
               *' --version') ;;
               DIES_HALFWAY*) %1$s "$@" | head -c 20000; echo '%2$s: error: no luck' >&2; exit 1 ;;
               STALLS*) exec sleep 600 ;;
+              FREEZES*) echo $$ >> "$0.frozen"; kill -STOP $$ ;;
+              CRAWLS*) exec %1$s --bwlimit=1 "$@" ;;
               WRITES_NOTHING*) exit 0 ;;
               WRITES_GARBAGE*) head -c 20000 /dev/urandom; exit 0 ;;
               STOPS_HALFWAY*) %1$s "$@" | head -c 20000; exit 0 ;;
@@ -151,7 +188,7 @@ final class Installation implements AutoCloseable {
             esac
             exec %1$s "$@"
             """
-                .formatted(postgres.program(name), name));
+                .formatted(program, name));
     Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
     return script.toString();
   }
@@ -162,6 +199,32 @@ final class Installation implements AutoCloseable {
 
   void pgRestore(Misbehaviour misbehaviour) throws IOException {
     Files.writeString(folder.resolve("pg_restore.misbehaviour"), misbehaviour.name());
+  }
+
+  void rsync(Misbehaviour misbehaviour) throws IOException {
+    Files.writeString(folder.resolve("rsync.misbehaviour"), misbehaviour.name());
+  }
+
+  /** Waits until so many processes of a tool have frozen since the beginning; the last is last. */
+  List<ProcessHandle> awaitFrozen(String tool, int processes) {
+    Path file = folder.resolve(tool + ".frozen");
+    return await(processes + " frozen " + tool)
+        .atMost(PATIENCE)
+        .pollInterval(Duration.ofMillis(20))
+        .until(
+            () -> Files.exists(file) ? Files.readAllLines(file) : List.<String>of(),
+            pids -> pids.size() == processes && isStopped(pids.getLast()))
+        .stream()
+        .map(pid -> ProcessHandle.of(Long.parseLong(pid)).orElseThrow())
+        .toList();
+  }
+
+  private static boolean isStopped(String pid) {
+    try {
+      return Files.readString(Path.of("/proc", pid, "stat")).contains(") T ");
+    } catch (IOException e) {
+      throw new UncheckedIOException("the process has not waited to be thawed", e);
+    }
   }
 
   Path store() {

@@ -61,8 +61,7 @@ class ParallelismTest {
       gzip.write(new byte[plainBytes]);
     }
     byte[] member = out.toByteArray();
-    WatchedStore store =
-        new WatchedStore(new InMemoryObjectStore(InstantSource.system(), true));
+    WatchedStore store = new WatchedStore(new InMemoryObjectStore(InstantSource.system(), true));
     StoredObject object;
     try (var upload = store.upload(new ObjectKey("work/part"))) {
       for (int i = 0; i < members; i++) {
