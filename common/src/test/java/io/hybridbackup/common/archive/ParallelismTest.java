@@ -20,7 +20,7 @@ class ParallelismTest {
   private static final long MIB = 1024 * 1024;
 
   /** Of two parts each of two runs. */
-  private static final int PARTS = 4;
+  private static final long PARTS = 4;
 
   @Test
   void shouldKeepTheProcessorsOfASmallMachineBusy() {
