@@ -127,6 +127,7 @@ final class DatabasePartMaker implements PartMaker {
           0,
           0,
           null,
+          null,
           origin ->
               new DatabaseDumpCompleted(
                   task.run(),

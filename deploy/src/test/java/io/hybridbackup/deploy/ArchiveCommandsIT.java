@@ -133,7 +133,7 @@ class ArchiveCommandsIT {
             1,
             new DatabasePart(database.sha256(), DUMP.length, "15.8", "15.8", TIME, "0/1", null),
             new StoragePart(media.files(), 1, media.unpackedBytes(), media.sha256()),
-            new Consistency(false, null, TIME, 1, 0, null),
+            new Consistency(false, null, TIME, 1, 0, null, null),
             Map.of(),
             List.of());
     ArchiveLayout.Composition composition =

@@ -8,6 +8,8 @@ import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
+import java.util.SortedSet;
+import java.util.TreeSet;
 
 /** A copy that is kept, and that each pass brings up to date. */
 final class CopiedTree implements StagedTree {
@@ -35,6 +37,7 @@ final class CopiedTree implements StagedTree {
   public void begin(Work work) throws ComponentFailure, IOException, InterruptedException {
     rsync.awaitOthers(staging, work);
     staging.removePasses();
+    staging.removeReplaced();
     // A copy that cannot be finished is not begun.
     if (staging.mayLackRoom(tools)) {
       Path empty = staging.newPass();
@@ -51,10 +54,19 @@ final class CopiedTree implements StagedTree {
   }
 
   @Override
-  public void update(Work work, ProgressReporter progress)
-      throws ComponentFailure, InterruptedException {
-    // --force: where a folder has become a file, the newer one wins.
-    rsync.run(List.of("--force"), staging, staging.copy(), work, progress);
+  public SortedSet<Path> update(Work work, ProgressReporter progress)
+      throws ComponentFailure, IOException, InterruptedException {
+    // --force: where a folder has become a file, the newer one wins. What it takes the place of is
+    // only renamed, and tells what kind it was.
+    rsync.run(
+        List.of("--force", "--backup", "--backup-dir=" + staging.replaced()),
+        staging,
+        staging.copy(),
+        work,
+        progress);
+    return Files.exists(staging.replaced())
+        ? OwnFolders.kindChanges(staging.replaced(), staging.copy())
+        : new TreeSet<>();
   }
 
   @Override
@@ -63,7 +75,8 @@ final class CopiedTree implements StagedTree {
   }
 
   @Override
-  public void end() {
-    // The next backup begins with what is here.
+  public void end() throws IOException {
+    // The next backup begins with the copy.
+    staging.removeReplaced();
   }
 }

@@ -15,6 +15,8 @@ import java.nio.file.SimpleFileVisitor;
 import java.nio.file.attribute.BasicFileAttributes;
 import java.util.List;
 import java.util.Map;
+import java.util.SortedSet;
+import java.util.TreeSet;
 import org.jspecify.annotations.Nullable;
 
 /**
@@ -65,6 +67,7 @@ final class LinkedTree implements StagedTree {
     if (Files.exists(staging.copy())) {
       OwnFolders.remove(staging.copy());
     }
+    staging.removeReplaced();
     end();
     requireLinks();
     Path empty = staging.newPass();
@@ -90,13 +93,16 @@ final class LinkedTree implements StagedTree {
   }
 
   @Override
-  public void update(Work work, ProgressReporter progress)
+  public SortedSet<Path> update(Work work, ProgressReporter progress)
       throws ComponentFailure, IOException, InterruptedException {
     List<Path> earlier = staging.passes();
     Path newest = pass(work, progress);
+    SortedSet<Path> changed = new TreeSet<>();
     for (Path pass : earlier.reversed()) {
+      changed.addAll(OwnFolders.kindChanges(pass, newest));
       OwnFolders.merge(pass, newest);
     }
+    return changed;
   }
 
   private Path pass(Work work, ProgressReporter progress)

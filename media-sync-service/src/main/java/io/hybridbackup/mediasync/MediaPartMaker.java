@@ -2,6 +2,7 @@ package io.hybridbackup.mediasync;
 
 import io.hybridbackup.common.archive.ArchiveCorruptException;
 import io.hybridbackup.common.archive.Compressor;
+import io.hybridbackup.common.archive.EntryPath;
 import io.hybridbackup.common.archive.MediaPart;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartObjects;
@@ -22,6 +23,7 @@ import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.job.Told;
 import io.hybridbackup.common.job.Verdict;
 import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.manifest.KindChanges;
 import io.hybridbackup.common.manifest.References;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.process.NativeTools;
@@ -139,10 +141,11 @@ final class MediaPartMaker implements PartMaker {
     int passes = prepare(task, work, staging, tree);
     durations.put("media-prepare", since(begun));
 
+    @Nullable KindChanges kindChanges = null;
     if (task.opened().started().components().contains(Component.DATABASE)) {
       awaitSnapshot(task, work);
       begun = System.nanoTime();
-      tree.update(work, reporter(task, work, "final-pass"));
+      kindChanges = kindChanges(tree.update(work, reporter(task, work, "final-pass")));
       passes++;
       durations.put("media-final-pass", since(begun));
     }
@@ -152,8 +155,7 @@ final class MediaPartMaker implements PartMaker {
     begun = System.nanoTime();
     Set<Path> vanished = new HashSet<>();
     PartInventory packed = pack(task, earlier, work, tree, source, vanished, referenced);
-    PartInventory inventory =
-        counted == null || counted.missing() == 0 ? packed : packed.warned(message(counted));
+    PartInventory inventory = warned(packed, kindChanges, counted);
     durations.put("media-pack", since(begun));
     return new Made(
         inventory,
@@ -161,6 +163,7 @@ final class MediaPartMaker implements PartMaker {
         durations,
         passes,
         vanished.size(),
+        kindChanges,
         counted,
         origin ->
             new MediaSyncCompleted(
@@ -396,6 +399,31 @@ final class MediaPartMaker implements PartMaker {
         + " paths that rows of the database refer to are not among the files, such as "
         + counted.paths().stream().limit(3).collect(Collectors.joining(", "))
         + "; look for what removes files before or soon after their rows";
+  }
+
+  private static PartInventory warned(
+      PartInventory packed, @Nullable KindChanges kindChanges, @Nullable References counted) {
+    PartInventory warned =
+        counted == null || counted.missing() == 0 ? packed : packed.warned(message(counted));
+    return kindChanges == null ? warned : warned.warned(message(kindChanges));
+  }
+
+  private static @Nullable KindChanges kindChanges(Set<Path> changed) {
+    return changed.isEmpty()
+        ? null
+        : new KindChanges(
+            changed.size(),
+            changed.stream()
+                .limit(KindChanges.NAMED)
+                .map(path -> EntryPath.of(path).toString())
+                .toList());
+  }
+
+  private static String message(KindChanges changes) {
+    return ("%d paths became something else between the passes, such as %s; the archive has what they"
+            + " are now, and not what they were at the snapshot")
+        .formatted(
+            changes.count(), changes.paths().stream().limit(3).collect(Collectors.joining(", ")));
   }
 
   private ProgressReporter reporter(Task task, Work work, String phase) {

@@ -9,17 +9,20 @@ import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.util.ArrayList;
 import java.util.List;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
+import java.util.Set;
+import java.util.SortedSet;
+import java.util.TreeSet;
 
 /**
  * Trees whose folders are this service's own, while all else in them may be links to what belongs
  * to others: of that only names are made and removed.
  */
 final class OwnFolders {
-  private static final Logger LOG = LoggerFactory.getLogger(OwnFolders.class);
   private static final String MODE = "unix:mode";
   private static final int OWNER_ALL = 0700;
+
+  /** The bits of a mode that tell a file from a folder, a symbolic link and so on. */
+  private static final int KIND = 0170000;
 
   private OwnFolders() {}
 
@@ -37,14 +40,38 @@ final class OwnFolders {
         move(path, place);
       } else if (isFolder(path) && isFolder(place)) {
         merge(path, place);
-      } else if (isFolder(path) || isFolder(place)) {
-        LOG.atWarn()
-            .addKeyValue("path", place)
-            .log("has changed its kind since the snapshot; only the newer one is kept");
       }
     }
     Files.setLastModifiedTime(newer, time);
     Files.setAttribute(newer, MODE, mode);
+  }
+
+  /** The paths, relative to the trees, that are of another kind in the newer one. */
+  static SortedSet<Path> kindChanges(Path earlier, Path newer) throws IOException {
+    SortedSet<Path> changed = new TreeSet<>();
+    collectKindChanges(earlier, newer, Path.of(""), changed);
+    return changed;
+  }
+
+  private static void collectKindChanges(Path earlier, Path newer, Path below, Set<Path> changed)
+      throws IOException {
+    int _ = open(earlier);
+    for (Path path : children(earlier)) {
+      Path place = newer.resolve(path.getFileName());
+      Path name = below.resolve(path.getFileName());
+      if (!Files.exists(place, LinkOption.NOFOLLOW_LINKS)) {
+        continue;
+      }
+      if (kind(path) != kind(place)) {
+        changed.add(name);
+      } else if (isFolder(path)) {
+        collectKindChanges(path, place, name, changed);
+      }
+    }
+  }
+
+  private static int kind(Path path) throws IOException {
+    return (Integer) Files.getAttribute(path, MODE, LinkOption.NOFOLLOW_LINKS) & KIND;
   }
 
   private static void move(Path from, Path to) throws IOException {

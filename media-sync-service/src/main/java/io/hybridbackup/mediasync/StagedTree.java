@@ -5,6 +5,7 @@ import io.hybridbackup.common.job.ProgressReporter;
 import io.hybridbackup.common.job.Work;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.SortedSet;
 
 /** A source's files as they are staged. For the worker that has the staging folder. */
 sealed interface StagedTree permits CopiedTree, LinkedTree {
@@ -33,9 +34,10 @@ sealed interface StagedTree permits CopiedTree, LinkedTree {
    * A pass after the snapshot: new and changed files come, and what has gone since the last pass is
    * kept. Of a path that has changed its kind the newer wins.
    *
+   * @return those paths, relative to the root
    * @throws ComponentFailure if rsync fails
    */
-  void update(Work work, ProgressReporter progress)
+  SortedSet<Path> update(Work work, ProgressReporter progress)
       throws ComponentFailure, IOException, InterruptedException;
 
   /** What is to be packed, after at least one pass. */

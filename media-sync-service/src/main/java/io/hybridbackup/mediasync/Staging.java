@@ -181,6 +181,17 @@ final class Staging implements AutoCloseable {
     return folder.resolve("tree");
   }
 
+  /** What the copy had and the pass after the snapshot has taken the place of. */
+  Path replaced() {
+    return folder.resolve("replaced");
+  }
+
+  void removeReplaced() throws IOException {
+    if (Files.exists(replaced())) {
+      OwnFolders.remove(replaced());
+    }
+  }
+
   /** There as long as links were last made to something. */
   Path filled() {
     return folder.resolve("filled");

@@ -26,10 +26,13 @@ import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.List;
 import java.util.Set;
+import java.util.SortedSet;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.EnumSource;
 
 @Timeout(60)
 class RsyncIT {
@@ -68,6 +71,53 @@ class RsyncIT {
       // then
       assertThat(copy).hasContent("after!");
       assertThat(Files.getLastModifiedTime(copy).toInstant()).isEqualTo(TIME.plusMillis(600));
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(Settings.Staging.class)
+  void shouldTellWhichPathsChangedTheirKindBetweenThePasses(Settings.Staging kind)
+      throws Exception {
+    // given
+    Path location = Files.createDirectory(folder.resolve("media"));
+    write(Files.createDirectories(location.resolve("below/folder")).resolve("file"), "1", TIME);
+    write(location.resolve("file"), "2", TIME);
+    write(location.resolve("link"), "3", TIME);
+    write(location.resolve("same"), "4", TIME);
+    write(location.resolve("gone"), "5", TIME);
+    Settings.Media media = new Settings.Media(location, List.of(), false, kind);
+    Rsync rsync = new Rsync(tools, "rsync", media, Duration.ofSeconds(10));
+    Work work = TestWork.on(RUN, Component.MEDIA, 1);
+    ProgressReporter progress =
+        new ProgressReporter(publisher, Clock.systemUTC(), work, task(), "final-pass");
+    try (Staging staging = Staging.tryOpen(folder.resolve("staging"), media).orElseThrow()) {
+      StagedTree tree =
+          kind == Settings.Staging.COPY
+              ? new CopiedTree(staging, rsync, tools)
+              : new LinkedTree(staging, rsync, tools, location);
+      tree.begin(work);
+      tree.mirror(work, progress);
+
+      // when
+      Files.delete(location.resolve("below/folder/file"));
+      Files.delete(location.resolve("below/folder"));
+      write(location.resolve("below/folder"), "became a file", TIME);
+      Files.delete(location.resolve("file"));
+      write(Files.createDirectory(location.resolve("file")).resolve("inside"), "6", TIME);
+      Files.delete(location.resolve("link"));
+      Files.createSymbolicLink(location.resolve("link"), Path.of("same"));
+      write(location.resolve("same"), "changed", TIME.plusSeconds(1));
+      Files.delete(location.resolve("gone"));
+      SortedSet<Path> changed = tree.update(work, progress);
+
+      // then
+      assertThat(changed)
+          .containsExactly(Path.of("below/folder"), Path.of("file"), Path.of("link"));
+      assertThat(tree.root().resolve("below/folder")).hasContent("became a file");
+      assertThat(tree.root().resolve("file/inside")).hasContent("6");
+      assertThat(tree.root().resolve("gone")).hasContent("5");
+      tree.end();
+      assertThat(staging.replaced()).doesNotExist();
     }
   }
 

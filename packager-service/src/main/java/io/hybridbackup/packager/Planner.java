@@ -110,6 +110,7 @@ final class Planner {
         taken.map(DatabaseSnapshotTaken::snapshotAt).orElse((Instant) null),
         media == null ? 0 : media.passes(),
         media == null ? 0 : media.vanished(),
+        media == null ? null : media.kindChanges(),
         media == null ? null : media.references());
   }
 

@@ -110,7 +110,8 @@ final class Parts {
     }
 
     final Made made(PartInventory inventory, int passes, Function<Origin, Fact> fact) {
-      return new Made(inventory, Map.of(component().label(), "1"), Map.of(), passes, 0, null, fact);
+      return new Made(
+          inventory, Map.of(component().label(), "1"), Map.of(), passes, 0, null, null, fact);
     }
   }
 

@@ -174,6 +174,7 @@ public final class PartJobs implements Job.Source {
             durations(made, readBack),
             made.passes(),
             made.vanished(),
+            made.kindChanges(),
             made.references());
       } catch (ComponentFailure e) {
         work.checkpoint();

@@ -7,6 +7,7 @@ import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Origin;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.manifest.KindChanges;
 import io.hybridbackup.common.manifest.References;
 import java.time.Duration;
 import java.util.List;
@@ -51,6 +52,7 @@ public interface PartMaker {
    *
    * @param passes how often the files were passed over; 0 for a database
    * @param vanished how many files it holds that were gone at the last pass
+   * @param kindChanges null if no path changed its kind between the passes
    * @param references null if nobody has said what rows refer to; so for a database
    * @param fact makes the fact that says so
    */
@@ -60,6 +62,7 @@ public interface PartMaker {
       Map<String, Duration> durations,
       int passes,
       long vanished,
+      @Nullable KindChanges kindChanges,
       @Nullable References references,
       Function<Origin, Fact> fact) {}
 }

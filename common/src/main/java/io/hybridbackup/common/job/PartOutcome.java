@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonSubTypes;
 import com.fasterxml.jackson.annotation.JsonTypeInfo;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.event.Fact.ComponentFailed;
+import io.hybridbackup.common.manifest.KindChanges;
 import io.hybridbackup.common.manifest.References;
 import java.time.Duration;
 import java.util.Map;
@@ -27,6 +28,7 @@ public sealed interface PartOutcome {
    * @param durations by phase
    * @param passes how often the files were passed over; 0 for a database
    * @param vanished how many files the part holds though their source has gone since
+   * @param kindChanges null if no path changed its kind between the passes
    * @param references null if nobody has said what rows refer to; so for a database
    */
   record Committed(
@@ -37,6 +39,7 @@ public sealed interface PartOutcome {
       Map<String, Duration> durations,
       int passes,
       long vanished,
+      @Nullable KindChanges kindChanges,
       @Nullable References references)
       implements PartOutcome {}
 

@@ -15,6 +15,7 @@ import tools.jackson.databind.annotation.JsonNaming;
  * @param snapshotAt T: the database is shown as it was then
  * @param passes how often the files were passed over
  * @param vanished how many files are kept that were gone at the last pass
+ * @param kindChanges absent if no path changed its kind between the passes
  * @param references absent if the source does not say what its rows refer to
  */
 @JsonNaming(SnakeCaseStrategy.class)
@@ -24,6 +25,7 @@ public record Consistency(
     @Nullable Instant snapshotAt,
     int passes,
     long vanished,
+    @Nullable KindChanges kindChanges,
     @Nullable References references) {
   public Consistency {
     if (fenced && (preparedAt == null || snapshotAt == null)) {

@@ -230,6 +230,7 @@ class EarlierPartsTest {
         Map.of(),
         1,
         0,
+        null,
         null);
   }
 

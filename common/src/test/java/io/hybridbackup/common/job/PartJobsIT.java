@@ -523,6 +523,7 @@ class PartJobsIT {
         2,
         1,
         null,
+        null,
         origin -> new MediaSyncCompleted(run, "edms", origin, 2, 20, 10));
   }
 

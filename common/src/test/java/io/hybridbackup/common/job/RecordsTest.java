@@ -20,6 +20,7 @@ import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.json.Json;
 import io.hybridbackup.common.manifest.Consistency;
 import io.hybridbackup.common.manifest.DatabasePart;
+import io.hybridbackup.common.manifest.KindChanges;
 import io.hybridbackup.common.manifest.Manifest;
 import io.hybridbackup.common.manifest.References;
 import io.hybridbackup.common.store.Literal;
@@ -126,6 +127,7 @@ class RecordsTest {
             Map.of("database", Duration.ofNanos(12_345_678_901L)),
             2,
             3,
+            new KindChanges(1, List.of("letters/drafts")),
             new References(5, 1, List.of("letters/7.pdf")));
 
     assertThat(Json.read(Json.write(committed), PartOutcome.class)).isEqualTo(committed);
@@ -200,7 +202,7 @@ class RecordsTest {
         1,
         new DatabasePart("ab".repeat(32), 1_074_266_112, "15.8", "15.8", TIME, "0/16B3748", null),
         null,
-        new Consistency(false, null, TIME, 0, 0, null),
+        new Consistency(false, null, TIME, 0, 0, null, null),
         Map.of("pg_dump", "15.8"),
         List.of());
   }

@@ -96,6 +96,20 @@ class ManifestTest {
     assertThat(violations(manifest(database("none"), null).toJson())).isNotEmpty();
   }
 
+  @Test
+  void shouldSayWhatChangedItsKindIfAnythingDid() {
+    Manifest changed =
+        manifest(database(), storage(), new KindChanges(1, List.of("letters/drafts")));
+
+    JsonNode consistency = Json.mapper().readTree(changed.toJson()).get("consistency");
+    assertThat(consistency.at("/kind_changes/count").asInt()).isEqualTo(1);
+    assertThat(consistency.at("/kind_changes/paths/0").asString()).isEqualTo("letters/drafts");
+    assertThat(Manifest.parse(changed.toJson())).isEqualTo(changed);
+    assertThat(violations(changed.toJson())).isEmpty();
+    assertThat(violations(manifest(database(), storage(), new KindChanges(0, List.of())).toJson()))
+        .isNotEmpty();
+  }
+
   @ParameterizedTest
   @CsvSource(
       delimiter = '|',
@@ -177,6 +191,13 @@ class ManifestTest {
   }
 
   private static Manifest manifest(@Nullable DatabasePart database, @Nullable StoragePart storage) {
+    return manifest(database, storage, null);
+  }
+
+  private static Manifest manifest(
+      @Nullable DatabasePart database,
+      @Nullable StoragePart storage,
+      @Nullable KindChanges kindChanges) {
     return new Manifest(
         OffsetDateTime.parse("2026-01-11T02:00:00+03:00"),
         "4f0c2d7",
@@ -193,6 +214,7 @@ class ManifestTest {
             database == null ? null : SNAPSHOT,
             3,
             2,
+            kindChanges,
             new References(19_000, 1, List.of("letters/7.pdf"))),
         Map.of("rsync", "3.2.7", "pg_dump", "15.8"),
         List.of("2 files vanished and were kept"));
