@@ -20,6 +20,7 @@ import java.util.concurrent.TimeUnit;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 import org.springframework.context.SmartLifecycle;
+import tools.jackson.core.JacksonException;
 
 /**
  * Removes from beside the targets, at the start and again and again, what was made there for a
@@ -67,7 +68,7 @@ final class ScratchSweep implements SmartLifecycle {
     try {
       step.take();
       complained.remove(what);
-    } catch (IOException | ComponentFailure | StoreException e) {
+    } catch (IOException | ComponentFailure | StoreException | JacksonException e) {
       if (complained.add(what)) {
         LOG.atWarn()
             .addKeyValue("left", what)
