@@ -24,16 +24,6 @@ final class CopiedTree implements StagedTree {
   }
 
   @Override
-  public Path evidence() {
-    return staging.copy();
-  }
-
-  @Override
-  public boolean hadFiles() throws IOException {
-    return !Staging.isEmpty(staging.copy());
-  }
-
-  @Override
   public void begin(Work work) throws ComponentFailure, IOException, InterruptedException {
     rsync.awaitOthers(staging, work);
     staging.removePasses();
@@ -49,8 +39,9 @@ final class CopiedTree implements StagedTree {
 
   @Override
   public void mirror(Work work, ProgressReporter progress)
-      throws ComponentFailure, InterruptedException {
+      throws ComponentFailure, IOException, InterruptedException {
     rsync.run(List.of("--delete", "--delete-excluded"), staging, staging.copy(), work, progress);
+    Files.deleteIfExists(staging.filled());
   }
 
   @Override

@@ -52,19 +52,12 @@ final class LinkedTree implements StagedTree {
   }
 
   @Override
-  public Path evidence() {
-    return staging.filled();
-  }
-
-  @Override
-  public boolean hadFiles() {
-    return Files.exists(staging.filled());
-  }
-
-  @Override
   public void begin(Work work) throws ComponentFailure, IOException, InterruptedException {
     rsync.awaitOthers(staging, work);
     if (Files.exists(staging.copy())) {
+      if (!Staging.isEmpty(staging.copy())) {
+        staging.markFilled();
+      }
       OwnFolders.remove(staging.copy());
     }
     staging.removeReplaced();
@@ -87,8 +80,8 @@ final class LinkedTree implements StagedTree {
     }
     if (Staging.isEmpty(newest)) {
       Files.deleteIfExists(staging.filled());
-    } else if (!hadFiles()) {
-      Files.createFile(staging.filled());
+    } else {
+      staging.markFilled();
     }
   }
 

@@ -135,7 +135,7 @@ final class MediaPartMaker implements PartMaker {
       Settings.Source source,
       String version)
       throws ComponentFailure, IOException, InterruptedException {
-    requireMounted(Objects.requireNonNull(source.media()), tree);
+    requireMounted(Objects.requireNonNull(source.media()), staging);
     Map<String, Duration> durations = new LinkedHashMap<>();
     long begun = System.nanoTime();
     int passes = prepare(task, work, staging, tree);
@@ -228,16 +228,17 @@ final class MediaPartMaker implements PartMaker {
   }
 
   /** A volume that is not mounted looks like an empty folder, and would empty the copy as well. */
-  private static void requireMounted(Settings.Media media, StagedTree tree)
+  private static void requireMounted(Settings.Media media, Staging staging)
       throws ComponentFailure, IOException {
-    if (Staging.isEmpty(media.location()) && tree.hadFiles()) {
+    Optional<Path> evidence = staging.evidence();
+    if (evidence.isPresent() && Staging.isEmpty(media.location())) {
       throw ComponentFailure.permanent(
           FailureCode.MEDIA_MISSING,
           "the media folder "
               + media.location()
               + " is empty, though it was not at the last backup; mount it, or if it is meant to be"
               + " empty, delete "
-              + tree.evidence(),
+              + evidence.get(),
           null);
     }
   }

@@ -9,12 +9,6 @@ import java.util.SortedSet;
 
 /** A source's files as they are staged. For the worker that has the staging folder. */
 sealed interface StagedTree permits CopiedTree, LinkedTree {
-  /** What tells that the source had something in it at the last backup; it may not be there. */
-  Path evidence();
-
-  /** Whether the source had something in it at the last backup. */
-  boolean hadFiles() throws IOException;
-
   /**
    * Removes what is of no use for another backup.
    *

@@ -192,9 +192,23 @@ final class Staging implements AutoCloseable {
     }
   }
 
-  /** There as long as links were last made to something. */
+  /** There if links were last made to something; a copy that is kept speaks for itself. */
   Path filled() {
     return folder.resolve("filled");
+  }
+
+  void markFilled() throws IOException {
+    if (!Files.exists(filled())) {
+      Files.createFile(filled());
+    }
+  }
+
+  /** What tells that the source had something in it at the last backup, if it had. */
+  Optional<Path> evidence() throws IOException {
+    if (Files.exists(filled())) {
+      return Optional.of(filled());
+    }
+    return Files.exists(copy()) && !isEmpty(copy()) ? Optional.of(copy()) : Optional.empty();
   }
 
   /** A new, empty folder for a pass that makes links. */

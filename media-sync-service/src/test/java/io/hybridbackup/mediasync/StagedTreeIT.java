@@ -25,6 +25,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.SortedSet;
 import org.junit.jupiter.api.AfterEach;
@@ -35,7 +36,7 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.EnumSource;
 
 @Timeout(60)
-class RsyncIT {
+class StagedTreeIT {
   private static final RunId RUN = RunId.ofRequest("/test", "1");
   private static final Instant TIME = Instant.parse("2026-01-11T02:00:00.100Z");
 
@@ -91,10 +92,7 @@ class RsyncIT {
     ProgressReporter progress =
         new ProgressReporter(publisher, Clock.systemUTC(), work, task(), "final-pass");
     try (Staging staging = Staging.tryOpen(folder.resolve("staging"), media).orElseThrow()) {
-      StagedTree tree =
-          kind == Settings.Staging.COPY
-              ? new CopiedTree(staging, rsync, tools)
-              : new LinkedTree(staging, rsync, tools, location);
+      StagedTree tree = tree(staging, rsync, media);
       tree.begin(work);
       tree.mirror(work, progress);
 
@@ -119,6 +117,48 @@ class RsyncIT {
       tree.end();
       assertThat(staging.replaced()).doesNotExist();
     }
+  }
+
+  @Test
+  void shouldKnowThatTheSourceHadFilesAlsoWhenItIsStagedInAnotherWay() throws Exception {
+    // given
+    Path location = Files.createDirectory(folder.resolve("media"));
+    write(location.resolve("file"), "1", TIME);
+    assertThat(evidence(location, Settings.Staging.COPY, false)).isEmpty();
+    assertThat(evidence(location, Settings.Staging.COPY, true)).isPresent();
+
+    // then
+    assertThat(evidence(location, Settings.Staging.LINK, false)).isPresent();
+    assertThat(evidence(location, Settings.Staging.LINK, true)).isPresent();
+    assertThat(evidence(location, Settings.Staging.COPY, false)).isPresent();
+    assertThat(evidence(location, Settings.Staging.COPY, true)).isPresent();
+    Files.delete(location.resolve("file"));
+    assertThat(evidence(location, Settings.Staging.COPY, true)).isEmpty();
+  }
+
+  private Optional<Path> evidence(Path location, Settings.Staging kind, boolean mirrored)
+      throws Exception {
+    Settings.Media media = new Settings.Media(location, List.of(), false, kind);
+    Rsync rsync = new Rsync(tools, "rsync", media, Duration.ofSeconds(10));
+    Work work = TestWork.on(RUN, Component.MEDIA, 1);
+    ProgressReporter progress =
+        new ProgressReporter(publisher, Clock.systemUTC(), work, task(), "first-pass");
+    try (Staging staging = Staging.tryOpen(folder.resolve("staging"), media).orElseThrow()) {
+      StagedTree tree = tree(staging, rsync, media);
+      tree.begin(work);
+      if (mirrored) {
+        tree.mirror(work, progress);
+      }
+      tree.end();
+      return staging.evidence();
+    }
+  }
+
+  private StagedTree tree(Staging staging, Rsync rsync, Settings.Media media) {
+    return switch (media.staging()) {
+      case COPY -> new CopiedTree(staging, rsync, tools);
+      case LINK -> new LinkedTree(staging, rsync, tools, media.location());
+    };
   }
 
   private static PartMaker.Task task() {
