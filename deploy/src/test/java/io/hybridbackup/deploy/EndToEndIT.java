@@ -112,7 +112,7 @@ class EndToEndIT {
         .untilAsserted(() ->
             assertThat(objects())
                 .extracting(S3Object::key)
-                .allMatch(key -> key.matches("(backups|names|slots|runs|open|kept)/.+")));
+                .allMatch(key -> key.matches("(backups|names|slots|scrubs|runs|open|kept)/.+")));
     assertThat(objects())
         .filteredOn(object -> object.key().startsWith("runs/"))
         .allSatisfy(object -> assertThat(object.size()).isLessThan(64 * 1024));

@@ -246,7 +246,7 @@ final class Installation implements AutoCloseable {
         .untilAsserted(() -> {
           assertThat(files(store()))
               .map(file -> store().relativize(file).toString())
-              .allMatch(file -> file.matches("(backups|names|slots|runs|open|kept)/.+"));
+              .allMatch(file -> file.matches("(backups|names|slots|scrubs|runs|open|kept)/.+"));
           assertThat(children()).isEmpty();
         });
   }

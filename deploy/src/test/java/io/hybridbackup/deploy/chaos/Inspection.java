@@ -82,7 +82,7 @@ final class Inspection implements AutoCloseable {
         .extracting(S3Object::key)
         .filteredOn(key -> !key.startsWith("backups/"))
         .as("what is beside the backups")
-        .allMatch(key -> key.matches("(names|slots|runs|kept)/.+"));
+        .allMatch(key -> key.matches("(names|slots|scrubs|runs|kept)/.+"));
     assertThat(objects)
         .filteredOn(object -> !object.key().startsWith("backups/"))
         .as("records")
