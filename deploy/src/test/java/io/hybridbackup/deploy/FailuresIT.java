@@ -985,14 +985,16 @@ class FailuresIT {
     postgres.execute("postgres", "DROP DATABASE haunted");
     postgres.execute("postgres", "DROP ROLE \"the ghost\"");
 
-    // when
-    RunId run = restore("haunted", archive, "part", "{}", "[\"database\"]");
+    for (String options : List.of("{\"dryRun\":true}", "{}")) {
+      // when
+      RunId run = restore("haunted", archive, "part", options, "[\"database\"]");
 
-    // then
-    RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
-    assertThat(failed.code()).isEqualTo(FailureCode.DATABASE_PERMISSION);
-    assertThat(failed.message()).contains("roles", "the ghost", "--no-owner");
-    installation.assertUntouched(postgres, "part");
+      // then
+      RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+      assertThat(failed.code()).isEqualTo(FailureCode.DATABASE_PERMISSION);
+      assertThat(failed.message()).contains("roles", "the ghost", "--no-owner");
+      installation.assertUntouched(postgres, "part");
+    }
 
     // when
     RunId without = restore("haunted", archive, "part", "{\"noOwner\":true}", "[\"database\"]");

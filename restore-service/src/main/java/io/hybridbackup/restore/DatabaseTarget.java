@@ -5,6 +5,7 @@ import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Work;
+import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
 import java.sql.Connection;
@@ -52,15 +53,22 @@ final class DatabaseTarget {
   /**
    * Makes sure that the restore can succeed.
    *
-   * @param dumpedBy version of the pg_dump that made the dump
-   * @return for people: what does not go over to the new database
+   * @param warnings is told what does not go over to the new database
+   * @return what the dump wants of the server
    */
-  List<String> check(String dumpedBy, RestoreOptions options)
-      throws ComponentFailure, InterruptedException {
+  DumpSchema check(ArchivedDump dump, RestoreOptions options, Work work, List<String> warnings)
+      throws ComponentFailure, IOException, InterruptedException {
     try (Connection connection = maintenance()) {
       String server = connection.getMetaData().getDatabaseProductVersion();
-      pgRestore.requireFit(postgres, dumpedBy, server);
-      return preflight.requireExchangeable(connection, options.replaces(), options::overrides);
+      pgRestore.requireFit(postgres, dump.dumpedBy(), server);
+      warnings.addAll(
+          preflight.requireExchangeable(connection, options.replaces(), options::overrides));
+      DumpSchema schema = pgRestore.schema(dump.content(), postgres, work);
+      if (!options.selects()) {
+        preflight.requireWanted(
+            connection, schema, !options.leavesOwnersOut(), dump.showingGlobals());
+      }
+      return schema;
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
@@ -84,13 +92,13 @@ final class DatabaseTarget {
   /**
    * Restores a dump, or what is asked for of it, into a new scratch database.
    *
-   * @param showingGlobals the command that shows how roles can be made; null if there is none
+   * @param schema of the dump
    * @param warnings is told what could not be as it was
    * @return the scratch database's name
    */
   String restore(
       Path dump,
-      @Nullable String showingGlobals,
+      DumpSchema schema,
       RunId run,
       int epoch,
       RestoreOptions options,
@@ -98,12 +106,8 @@ final class DatabaseTarget {
       List<String> warnings)
       throws ComponentFailure, InterruptedException {
     Postgres scratch = postgres.sibling(scratchPrefix(run) + epoch);
-    DumpSchema schema = pgRestore.schema(dump, postgres, work);
     boolean owners = !options.leavesOwnersOut();
     try (Connection connection = maintenance()) {
-      if (!options.selects()) {
-        preflight.requireWanted(connection, schema, owners, showingGlobals);
-      }
       String name = quoted(scratch.name());
       execute(
           connection,

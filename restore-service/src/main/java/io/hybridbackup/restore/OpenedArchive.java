@@ -2,6 +2,7 @@ package io.hybridbackup.restore;
 
 import io.hybridbackup.common.archive.ArchiveReader;
 import io.hybridbackup.common.archive.ArchiveReader.Amount;
+import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.archive.Selection;
 import io.hybridbackup.common.event.Fact.RestoreStarted;
 import io.hybridbackup.common.event.FailureCode;
@@ -61,6 +62,14 @@ record OpenedArchive(ArchiveReader reader, Manifest manifest) {
   /** The dump; only where the archive has one. */
   DatabasePart dump() {
     return Objects.requireNonNull(manifest.databasePart());
+  }
+
+  /** The dump, to be looked at where it is; only where the archive has one. */
+  ArchivedDump archivedDump() {
+    return new ArchivedDump(
+        dump().toolVersion(),
+        out -> reader.copyDatabase(out, ProgressListener.NONE),
+        showingGlobals());
   }
 
   /** How to see the roles and tablespaces that the dump names; null if the archive has none. */

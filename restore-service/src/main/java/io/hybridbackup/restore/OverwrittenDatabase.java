@@ -19,7 +19,6 @@ import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
-import org.jspecify.annotations.Nullable;
 
 /**
  * A database that is overwritten where it is. Everything in it but its extensions is dropped, and
@@ -55,40 +54,34 @@ final class OverwrittenDatabase {
   }
 
   /**
-   * Makes sure that it can be overwritten.
+   * Makes sure that it can be overwritten, and has what the dump names.
    *
-   * @param dumpedBy version of the pg_dump that made the dump
-   */
-  void check(String dumpedBy) throws ComponentFailure, InterruptedException {
-    try (Connection connection = postgres.connect()) {
-      pgRestore.requireFit(
-          postgres, dumpedBy, connection.getMetaData().getDatabaseProductVersion());
-      psql.requireVersion(pgRestore.version());
-      new DatabasePreflight(postgres).requireOverwritable(connection);
-    } catch (SQLException e) {
-      throw postgres.failure(e);
-    }
-  }
-
-  /**
-   * Reads a dump to its end, and makes sure that the database has what it names.
-   *
-   * @param showingGlobals the command that shows how roles can be made; null if there is none
    * @param warnings is told what cannot be as it was
    */
-  void verify(Path dump, @Nullable String showingGlobals, Work work, List<String> warnings)
-      throws ComponentFailure, InterruptedException {
-    DumpSchema wanted = pgRestore.schema(dump, postgres, work);
-    pgRestore.verify(dump, postgres, work);
+  void check(ArchivedDump dump, Work work, List<String> warnings)
+      throws ComponentFailure, IOException, InterruptedException {
     try (Connection connection = postgres.connect()) {
-      new DatabasePreflight(postgres)
-          .requireThere(connection, wanted, restoresOwners(connection), showingGlobals);
+      pgRestore.requireFit(
+          postgres, dump.dumpedBy(), connection.getMetaData().getDatabaseProductVersion());
+      psql.requireVersion(pgRestore.version());
+      DatabasePreflight preflight = new DatabasePreflight(postgres);
+      preflight.requireOverwritable(connection);
+      preflight.requireThere(
+          connection,
+          pgRestore.schema(dump.content(), postgres, work),
+          restoresOwners(connection),
+          dump.showingGlobals());
       if (!options.leavesOwnersOut() && !restoresOwners(connection)) {
         warnings.add(DatabaseTarget.ownersLeftOut(postgres));
       }
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
+  }
+
+  /** Reads a dump to its end. */
+  void verify(Path dump, Work work) throws ComponentFailure, InterruptedException {
+    pgRestore.verify(dump, postgres, work);
   }
 
   private boolean restoresOwners(Connection connection) throws SQLException {

@@ -15,13 +15,22 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.concurrent.ExecutionException;
+import java.util.concurrent.FutureTask;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
 import java.util.stream.Stream;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** The program that fills databases from dumps. */
 final class PgRestore {
+  private static final Logger LOG = LoggerFactory.getLogger(PgRestore.class);
+
+  /** What writing to a program says that has ended. */
+  private static final List<String> NOBODY_READS = List.of("Broken pipe", "Stream closed");
+
   private static final List<String> WITHOUT_OWNERS = List.of("--no-owner", "--no-privileges");
 
   /** Of a list of contents: numbers, then what it is. */
@@ -48,17 +57,63 @@ final class PgRestore {
     database.requireAtLeast(program, version, serverVersion);
   }
 
-  /** What the dump wants of a server. */
-  DumpSchema schema(Path dump, Postgres database, Work work)
-      throws ComponentFailure, InterruptedException {
+  /** Where a dump comes from. */
+  @FunctionalInterface
+  interface DumpSource {
+    /** Writes it, until that fails because nobody wants more of it. */
+    void writeTo(OutputStream out) throws IOException;
+  }
+
+  /** What the dump wants of a server. That stands at its beginning, and no more is read. */
+  DumpSchema schema(DumpSource dump, Postgres database, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
     StringBuilder sql = new StringBuilder();
-    run(
-        ToolCommand.of(
-            program, "--create", "--schema-only", "--no-tablespaces", "--file=-", dump.toString()),
-        line -> sql.append(line).append('\n'),
-        database,
-        work);
+    ToolCommand command =
+        ToolCommand.of(program, "--create", "--schema-only", "--no-tablespaces", "--file=-");
+    try (ToolProcess process = tools.startFed(command)) {
+      FutureTask<Boolean> feeding = new FutureTask<>(() -> feed(process, dump));
+      Thread _ = Thread.ofPlatform().daemon().name("dump to " + program).start(feeding);
+      work.own(process);
+      try {
+        process.awaitLines(line -> sql.append(line).append('\n'));
+      } catch (ToolException e) {
+        requireFed(feeding);
+        throw e;
+      } finally {
+        work.disown(process);
+      }
+    } catch (ToolException e) {
+      throw failure(e, database);
+    }
     return DumpSchema.parse(sql);
+  }
+
+  /** What broke the dump off says more than a program that misses its end. */
+  private static void requireFed(FutureTask<Boolean> feeding)
+      throws IOException, InterruptedException {
+    try {
+      boolean _ = feeding.get();
+    } catch (ExecutionException e) {
+      if (e.getCause() instanceof IOException failure
+          && NOBODY_READS.stream().noneMatch(said(failure)::contains)) {
+        throw failure;
+      }
+      if (e.getCause() instanceof RuntimeException failure) {
+        throw failure;
+      }
+      LOG.debug("the program read no more of the dump", e);
+    }
+  }
+
+  private static String said(IOException failure) {
+    return String.valueOf(failure.getMessage());
+  }
+
+  private static boolean feed(ToolProcess process, DumpSource dump) throws IOException {
+    try (OutputStream input = process.input()) {
+      dump.writeTo(input);
+    }
+    return true;
   }
 
   /** As it says itself. */

@@ -124,12 +124,14 @@ final class Preparation {
    * What was found before anything is fetched.
    *
    * @param database null if none is restored
+   * @param schema null if no database is made
    * @param folders null if no files are
    * @param files how much of them; null if none
    */
   record Findings(
       OpenedArchive archive,
       @Nullable DatabaseTarget database,
+      @Nullable DumpSchema schema,
       Exchange.@Nullable Folders folders,
       @Nullable Amount files) {
     @Nullable Long dumpBytes() {
@@ -151,12 +153,12 @@ final class Preparation {
     Optional<DatabaseTarget> database = targets.database(started);
     Optional<MediaTarget> media = targets.media(started);
     OpenedArchive archive = OpenedArchive.open(runs, started, work);
+    DumpSchema schema = null;
     if (database.isPresent()) {
-      String dumpedBy = archive.dump().toolVersion();
       if (options.overwrites()) {
-        database.get().inPlace(run, options).check(dumpedBy);
+        database.get().inPlace(run, options).check(archive.archivedDump(), work, warnings);
       } else {
-        warnings.addAll(database.get().check(dumpedBy, options));
+        schema = database.get().check(archive.archivedDump(), options, work, warnings);
       }
       dumps.requireRoom(archive.dump().bytes());
     }
@@ -175,7 +177,7 @@ final class Preparation {
           .requireExchangeable(folders, options.overwrites() ? 2 * files.bytes() : files.bytes());
     }
     durations.put("preflight", since(begun));
-    return new Findings(archive, database.orElse(null), folders, files);
+    return new Findings(archive, database.orElse(null), schema, folders, files);
   }
 
   private void requireRightToMapOwners() throws ComponentFailure {
@@ -200,12 +202,12 @@ final class Preparation {
     DatabaseTarget database = findings.database();
     if (database != null) {
       Path dump = fetchDump(findings.archive());
-      @Nullable String showingGlobals = findings.archive().showingGlobals();
+      DumpSchema schema = findings.schema();
       halves.add(() -> {
-        if (options.overwrites()) {
-          database.inPlace(run, options).verify(dump, showingGlobals, work, warnings);
+        if (schema == null) {
+          database.inPlace(run, options).verify(dump, work);
         } else {
-          databases.set(fill(database, dump, showingGlobals));
+          databases.set(fill(database, dump, schema));
         }
         return true;
       });
@@ -244,12 +246,10 @@ final class Preparation {
     return dump;
   }
 
-  private Exchange.Databases fill(
-      DatabaseTarget database, Path dump, @Nullable String showingGlobals)
+  private Exchange.Databases fill(DatabaseTarget database, Path dump, DumpSchema schema)
       throws ComponentFailure, IOException, InterruptedException {
     long begun = System.nanoTime();
-    String scratch =
-        database.restore(dump, showingGlobals, run, work.epoch(), options, work, warnings);
+    String scratch = database.restore(dump, schema, run, work.epoch(), options, work, warnings);
     work.checkpoint();
     database.takeOver(scratch, warnings);
     Files.deleteIfExists(dump);

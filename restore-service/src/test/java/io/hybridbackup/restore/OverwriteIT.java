@@ -426,7 +426,7 @@ class OverwriteIT {
     postgres.execute(target.name, "CREATE SCHEMA hers; CREATE TABLE hers.secret (id int)");
 
     // when
-    assertThatThrownBy(() -> target.database().check("15.0"))
+    assertThatThrownBy(target::check)
 
         // then
         .isInstanceOf(ComponentFailure.class)
@@ -440,10 +440,9 @@ class OverwriteIT {
     // given
     Target target = new Target(Kind.DATABASE_ALONE);
     postgres.execute(target.name, "DROP EXTENSION pg_trgm");
-    List<String> warnings = new ArrayList<>();
 
     // when
-    assertThatThrownBy(() -> target.database().verify(dump, null, target.work(1), warnings))
+    assertThatThrownBy(target::check)
 
         // then
         .isInstanceOf(ComponentFailure.class)
@@ -501,6 +500,14 @@ class OverwriteIT {
 
     private Gate gate(Exchange.Folders folders, int epoch, Consumer<String> steps) {
       return new Gate(folders, run, epoch, tools, rsync, steps);
+    }
+
+    void check() throws Exception {
+      database()
+          .check(
+              new ArchivedDump("15.0", out -> Files.copy(dump, out), null),
+              work(1),
+              new ArrayList<>());
     }
 
     OverwrittenDatabase database() {

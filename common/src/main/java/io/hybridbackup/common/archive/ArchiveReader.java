@@ -202,14 +202,25 @@ public final class ArchiveReader {
    * @throws IllegalArgumentException if the archive has no database
    */
   public void extractDatabase(Path file, ProgressListener progress) throws IOException {
+    try (OutputStream out = newFile(file)) {
+      copyDatabase(out, progress);
+    }
+  }
+
+  /**
+   * Writes the dump.
+   *
+   * @param out after an exception, what was written to it is worth nothing
+   * @throws ArchiveCorruptException if anything differs from what was written
+   * @throws IllegalArgumentException if the archive has no database
+   */
+  public void copyDatabase(OutputStream out, ProgressListener progress) throws IOException {
     part(Component.DATABASE)
         .read(
             (entry, content) -> {
               requireOfDatabase(entry);
               if (entry.path().equals(DatabasePart.PATH)) {
-                try (OutputStream out = newFile(file)) {
-                  content.copyTo(out);
-                }
+                content.copyTo(out);
               }
             },
             progress);
