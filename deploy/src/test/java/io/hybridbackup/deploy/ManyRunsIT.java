@@ -32,6 +32,7 @@ import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
@@ -80,7 +81,7 @@ class ManyRunsIT {
     postgres.createDatabase("tiny");
     // It takes connections and never says a word.
     silentServer = new ServerSocket(0, 50, InetAddress.getLoopbackAddress());
-    for (String media : List.of("note", "other", "dead", "dead-too")) {
+    for (String media : List.of("note", "other", "moving", "dead", "dead-too")) {
       Files.writeString(Files.createDirectory(folder.resolve(media)).resolve("note"), "short");
     }
     config = Files.writeString(folder.resolve("hybrid-backup.yaml"), settings());
@@ -165,6 +166,46 @@ class ManyRunsIT {
           "{\"backupId\":\"%s\",\"source\":\"%s\"}".formatted(one.getValue(), one.getKey()));
       Fact.BackupCancelled _ = console.awaitEnd(one.getValue(), Fact.BackupCancelled.class);
     }
+  }
+
+  /** Whoever reads the requests' partition is stopped in one of the turns, and comes back. */
+  @Test
+  @Timeout(300)
+  void shouldDoEachOnceWhilePartitionsMoveFromOneInstanceToTheOther() throws Exception {
+    // given
+    Set<RunId> runs = new LinkedHashSet<>();
+    try (Admin admin = Admin.create(Map.of("bootstrap.servers", kafka.bootstrapServers()))) {
+      for (int turn = 0; turn < instances.size(); turn++) {
+        runs.add(console.backup("moving"));
+        runs.add(console.backup("moving"));
+
+        // when
+        instances.get(turn).close();
+        awaitMembersMeanwhile(admin, 1, () -> runs.add(console.backup("moving")));
+        instances.set(turn, instance());
+        awaitMembersMeanwhile(admin, 2, () -> runs.add(console.backup("moving")));
+      }
+    }
+
+    // then
+    runs.forEach(ManyRunsIT::awaitEnd);
+    assertThat(runs)
+        .allSatisfy(ManyRunsIT::assertRanOnce)
+        .allSatisfy(run -> assertThat(console.facts(run, BackupAccepted.class)).hasSize(1));
+    assertThat(archives("moving")).hasSize(runs.size());
+  }
+
+  private static void awaitMembersMeanwhile(Admin admin, int members, Runnable meanwhile) {
+    await()
+        .atMost(PATIENCE)
+        .pollDelay(Duration.ZERO)
+        .pollInterval(Duration.ofSeconds(1))
+        .until(() -> {
+          meanwhile.run();
+          var groups = admin.describeConsumerGroups(List.of(Topics.PACKAGER_GROUP)).all().get();
+          return Objects.requireNonNull(groups.get(Topics.PACKAGER_GROUP)).members().size()
+              == members;
+        });
   }
 
   @Test
@@ -319,16 +360,19 @@ class ManyRunsIT {
 
   private static void startInstances() throws Exception {
     for (int instance = 0; instance < 2; instance++) {
-      instances.add(
-          ServiceProgram.application(
-                  SettingsFile.read(config),
-                  DbDumpConfiguration.class,
-                  MediaSyncConfiguration.class,
-                  PackagerConfiguration.class,
-                  RestoreConfiguration.class)
-              .registerShutdownHook(false)
-              .run());
+      instances.add(instance());
     }
+  }
+
+  private static ConfigurableApplicationContext instance() throws Exception {
+    return ServiceProgram.application(
+            SettingsFile.read(config),
+            DbDumpConfiguration.class,
+            MediaSyncConfiguration.class,
+            PackagerConfiguration.class,
+            RestoreConfiguration.class)
+        .registerShutdownHook(false)
+        .run();
   }
 
   private static void stopInstances() {
@@ -367,6 +411,8 @@ class ManyRunsIT {
           media: { location: "%2$s/note" }
         other:
           media: { location: "%2$s/other" }
+        moving:
+          media: { location: "%2$s/moving" }
         dead:
           media: { location: "%2$s/dead" }
         dead-too:
