@@ -10,6 +10,7 @@ import java.nio.file.Path;
 public final class SmallDisk implements AutoCloseable {
   private static final int MEGABYTE = 1 << 20;
   private static final int PLENTY = 512;
+  private static final int ATTEMPTS = 20;
 
   private final Path folder;
 
@@ -26,9 +27,22 @@ public final class SmallDisk implements AutoCloseable {
 
   /** From now on it has room for little more than so many units of 1024 * 1024 bytes. */
   public void leave(int megabytes) throws IOException {
+    for (int attempt = 1; ; attempt++) {
+      try {
+        resize(Math.ceilDiv(used(), MEGABYTE) + megabytes);
+        return;
+      } catch (AssertionError e) {
+        // It cannot be made smaller than what has been written to it meanwhile.
+        if (attempt == ATTEMPTS) {
+          throw e;
+        }
+      }
+    }
+  }
+
+  private long used() throws IOException {
     FileStore disk = Files.getFileStore(folder);
-    long used = disk.getTotalSpace() - disk.getUnallocatedSpace();
-    resize(Math.ceilDiv(used, MEGABYTE) + megabytes);
+    return disk.getTotalSpace() - disk.getUnallocatedSpace();
   }
 
   /** From now on so many more files can be made. */
