@@ -36,7 +36,6 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -160,25 +159,10 @@ class RestoreJobsTest {
   }
 
   private Settings settings() {
-    return new Settings(
-        new Settings.Kafka("127.0.0.1:1", 1, (short) 1),
-        new Settings.FilesystemStore(folder),
-        folder.resolve("data"),
-        ZoneOffset.UTC,
-        new Settings.Jobs(
-            LEASE,
-            Duration.ofSeconds(4),
-            Duration.ofHours(1),
-            3,
-            Duration.ofMinutes(1),
-            2,
-            Settings.WhenBusy.WAIT,
-            Duration.ofHours(1),
-            true,
-            100),
-        new Settings.Restore(Duration.ofDays(7)),
-        new Settings.Tools("pg_dump", "pg_dumpall", "pg_restore", "psql", "rsync"),
-        Map.of(),
+    return TestSettings.of(
+        folder,
+        LEASE,
+        TestSettings.TOOLS,
         Map.of(
             TARGET,
             new Settings.Target(

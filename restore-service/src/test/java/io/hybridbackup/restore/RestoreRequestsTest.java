@@ -80,25 +80,6 @@ class RestoreRequestsTest {
   }
 
   private Settings settings() {
-    return new Settings(
-        new Settings.Kafka("127.0.0.1:1", 1, (short) 1),
-        new Settings.FilesystemStore(folder),
-        folder,
-        ZoneOffset.UTC,
-        new Settings.Jobs(
-            Duration.ofSeconds(10),
-            Duration.ofSeconds(4),
-            Duration.ofHours(1),
-            3,
-            Duration.ofMinutes(1),
-            2,
-            Settings.WhenBusy.WAIT,
-            Duration.ofHours(1),
-            true,
-            100),
-        new Settings.Restore(Duration.ofDays(7)),
-        new Settings.Tools("pg_dump", "pg_dumpall", "pg_restore", "psql", "rsync"),
-        Map.of(),
-        Map.of());
+    return TestSettings.of(folder, Duration.ofSeconds(10), TestSettings.TOOLS, Map.of());
   }
 }

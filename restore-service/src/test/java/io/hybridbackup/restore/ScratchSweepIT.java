@@ -34,7 +34,6 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
-import java.time.ZoneOffset;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -63,30 +62,15 @@ class ScratchSweepIT {
     postgres.createDatabase("standby");
     Files.createDirectory(folder.resolve("mount"));
     settings =
-        new Settings(
-            new Settings.Kafka("127.0.0.1:1", 1, (short) 1),
-            new Settings.FilesystemStore(folder),
-            folder.resolve("data"),
-            ZoneOffset.UTC,
-            new Settings.Jobs(
-                Duration.ofSeconds(10),
-                Duration.ofSeconds(4),
-                Duration.ofHours(1),
-                3,
-                Duration.ofMinutes(1),
-                2,
-                Settings.WhenBusy.WAIT,
-                Duration.ofHours(1),
-                true,
-                100),
-            new Settings.Restore(Duration.ofDays(7)),
+        TestSettings.of(
+            folder,
+            Duration.ofSeconds(10),
             new Settings.Tools(
                 "pg_dump",
                 "pg_dumpall",
                 postgres.program("pg_restore"),
                 postgres.program("psql"),
                 "rsync"),
-            Map.of(),
             Map.of(
                 new TargetName("beside"), target("storage"),
                 new TargetName("within"), target("mount")));
