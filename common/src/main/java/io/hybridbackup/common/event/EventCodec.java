@@ -26,6 +26,12 @@ public final class EventCodec {
   /** The {@code content-type} header of what {@link #write} makes. */
   public static final String CONTENT_TYPE = "application/cloudevents+json";
 
+  /**
+   * How many bytes a request may have, with its key and headers. Its answer, which repeats some of
+   * it several times, then stays well below the megabyte that Kafka takes.
+   */
+  public static final int LARGEST_REQUEST = 128 << 10;
+
   private static final String SPEC_VERSION = "1.0";
   private static final String DATA_CONTENT_TYPE = "application/json";
   private static final String TIME_EXAMPLE = "an ISO 8601 time such as 2026-01-11T02:00:00Z";
@@ -35,6 +41,28 @@ public final class EventCodec {
           .with(DeserializationFeature.FAIL_ON_READING_DUP_TREE_KEY);
 
   private EventCodec() {}
+
+  /**
+   * Refuses a request that is larger than {@link #LARGEST_REQUEST}.
+   *
+   * @throws UnreadableEventException if it is
+   */
+  public static void requireRoomForAnswer(
+      byte @Nullable [] key, byte @Nullable [] value, Iterable<Header> headers) {
+    int size = length(key) + length(value);
+    for (Header header : headers) {
+      size += header.key().length() + length(header.value());
+    }
+    if (size > LARGEST_REQUEST) {
+      throw new UnreadableEventException(
+          "the request has %d bytes; with its key and headers it may have %d, so ask for less"
+              .formatted(size, LARGEST_REQUEST));
+    }
+  }
+
+  private static int length(byte @Nullable [] bytes) {
+    return bytes == null ? 0 : bytes.length;
+  }
 
   /** The value of a record in structured mode; {@link #CONTENT_TYPE} belongs in its header. */
   public static byte[] write(Envelope envelope) {

@@ -5,6 +5,7 @@ import io.hybridbackup.common.event.EventCodec;
 import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Request;
 import io.hybridbackup.common.event.RunState;
+import io.hybridbackup.common.event.UnreadableEventException;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.settings.Settings;
 import java.nio.charset.StandardCharsets;
@@ -61,6 +62,7 @@ public final class EventPublisher implements AutoCloseable {
    * Publishes an event as it is, such as one that was kept in a record.
    *
    * @throws PublishException if the broker did not confirm it
+   * @throws UnreadableEventException if it is a request that is too large for an answer
    */
   public void publish(Envelope envelope) {
     send(record(envelope), envelope.type().name());
@@ -151,6 +153,10 @@ public final class EventPublisher implements AutoCloseable {
         record(
             Topics.of(envelope.data()), Topics.keyOf(envelope.data()), EventCodec.write(envelope));
     record.headers().add("content-type", EventCodec.CONTENT_TYPE.getBytes(StandardCharsets.UTF_8));
+    if (envelope.data() instanceof Request) {
+      EventCodec.requireRoomForAnswer(
+          record.key().getBytes(StandardCharsets.UTF_8), record.value(), record.headers());
+    }
     return record;
   }
 

@@ -15,6 +15,7 @@ import java.util.ArrayList;
 import java.util.Collection;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.ConcurrentHashMap;
@@ -24,7 +25,9 @@ import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
 import org.apache.kafka.clients.consumer.Consumer;
 import org.apache.kafka.clients.consumer.ConsumerRecord;
+import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.common.TopicPartition;
+import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.apache.kafka.common.errors.RetriableException;
 import org.apache.kafka.common.header.Headers;
 import org.apache.kafka.common.header.internals.RecordHeaders;
@@ -36,13 +39,11 @@ import org.springframework.context.SmartLifecycle;
 import org.springframework.kafka.KafkaException;
 import org.springframework.kafka.core.DefaultKafkaConsumerFactory;
 import org.springframework.kafka.core.DefaultKafkaProducerFactory;
-import org.springframework.kafka.core.KafkaTemplate;
 import org.springframework.kafka.listener.BatchListenerFailedException;
 import org.springframework.kafka.listener.BatchMessageListener;
 import org.springframework.kafka.listener.ConcurrentMessageListenerContainer;
 import org.springframework.kafka.listener.ConsumerAwareRebalanceListener;
 import org.springframework.kafka.listener.ContainerProperties;
-import org.springframework.kafka.listener.DeadLetterPublishingRecoverer;
 import org.springframework.kafka.listener.DefaultErrorHandler;
 import org.springframework.kafka.listener.ListenerExecutionFailedException;
 import org.springframework.util.backoff.ExponentialBackOff;
@@ -55,13 +56,18 @@ import org.springframework.util.backoff.FixedBackOff;
  * those before it. Backup requests that follow each other are handled at the same time, any other
  * one alone. What cannot be read, does not belong in the topic, or fails for good goes to the
  * topic's dead letters at once, with the same key and value and the reason in {@link
- * #REASON_HEADER}; then the next one has its turn. While the handler says that a retry may help,
- * the request is tried again, for ever, every ten seconds in the end, and later ones of its
- * partition are acknowledged only after it.
+ * #REASON_HEADER}; then the next one has its turn. A dead letter that is too large for its topic
+ * has no content, and {@link #RECORD_HEADER} says where it is to be found. A request whose
+ * {@linkplain EventCodec#LARGEST_REQUEST size} would not leave room for an answer is a dead letter
+ * too. While the handler says that a retry may help, the request is tried again, for ever, every
+ * ten seconds in the end, and later ones of its partition are acknowledged only after it.
  */
 public final class RequestListener implements SmartLifecycle {
   /** Why a record is a dead letter, for people. */
   public static final String REASON_HEADER = "hybrid-backup-reason";
+
+  /** Where a dead letter was: topic, partition and offset, as {@code topic-0@12}. */
+  public static final String RECORD_HEADER = "hybrid-backup-record";
 
   private static final Logger log = LoggerFactory.getLogger(RequestListener.class);
   private static final Duration FIRST_RETRY = Duration.ofMillis(200);
@@ -69,6 +75,9 @@ public final class RequestListener implements SmartLifecycle {
 
   /** More would only wait for each other's connections to the store. */
   private static final int TOGETHER = 16;
+
+  /** Characters: what it quotes may be as long as the record. */
+  private static final int LONGEST_REASON = 1_000;
 
   private static final Duration SEND = Duration.ofSeconds(10);
 
@@ -231,6 +240,7 @@ public final class RequestListener implements SmartLifecycle {
   }
 
   private ReceivedRequest read(ConsumerRecord<byte[], byte[]> record, Instant receivedAt) {
+    EventCodec.requireRoomForAnswer(record.key(), record.value(), record.headers());
     Envelope envelope = EventCodec.read(record.value(), record.headers());
     if (!(envelope.data() instanceof Request request)
         || !Topics.of(envelope.data()).equals(topic)) {
@@ -253,13 +263,7 @@ public final class RequestListener implements SmartLifecycle {
   }
 
   private DefaultErrorHandler errorHandler() {
-    DeadLetterPublishingRecoverer recoverer =
-        new DeadLetterPublishingRecoverer(
-            new KafkaTemplate<>(deadLetters),
-            (record, _) -> new TopicPartition(topic.deadLetters().name(), record.partition()));
-    recoverer.setHeadersFunction(RequestListener::reasonHeader);
-    recoverer.setLogRecoveryRecord(false);
-    DefaultErrorHandler errors = new DefaultErrorHandler(recoverer);
+    DefaultErrorHandler errors = new DefaultErrorHandler(this::setAside);
     // It is said by the retry listener, or when a record becomes a dead letter.
     errors.setLogLevel(KafkaException.Level.DEBUG);
     errors.setClassifications(Map.of(), true);
@@ -273,19 +277,47 @@ public final class RequestListener implements SmartLifecycle {
     return errors;
   }
 
-  private static ExponentialBackOff forEver() {
-    ExponentialBackOff backOff = new ExponentialBackOff(FIRST_RETRY.toMillis(), 2);
-    backOff.setMaxInterval(LAST_RETRY.toMillis());
-    return backOff;
-  }
-
-  private static Headers reasonHeader(ConsumerRecord<?, ?> record, Exception failure) {
+  private void setAside(ConsumerRecord<?, ?> record, Exception failure) {
     String reason = reason(failure);
     log.atError()
         .addKeyValue("record", place(record))
         .addKeyValue("reason", reason)
         .log("A request goes to the dead letters");
-    return new RecordHeaders().add(REASON_HEADER, reason.getBytes(StandardCharsets.UTF_8));
+    try {
+      sendDeadLetter(
+          record, (byte[]) record.key(), (byte[]) record.value(), record.headers(), reason);
+    } catch (RecordTooLargeException e) {
+      String tooLarge = "it is too large to be kept here; find it where it was: " + reason;
+      sendDeadLetter(record, null, null, new RecordHeaders(), tooLarge);
+    }
+  }
+
+  private void sendDeadLetter(
+      ConsumerRecord<?, ?> record,
+      byte @Nullable [] key,
+      byte @Nullable [] value,
+      Headers headers,
+      String reason) {
+    ProducerRecord<byte[], byte[]> letter =
+        new ProducerRecord<>(topic.deadLetters().name(), record.partition(), key, value, headers);
+    letter.headers().add(REASON_HEADER, reason.getBytes(StandardCharsets.UTF_8));
+    letter.headers().add(RECORD_HEADER, place(record).getBytes(StandardCharsets.UTF_8));
+    try {
+      deadLetters.createProducer().send(letter).get();
+    } catch (ExecutionException e) {
+      throw e.getCause() instanceof RecordTooLargeException tooLarge
+          ? tooLarge
+          : new PublishException("could not publish a dead letter: " + e.getCause(), e);
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+      throw new PublishException("stopped while a dead letter was published", e);
+    }
+  }
+
+  private static ExponentialBackOff forEver() {
+    ExponentialBackOff backOff = new ExponentialBackOff(FIRST_RETRY.toMillis(), 2);
+    backOff.setMaxInterval(LAST_RETRY.toMillis());
+    return backOff;
   }
 
   private static void logRetry(ConsumerRecord<?, ?> record, Exception failure, int attempt) {
@@ -308,7 +340,10 @@ public final class RequestListener implements SmartLifecycle {
             || said instanceof ExecutionException)) {
       said = said.getCause();
     }
-    return said.getMessage() == null ? said.getClass().getSimpleName() : said.getMessage();
+    String message = Objects.requireNonNullElseGet(said.getMessage(), said::toString);
+    return message.length() <= LONGEST_REASON
+        ? message
+        : message.substring(0, LONGEST_REASON) + "…";
   }
 
   private static boolean retryHelps(@Nullable Throwable failure) {

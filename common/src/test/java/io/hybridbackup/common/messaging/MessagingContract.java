@@ -13,6 +13,7 @@ import io.hybridbackup.common.event.Request.BackupCancelRequested;
 import io.hybridbackup.common.event.Request.BackupRequested;
 import io.hybridbackup.common.event.Request.RestoreRequested;
 import io.hybridbackup.common.event.RunState;
+import io.hybridbackup.common.event.UnreadableEventException;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.StoreException;
@@ -21,6 +22,7 @@ import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.ArrayList;
+import java.util.Arrays;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -43,6 +45,7 @@ import org.apache.kafka.clients.consumer.ConsumerRecord;
 import org.apache.kafka.clients.consumer.KafkaConsumer;
 import org.apache.kafka.clients.producer.KafkaProducer;
 import org.apache.kafka.clients.producer.ProducerRecord;
+import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.TopicPartition;
 import org.apache.kafka.common.config.ConfigResource;
 import org.apache.kafka.common.config.TopicConfig;
@@ -331,6 +334,77 @@ abstract class MessagingContract {
   }
 
   @Test
+  void shouldSetAsideWhatIsTooLargeForAnAnswerAndHandleWhatComesAfterIt() throws Exception {
+    List<ReceivedRequest> received = new CopyOnWriteArrayList<>();
+    listen(Topics.BACKUP_REQUESTS, received::add);
+    byte[] large = padded(consoleLine(id + "-1"), EventCodec.LARGEST_REQUEST - id.length() + 1);
+    byte[] largest = padded(consoleLine(id + "-2"), EventCodec.LARGEST_REQUEST - id.length());
+
+    send(Topics.BACKUP_REQUESTS, id, large);
+    send(Topics.BACKUP_REQUESTS, id, largest);
+
+    awaitRequest(received, id + "-2");
+    List<ConsumerRecord<byte[], byte[]>> letters =
+        readUntil(Topics.BACKUP_REQUESTS.deadLetters(), id, 1);
+    assertThat(letters.getFirst().value()).isEqualTo(large);
+    assertThat(reason(letters.getFirst()))
+        .startsWith("the request has 131073 bytes; with its key and headers it may have 131072");
+    assertThat(received).noneMatch(request -> (id + "-1").equals(request.envelope().id()));
+  }
+
+  @Test
+  void shouldNotPublishARequestThatIsTooLargeForAnAnswer() {
+    EventPublisher publisher = publisher();
+    BackupRequested request = new BackupRequested("edms", null, "a".repeat(131_072));
+
+    assertThatThrownBy(() -> publisher.publishRequest(request, id, "/test"))
+        .isInstanceOf(UnreadableEventException.class)
+        .hasMessageContaining("so ask for less");
+  }
+
+  @Test
+  void shouldSetAsideWhereItIsWhatIsTooLargeForADeadLetter() throws Exception {
+    List<ReceivedRequest> received = new CopyOnWriteArrayList<>();
+    listen(Topics.BACKUP_REQUESTS, received::add);
+
+    RecordMetadata sent =
+        send(
+            new ProducerRecord<>(
+                Topics.BACKUP_REQUESTS.name(), id, padded(consoleLine(id + "-1"), 1_048_400)));
+    send(Topics.BACKUP_REQUESTS, id, consoleLine(id + "-2"));
+
+    awaitRequest(received, id + "-2");
+    String place = "backup.requests.v1-" + sent.partition() + "@" + sent.offset();
+    await()
+        .atMost(PATIENCE)
+        .until(() ->
+            readAll(Topics.BACKUP_REQUESTS.deadLetters()).stream()
+                .anyMatch(letter ->
+                    letter.value() == null
+                        && reason(letter).contains("1048436 bytes")
+                        && header(letter, RequestListener.RECORD_HEADER).equals(place)));
+  }
+
+  @Test
+  void shouldShortenTheReasonOfADeadLetter() throws Exception {
+    listen(Topics.BACKUP_REQUESTS, _ -> {});
+    String data = "\"" + "x".repeat(100_000) + "\"";
+
+    send(
+        Topics.BACKUP_REQUESTS,
+        id,
+        new String(consoleLine(id), StandardCharsets.UTF_8)
+            .replace("{\"source\":\"edms\"}", data)
+            .getBytes(StandardCharsets.UTF_8));
+
+    ConsumerRecord<byte[], byte[]> letter =
+        readUntil(Topics.BACKUP_REQUESTS.deadLetters(), id, 1).getFirst();
+    assertThat(reason(letter)).startsWith("data must be an object").hasSize(1_001);
+    assertThat(letter.headers())
+        .allSatisfy(header -> assertThat(header.value()).hasSizeLessThan(1_100));
+  }
+
+  @Test
   void shouldSetAsideWhatDoesNotBelongInTheTopic() throws Exception {
     List<ReceivedRequest> received = new CopyOnWriteArrayList<>();
     listen(Topics.BACKUP_REQUESTS, received::add);
@@ -533,11 +607,17 @@ abstract class MessagingContract {
     send(new ProducerRecord<>(topic.name(), key, value));
   }
 
-  private void send(ProducerRecord<String, byte[]> record) throws Exception {
+  private RecordMetadata send(ProducerRecord<String, byte[]> record) throws Exception {
     try (KafkaProducer<String, byte[]> producer =
         new KafkaProducer<>(KafkaClients.producer(kafka(), PATIENCE))) {
-      producer.send(record).get();
+      return producer.send(record).get();
     }
+  }
+
+  private static byte[] padded(byte[] json, int size) {
+    byte[] padded = Arrays.copyOf(json, size);
+    Arrays.fill(padded, json.length, size, (byte) ' ');
+    return padded;
   }
 
   private static byte[] consoleLine(String id) {
@@ -557,6 +637,13 @@ abstract class MessagingContract {
 
   /** What the topic holds at the moment under that key. */
   private List<ConsumerRecord<byte[], byte[]>> readAll(Topic topic, String key) {
+    return readAll(topic).stream()
+        .filter(record ->
+            record.key() != null && new String(record.key(), StandardCharsets.UTF_8).equals(key))
+        .toList();
+  }
+
+  private List<ConsumerRecord<byte[], byte[]>> readAll(Topic topic) {
     try (KafkaConsumer<byte[], byte[]> consumer =
         new KafkaConsumer<>(KafkaClients.loneConsumer(kafka()))) {
       List<TopicPartition> partitions =
@@ -571,16 +658,16 @@ abstract class MessagingContract {
           .anyMatch(end -> consumer.position(end.getKey()) < end.getValue())) {
         consumer.poll(Duration.ofMillis(100)).forEach(found::add);
       }
-      return found.stream()
-          .filter(record ->
-              record.key() != null && new String(record.key(), StandardCharsets.UTF_8).equals(key))
-          .toList();
+      return found;
     }
   }
 
   private static String reason(ConsumerRecord<?, ?> record) {
-    return new String(
-        record.headers().lastHeader(RequestListener.REASON_HEADER).value(), StandardCharsets.UTF_8);
+    return header(record, RequestListener.REASON_HEADER);
+  }
+
+  private static String header(ConsumerRecord<?, ?> record, String name) {
+    return new String(record.headers().lastHeader(name).value(), StandardCharsets.UTF_8);
   }
 
   private static List<Envelope> of(List<Envelope> heard, RunId run) {

@@ -3,6 +3,7 @@ package io.hybridbackup.deploy.cli;
 import io.hybridbackup.common.event.Envelope;
 import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Request;
+import io.hybridbackup.common.event.UnreadableEventException;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.json.Json;
 import io.hybridbackup.common.messaging.EventPublisher;
@@ -159,6 +160,8 @@ final class RunClient {
       publisher.publish(envelope);
     } catch (PublishException e) {
       throw FactStream.unreachable(kafka, e);
+    } catch (UnreadableEventException e) {
+      throw new CommandException(ExitCode.USAGE, String.valueOf(e.getMessage()), e);
     }
   }
 
