@@ -34,10 +34,12 @@ import org.springframework.context.ConfigurableApplicationContext;
 
 /** All services in this process, with a broker, a store in a folder and tools that can fail. */
 final class Installation implements AutoCloseable {
+  static final Duration LEASE = Duration.ofSeconds(5);
+
   private static final Duration PATIENCE = Duration.ofSeconds(15);
 
   private final Path folder;
-  private final KafkaTestServer kafka;
+  final KafkaTestServer kafka;
   private final ConfigurableApplicationContext services;
   final TopicConsole console;
 
@@ -64,10 +66,20 @@ final class Installation implements AutoCloseable {
    * @param attempts how many a backup may take
    */
   static Settings.Jobs jobs(int attempts) {
+    return jobs(attempts, Duration.ofMinutes(2));
+  }
+
+  /**
+   * Short leases and sweeps.
+   *
+   * @param attempts how many a backup may take
+   * @param deadline how long each run may
+   */
+  static Settings.Jobs jobs(int attempts, Duration deadline) {
     return new Settings.Jobs(
-        Duration.ofSeconds(5),
+        LEASE,
         Duration.ofMillis(300),
-        Duration.ofMinutes(2),
+        deadline,
         attempts,
         Duration.ofSeconds(30),
         4,
@@ -225,6 +237,10 @@ final class Installation implements AutoCloseable {
     } catch (IOException e) {
       throw new UncheckedIOException("the process has not waited to be thawed", e);
     }
+  }
+
+  boolean isRunning() {
+    return services.isRunning();
   }
 
   Path store() {

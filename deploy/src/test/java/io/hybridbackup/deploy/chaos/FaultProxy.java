@@ -15,11 +15,11 @@ import java.util.Optional;
  * Stands between one client and the store, and lets somebody else decide what becomes of each
  * request. The store checks signatures over the host that the client has named: that is passed on.
  */
-final class FaultProxy implements AutoCloseable {
+public final class FaultProxy implements AutoCloseable {
   private static final int QUEUE = 200;
 
   /** Decides what becomes of a request. */
-  interface Traffic {
+  public interface Traffic {
     /**
      * What the client is answered; without an answer its connection is cut.
      *
@@ -30,7 +30,7 @@ final class FaultProxy implements AutoCloseable {
   }
 
   /** The store behind the proxy. */
-  interface Store {
+  public interface Store {
     HttpMessage answer(HttpMessage request) throws IOException;
   }
 
@@ -45,7 +45,7 @@ final class FaultProxy implements AutoCloseable {
   }
 
   /** Listens on a port of its own, on the loopback address. The caller closes it. */
-  static FaultProxy start(URI store, Traffic traffic) throws IOException {
+  public static FaultProxy start(URI store, Traffic traffic) throws IOException {
     FaultProxy proxy =
         new FaultProxy(
             new ServerSocket(0, QUEUE, InetAddress.getLoopbackAddress()), store, traffic);
@@ -53,7 +53,7 @@ final class FaultProxy implements AutoCloseable {
     return proxy;
   }
 
-  URI endpoint() {
+  public URI endpoint() {
     return URI.create("http://127.0.0.1:" + door.getLocalPort());
   }
 

@@ -20,7 +20,7 @@ import java.util.Optional;
  * @param headers one line each
  */
 @SuppressWarnings("ArrayRecordComponent") // never compared
-record HttpMessage(String start, List<String> headers, byte[] body) {
+public record HttpMessage(String start, List<String> headers, byte[] body) {
   private static final byte[] GO_ON = "HTTP/1.1 100 Continue\r\n\r\n".getBytes(ISO_8859_1);
 
   /**
