@@ -11,6 +11,7 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.Claim;
+import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.json.Json;
 import io.hybridbackup.common.messaging.Topics;
@@ -313,6 +314,31 @@ class DoctorIT {
                       + ", accepted 3 h ago, waits for the packager to begin");
           assertThat(problem.path("cure").asString(""))
               .contains("hybrid-backup cancel " + STRANGER);
+        });
+  }
+
+  @Test
+  void shouldNameTheRunWhoseRecordsCannotBeRead() throws Exception {
+    // given
+    Path damaged = Files.createDirectory(folder.resolve("damaged"));
+    try (FilesystemObjectStore store = new FilesystemObjectStore(damaged)) {
+      assertThat(store.create(RunKeys.open(STRANGER), new byte[0])).isTrue();
+      assertThat(store.create(RunKeys.claim(STRANGER).key(), "{\"half".getBytes(UTF_8))).isTrue();
+    }
+
+    // when
+    Diagnosis diagnosis = examine(Map.of("store", damaged.toString()));
+
+    // then
+    assertThat(diagnosis.exitCode).isEqualTo(1);
+    assertThat(diagnosis.findings("PROBLEM"))
+        .singleElement()
+        .satisfies(problem -> {
+          assertThat(problem.path("text").asString(""))
+              .startsWith("a run, " + STRANGER + ", waits for somebody to look at its records in")
+              .contains("runs/" + STRANGER + ", one of which cannot be read: ");
+          assertThat(problem.path("cure").asString(""))
+              .endsWith("or remove open/" + STRANGER + " to give the run up");
         });
   }
 

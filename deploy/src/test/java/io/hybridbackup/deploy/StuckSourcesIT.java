@@ -81,7 +81,6 @@ class StuckSourcesIT {
       RunId crawls = installation.console.backup("crawls");
       List<ProcessHandle> crawling =
           await()
-              .atMost(SOON)
               .pollInterval(Duration.ofMillis(20))
               .until(() -> rsyncsAt("crawls"), found -> found.size() > 1);
       installation.rsync(Misbehaviour.FREEZES);
