@@ -33,7 +33,9 @@ import tools.jackson.core.JacksonException;
 public final class ArchiveReader {
   private static final int TAIL_BYTES = 64 * 1024;
   private static final int LONGEST_ROOT_INDEX = 1024 * 1024;
-  private static final int LONGEST_MANIFEST = 2 * 1024 * 1024;
+
+  /** With tar and gzip around it. */
+  private static final int LONGEST_MANIFEST = 2 * 1024 * 1024 + 64 * 1024;
 
   private final ObjectStore store;
   private final Slice archive;

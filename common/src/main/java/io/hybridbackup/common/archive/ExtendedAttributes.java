@@ -79,6 +79,11 @@ record ExtendedAttributes(
     return text != null ? text : BASE64 + Base64.getEncoder().encodeToString(raw);
   }
 
+  /** Whether every owner of a file may set it. */
+  static boolean isOfUser(String name) {
+    return EntryPath.of(bytes(name)).octets().startsWith("user.");
+  }
+
   /** The bytes that {@link #read} told as {@code name}. */
   static byte[] bytes(String name) {
     return name.startsWith(BASE64)

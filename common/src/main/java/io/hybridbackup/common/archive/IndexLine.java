@@ -21,6 +21,9 @@ record IndexLine(
     IndexLine.@Nullable End end) {
   static final int VERSION = 1;
 
+  /** What Linux allows a path to have, below {@code storage/}. */
+  static final int LONGEST_PATH = 8 + 4096;
+
   static IndexLine header(Component component) {
     return new IndexLine(new Header(VERSION, component), null, null, null, null);
   }
@@ -133,9 +136,22 @@ record IndexLine(
       if (name == null) {
         throw new IllegalArgumentException("an entry has no path");
       }
+      if (type == null || header == null) {
+        throw new IllegalArgumentException("an entry has no type or no place");
+      }
       boolean file = type == ArchiveEntry.Type.FILE;
       if (file != (sha256 != null) || file != (content != null) || file != (size != null)) {
         throw new IllegalArgumentException("only files have content, and all files have");
+      }
+      if ((size != null && size < 0)
+          || header.offset() < 0
+          || (content != null && content.offset() < 0)) {
+        throw new IllegalArgumentException("a length or an offset is negative");
+      }
+      EntryPath linked = decoded(target, targetBase64);
+      if (name.octets().length() > LONGEST_PATH
+          || (linked != null && linked.octets().length() > LONGEST_PATH)) {
+        throw new IllegalArgumentException("a path has more than " + LONGEST_PATH + " bytes");
       }
       Instant modified;
       try {
@@ -144,6 +160,12 @@ record IndexLine(
         throw new IllegalArgumentException("an entry has an impossible time", e);
       }
       SortedMap<String, byte[]> attributes = xattrs == null ? new TreeMap<>() : xattrs;
+      attributes.forEach((attribute, value) -> {
+        if (value == null) {
+          throw new IllegalArgumentException("an attribute has no value");
+        }
+        byte[] _ = ExtendedAttributes.bytes(attribute);
+      });
       return new ArchiveEntry(
           name,
           type,
@@ -155,7 +177,7 @@ record IndexLine(
           group == null ? "" : group,
           modified,
           sha256,
-          decoded(target, targetBase64),
+          linked,
           device,
           attributes,
           aclAccess,

@@ -55,6 +55,11 @@ final class IndexWriter {
 
   private void line(IndexLine line) throws IOException {
     byte[] json = Json.write(line);
+    if (json.length > IndexInput.LONGEST_LINE) {
+      throw new IOException(
+          "a path has so many bytes that the archive's index cannot tell of it; does the query of"
+              + " media-references give paths?");
+    }
     if (lineBytes + json.length + 1 > lines.length) {
       cut();
     }

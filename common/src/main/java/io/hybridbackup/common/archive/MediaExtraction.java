@@ -162,7 +162,7 @@ final class MediaExtraction implements PartReader.Handler, AutoCloseable {
       Libc.lchown(path, options.owners().user(entry.uid()), options.owners().group(entry.gid()));
     }
     for (Map.Entry<String, byte[]> attribute : entry.attributes().entrySet()) {
-      if (options.restoreOwners() || attribute.getKey().startsWith("user.")) {
+      if (options.restoreOwners() || ExtendedAttributes.isOfUser(attribute.getKey())) {
         ExtendedAttributes.set(path, attribute.getKey(), attribute.getValue());
       } else {
         warn("the attribute " + attribute.getKey() + " was left out: " + entry.path());

@@ -1,18 +1,13 @@
 package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.identity.Component;
-import io.hybridbackup.common.json.Json;
 import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.Slice;
-import java.io.BufferedReader;
 import java.io.IOException;
 import java.io.InputStream;
-import java.io.InputStreamReader;
 import java.io.OutputStream;
-import java.io.UncheckedIOException;
 import java.net.SocketException;
 import java.net.SocketTimeoutException;
-import java.nio.charset.StandardCharsets;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.util.List;
@@ -29,7 +24,6 @@ import tools.jackson.core.JacksonException;
  */
 public final class PartReader {
   private static final int LONGEST_MEMBER = 16 * 1024 * 1024;
-  private static final Pattern HASH = Pattern.compile("[0-9a-f]{64}");
   private static final Pattern CHECKSUM = Pattern.compile("[0-9a-f]{16}");
   private static final ArchiveEntry.Place BEGINNING = new ArchiveEntry.Place(0, 0);
 
@@ -229,13 +223,10 @@ public final class PartReader {
     MessageDigest digest = Sha256.digest();
     IndexCheck check = new IndexCheck(listener);
     try (InputStream stored = index.open(store, 0, index.bytes());
-        InputStream plain = decompressed(stored);
-        BufferedReader lines =
-            new BufferedReader(
-                new InputStreamReader(
-                    new DigestInputStream(plain, digest), StandardCharsets.UTF_8))) {
-      for (String line = next(lines); line != null; line = next(lines)) {
-        check.line(line);
+        InputStream plain = new DigestInputStream(decompressed(stored), digest)) {
+      IndexInput lines = new IndexInput(plain);
+      while (next(lines)) {
+        check.line(lines);
       }
     }
     check.finish();
@@ -255,11 +246,9 @@ public final class PartReader {
     }
   }
 
-  private @Nullable String next(BufferedReader lines) throws IOException {
+  private boolean next(IndexInput lines) throws IOException {
     try {
-      return lines.readLine();
-    } catch (UncheckedIOException e) {
-      throw e.getCause();
+      return lines.next();
     } catch (IOException e) {
       throw failed(e);
     }
@@ -296,12 +285,12 @@ public final class PartReader {
       this.listener = listener;
     }
 
-    void line(String json) throws IOException {
+    void line(IndexInput lines) throws IOException {
       IndexLine line;
       ArchiveEntry entry;
       EntryPath missing;
       try {
-        line = Json.mapper().readValue(json, IndexLine.class);
+        line = lines.line();
         entry = line.entry() == null ? null : line.entry().toEntry();
         missing = line.missing() == null ? null : line.missing().toPath();
       } catch (JacksonException | IllegalArgumentException e) {
@@ -340,7 +329,7 @@ public final class PartReader {
           || member.plain() < 1
           || member.plain() > LONGEST_MEMBER
           || member.length() > 2 * LONGEST_MEMBER
-          || !HASH.matcher(String.valueOf(member.sha256())).matches()
+          || !Sha256.isHex(member.sha256())
           || !CHECKSUM.matcher(String.valueOf(member.crc64nvme())).matches()
           || offset + member.length() > content.bytes()) {
         throw damagedIndex("member " + members + " lies where it cannot", null);

@@ -4,6 +4,7 @@ import com.fasterxml.jackson.annotation.JsonProperty;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.json.Json;
 import java.util.List;
+import java.util.Objects;
 
 /**
  * Where everything lies in an archive.
@@ -14,6 +15,12 @@ import java.util.List;
 record RootIndex(
     int version, Range manifest, List<Part> parts, @JsonProperty("tar_end") Range tarEnd) {
   static final int VERSION = 1;
+
+  RootIndex {
+    if (manifest == null || parts == null || parts.stream().anyMatch(Objects::isNull)) {
+      throw new IllegalArgumentException("manifest or parts are not told");
+    }
+  }
 
   /** A stretch of the archive, in bytes from its beginning. */
   record Range(long offset, long length) {
@@ -33,7 +40,13 @@ record RootIndex(
    *
    * @param sha256 as in {@link PartInventory#sha256}
    */
-  record Part(Component component, Range content, Range index, String sha256) {}
+  record Part(Component component, Range content, Range index, String sha256) {
+    Part {
+      if (component == null || content == null || index == null || !Sha256.isHex(sha256)) {
+        throw new IllegalArgumentException("a part is not told whole");
+      }
+    }
+  }
 
   byte[] toJson() {
     return Json.write(this);

@@ -8,10 +8,18 @@ import java.nio.file.Path;
 import java.security.MessageDigest;
 import java.security.NoSuchAlgorithmException;
 import java.util.HexFormat;
+import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 
 /** SHA-256 in 64 lower-case hex digits. */
 final class Sha256 {
+  private static final Pattern HEX = Pattern.compile("[0-9a-f]{64}");
+
   private Sha256() {}
+
+  static boolean isHex(@Nullable String text) {
+    return text != null && HEX.matcher(text).matches();
+  }
 
   static MessageDigest digest() {
     try {

@@ -10,6 +10,7 @@ import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoredObject;
 import io.hybridbackup.common.store.Upload;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.nio.charset.StandardCharsets;
@@ -25,6 +26,8 @@ import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class ArchiveReaderTest {
   private static final byte[] DUMP = ArchiveFixture.dump(3 * 1024 * 1024 + 17);
@@ -193,6 +196,47 @@ class ArchiveReaderTest {
       byte[] archive = fixture.bytes();
       byte[] cut = Arrays.copyOf(archive, archive.length - 1);
       assertThatThrownBy(() -> fixture.readerOf(cut)).isInstanceOf(ArchiveCorruptException.class);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{'version':1}",
+        "{'version':1,'parts':[]}",
+        "{'version':1,'manifest':{'offset':0,'length':9},'parts':[null]}",
+        "{'version':1,'manifest':{'offset':0,'length':9},'parts':[{'component':'media'}]}",
+        "{'version':1,'manifest':{'offset':0,'length':9},'parts':[{'component':'media',"
+            + "'content':{'offset':0,'length':9},'index':{'offset':0,'length':9}}]}",
+        "{'version':1,'manifest':{'offset':-1,'length':9},'parts':[]}",
+        "{'version':1,'manifest':{'offset':0,'length':99},'parts':[]}",
+        "{'version':2,'manifest':{'offset':0,'length':9},'parts':[]}",
+      })
+  void shouldRefuseARootIndexThatMakesNoSense(String json) throws IOException {
+    byte[] plain = json.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
+    byte[] root = GzipMember.stored(plain, plain.length);
+    ByteArrayOutputStream archive = new ByteArrayOutputStream();
+    archive.writeBytes(new byte[20]);
+    archive.writeBytes(root);
+    archive.writeBytes(new Footer(root.length, root.length).encode());
+    try (ArchiveFixture fixture = fixture()) {
+      assertThatThrownBy(() -> fixture.readerOf(archive.toByteArray()))
+          .isInstanceOf(ArchiveCorruptException.class)
+          .hasMessageContaining("the root index");
+    }
+  }
+
+  @Test
+  void shouldReadTheLongestManifestThatCanBeWritten() throws IOException {
+    byte[] manifest = new byte[MemberCutter.LONGEST];
+    try (ArchiveFixture fixture = fixture()) {
+      StoredObject archive =
+          fixture.store.compose(
+              ObjectKey.of("longest"),
+              ArchiveLayout.compose(manifest, ArchiveFixture.TIME, List.of(fixture.database))
+                  .pieces());
+
+      assertThat(ArchiveReader.open(fixture.store, archive).manifest()).isEqualTo(manifest);
     }
   }
 
