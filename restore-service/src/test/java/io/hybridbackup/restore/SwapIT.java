@@ -394,6 +394,38 @@ class SwapIT {
     assertThat(made).isPositive();
   }
 
+  @ParameterizedTest
+  @EnumSource(
+      value = Kind.class,
+      names = {"DATABASE_ALONE", "NOTHING_WAS_THERE"})
+  void shouldEndSessionsAtTheNewDatabaseToo(Kind kind) throws Exception {
+    // given
+    Target target = new Target(kind);
+    String next = requireNonNull(requireNonNull(target.begun.exchange().database()).nextName());
+    List<String> refusals = new ArrayList<>();
+    try (Connection _ = postgres.connect(next)) {
+
+      // when
+      boolean forward =
+          target
+              .epoch(
+                  1,
+                  step -> {
+                    if (step.equals("rename the databases")) {
+                      assertThatThrownBy(() -> postgres.connect(next))
+                          .hasMessageContaining("not currently accepting connections");
+                      refusals.add(step);
+                    }
+                  })
+              .forward();
+
+      // then
+      assertThat(forward).isTrue();
+    }
+    assertThat(refusals).hasSize(1);
+    target.assertNew("");
+  }
+
   /** Whether the connection to the server broke on the way forward, which can pass. */
   private static boolean isBroken(Swap swap) throws Exception {
     try {
