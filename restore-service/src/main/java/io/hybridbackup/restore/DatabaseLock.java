@@ -103,40 +103,49 @@ final class DatabaseLock implements AutoCloseable {
   }
 
   /**
-   * Lets nobody connect to the target any more.
+   * Lets nobody connect any more to the target, nor to what takes its place. Nobody has any
+   * business there yet: sessions are ended.
    *
-   * @param ending whether sessions are ended; else they must end by themselves within a while
+   * @param ending whether sessions at the target are ended; else they must end by themselves within
+   *     a while
    * @param rollingBack whether prepared transactions will be rolled back; else there must be none
    */
   void block(Exchange.Databases exchange, boolean ending, boolean rollingBack)
       throws ComponentFailure {
     try {
       requireUnchanged(exchange);
-      if (exchange.previous() == null) {
-        return;
+      String nextName = exchange.nextName();
+      if (nextName != null && has(nextName, exchange.next())) {
+        close(nextName, true);
       }
-      if (rollingBack && !prepared(exchange.name()).isEmpty()) {
-        enter(exchange.name());
-      }
-      allowConnections(exchange.name(), false);
-      long end = System.nanoTime() + PATIENCE.toNanos();
-      for (List<String> users = sessions(exchange.name(), ending);
-          !users.isEmpty();
-          users = sessions(exchange.name(), ending)) {
-        if (System.nanoTime() > end) {
-          throw ComponentFailure.permanent(
-              ending ? FailureCode.DATABASE_PERMISSION : FailureCode.TARGET_NOT_EMPTY,
-              "sessions of "
-                  + users
-                  + " are connected to the target database "
-                  + target
-                  + " and do not end; stop them",
-              null);
+      if (exchange.previous() != null) {
+        if (rollingBack && !prepared(exchange.name()).isEmpty()) {
+          enter(exchange.name());
         }
-        pause();
+        close(exchange.name(), ending);
       }
     } catch (SQLException e) {
       throw target.failure(e);
+    }
+  }
+
+  private void close(String name, boolean ending) throws SQLException, ComponentFailure {
+    allowConnections(name, false);
+    long end = System.nanoTime() + PATIENCE.toNanos();
+    for (List<String> users = sessions(name, ending);
+        !users.isEmpty();
+        users = sessions(name, ending)) {
+      if (System.nanoTime() > end) {
+        throw ComponentFailure.permanent(
+            ending ? FailureCode.DATABASE_PERMISSION : FailureCode.TARGET_NOT_EMPTY,
+            "sessions of "
+                + users
+                + " are connected to database "
+                + name
+                + " and do not end; stop them",
+            null);
+      }
+      pause();
     }
   }
 
@@ -212,9 +221,10 @@ final class DatabaseLock implements AutoCloseable {
       throw IN_USE.equals(e.getSQLState())
           ? ComponentFailure.permanent(
               FailureCode.TARGET_NOT_EMPTY,
-              "somebody is connected to the database "
-                  + target
-                  + "; end the connection: "
+              "database "
+                  + exchange.name()
+                  + " cannot be exchanged while somebody is connected to it, or to what takes its"
+                  + " place; end the connection: "
                   + e
                   + (rolledBack.isEmpty() ? "" : "; rolled back there were by then " + rolledBack),
               e)

@@ -112,6 +112,7 @@ final class DatabaseTarget {
       execute(
           connection,
           "CREATE DATABASE " + name + " WITH TEMPLATE = template0" + schema.properties());
+      execute(connection, "REVOKE CONNECT ON DATABASE " + name + " FROM PUBLIC");
       execute(connection, "COMMENT ON DATABASE " + name + " IS " + literal(mark(run)));
       if (owners && !DatabasePreflight.isSuperuser(connection)) {
         owners = false;
@@ -150,6 +151,7 @@ final class DatabaseTarget {
   void takeOver(String scratch, List<String> warnings) throws ComponentFailure {
     // A connection of its own, since it takes on the settings for a moment.
     try (Connection connection = maintenance()) {
+      execute(connection, "GRANT CONNECT ON DATABASE " + quoted(scratch) + " TO PUBLIC");
       if (DatabaseLock.number(connection, postgres.name()) != null) {
         takeOver(connection, scratch, warnings);
       }

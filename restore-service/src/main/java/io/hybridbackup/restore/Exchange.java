@@ -38,7 +38,13 @@ record Exchange(@Nullable Databases database, @Nullable Folders media) {
    * @param keptAs the path that what it held gets
    * @param nextFrom where what takes its place was taken from, to be put back; null if it was made
    *     for this
+   * @param bringsNothing whether no folder takes its place
    */
   record Folders(
-      String folder, boolean within, boolean existed, String keptAs, @Nullable String nextFrom) {}
+      String folder,
+      boolean within,
+      boolean existed,
+      String keptAs,
+      @Nullable String nextFrom,
+      boolean bringsNothing) {}
 }

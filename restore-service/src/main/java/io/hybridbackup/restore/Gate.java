@@ -12,13 +12,16 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardCopyOption;
+import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.HashSet;
 import java.util.List;
+import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
@@ -33,27 +36,34 @@ import org.slf4j.LoggerFactory;
  *
  * <p>Its name holds the epoch, and every renaming begins or ends in it. A later epoch renames the
  * gate itself before it does anything: whatever an earlier one that was frozen still tries then
- * finds no such path. What is in the gate tells how far the exchange has come:
+ * finds no such path. It is there until the restore has ended: one that cannot be seen says nothing
+ * but that its disk is away. What is in it tells how far the exchange has come:
  *
  * <ul>
  *   <li>{@code next}: nothing of it is in the target yet;
  *   <li>{@code incoming}: the target has been cleared, entry by entry, and is being filled;
- *   <li>{@code previous}: what was in the target.
+ *   <li>{@code arrived}: nothing is left of it, as all has come in;
+ *   <li>{@code previous}: what was in the target;
+ *   <li>{@code strays}: what something else has made in the target meanwhile.
  * </ul>
  */
 final class Gate {
   private static final Logger LOG = LoggerFactory.getLogger(Gate.class);
 
   /** What an exchange within a folder leaves where it is: the service's own, and the disk's. */
-  private static final String OWN = "\\.(restore|before)-[a-z2-7]{26}(-\\d+)?|lost\\+found";
+  private static final String OWN = "\\.(restore|before)-[a-z2-7]{26}(-\\d+|_stray)?|lost\\+found";
 
   /** Not that of {@link #removeKept}, which holds what was the application's. */
   private static final String EPOCH = "[1-9]\\d{0,8}";
 
   private static final String NEXT = "next";
   private static final String INCOMING = "incoming";
+  private static final String ARRIVED = "arrived";
   private static final String PREVIOUS = "previous";
-  private static final String STRAY = "stray";
+  private static final String STRAYS = "strays";
+
+  /** Empty files that are called like what comes in, by which strays are told from that. */
+  private static final String NAMES = "names";
 
   /** What is in the target because it was overwritten in place. */
   private static final String OVERWRITTEN = "overwritten";
@@ -63,6 +73,7 @@ final class Gate {
       List.of(
           "/.restore-" + "[a-z2-7]".repeat(26) + "-*",
           "/.before-" + "[a-z2-7]".repeat(26),
+          "/.before-" + "[a-z2-7]".repeat(26) + "_stray",
           "/lost+found");
 
   private static final Duration LOCK_POLL = Duration.ofMillis(500);
@@ -121,7 +132,7 @@ final class Gate {
   /** Makes the gate, empty. Belongs to one epoch of one restore. */
   void make() throws IOException {
     Files.createDirectories(home(folders));
-    Path _ = Files.createDirectory(path, MediaTarget.PRIVATE);
+    unseen(folders, () -> Files.createDirectory(path, MediaTarget.PRIVATE));
   }
 
   /** Where what is to come in is put together. */
@@ -131,7 +142,7 @@ final class Gate {
 
   /** Takes what an earlier restore has kept for what is to come in. */
   void takeNext(Path kept) throws IOException {
-    Files.move(kept, next(), StandardCopyOption.ATOMIC_MOVE);
+    unseen(folders, () -> Files.move(kept, next(), StandardCopyOption.ATOMIC_MOVE));
   }
 
   /** All that has been put together is on disk, and described for {@link #exchange}. */
@@ -147,15 +158,24 @@ final class Gate {
    * Makes the gate of an earlier epoch this one's.
    *
    * @param first the earliest epoch whose gate counts
+   * @throws ComponentFailure if no gate can be seen, which may pass
    */
-  void claim(RunId run, int first) throws IOException {
+  void claim(RunId run, int first) throws IOException, ComponentFailure {
     int mine = epoch(folders, run, path);
     for (Path gate : gates(folders, run)) {
       int epoch = epoch(folders, run, gate);
       if (epoch >= first && epoch < mine) {
         steps.accept("claim the gate");
-        Files.move(gate, path, StandardCopyOption.ATOMIC_MOVE);
+        unseen(folders, () -> Files.move(gate, path, StandardCopyOption.ATOMIC_MOVE));
       }
+    }
+    if (!exists(path)) {
+      throw ComponentFailure.passing(
+          FailureCode.MEDIA_MISSING,
+          "the files of the restore cannot be seen in "
+              + home(folders)
+              + ": mount the disk that they and the target folder are on, where this service runs",
+          null);
     }
   }
 
@@ -163,55 +183,58 @@ final class Gate {
   void exchange() throws IOException, ComponentFailure, InterruptedException {
     if (folders.within()) {
       exchangeEntries();
+      describe(ROOT_AFTER);
     } else if (exists(next())) {
       if (folders.existed() && !exists(path.resolve(PREVIOUS))) {
         steps.accept("move the folder out");
         Files.move(target, path.resolve(PREVIOUS), StandardCopyOption.ATOMIC_MOVE);
       }
-      evictStray();
       steps.accept("move the folder in");
-      Files.move(next(), target, StandardCopyOption.ATOMIC_MOVE);
+      evict(place());
+      Files.move(next(), place(), StandardCopyOption.ATOMIC_MOVE);
     }
-    steps.accept("sync");
     sync();
   }
 
   /** Whether all that is to come in is in the target. */
   boolean isExchanged() throws IOException {
-    return exists(path)
-        ? isNextIn() && (!exists(path.resolve(INCOMING)) || isEmpty(path.resolve(INCOMING)))
-        : exists(target);
+    boolean putBack = folders.nextFrom() != null && exists(Path.of(folders.nextFrom()));
+    return !exists(next()) && !exists(path.resolve(INCOMING)) && !putBack;
   }
 
-  private boolean isNextIn() {
-    boolean putBack = folders.nextFrom() != null && exists(Path.of(folders.nextFrom()));
-    return !exists(next()) && !putBack;
+  /** Where the folder that comes in goes. */
+  private Path place() {
+    return folders.bringsNothing() ? path.resolve(ARRIVED) : target;
   }
 
   /** Puts the target back as it was, from wherever the exchange has got to. */
   void revert() throws IOException, ComponentFailure, InterruptedException {
     if (folders.within()) {
       revertEntries();
-      return;
+    } else {
+      if (isExchanged()) {
+        steps.accept("move the folder out again");
+        Files.move(place(), next(), StandardCopyOption.ATOMIC_MOVE);
+      }
+      if (exists(path.resolve(PREVIOUS))) {
+        steps.accept("move the folder back in");
+        evict(target);
+        Files.move(path.resolve(PREVIOUS), target, StandardCopyOption.ATOMIC_MOVE);
+      }
     }
-    if (!exists(path)) {
-      return;
+    keepStrays();
+    if (folders.nextFrom() != null && exists(next())) {
+      steps.accept("put back what was kept");
+      Files.move(next(), Path.of(folders.nextFrom()), StandardCopyOption.ATOMIC_MOVE);
     }
-    if (isNextIn()) {
-      steps.accept("move the folder out again");
-      Files.move(target, next(), StandardCopyOption.ATOMIC_MOVE);
-    }
-    if (exists(path.resolve(PREVIOUS))) {
-      evictStray();
-      steps.accept("move the folder back in");
-      Files.move(path.resolve(PREVIOUS), target, StandardCopyOption.ATOMIC_MOVE);
+    if (folders.within()) {
+      describe(ROOT_BEFORE);
     }
     sync();
-    putNextBack();
   }
 
   /** Whether the target has been overwritten wholly. */
-  boolean isOverwritten() {
+  boolean isOverwritten() throws IOException {
     return !exists(next());
   }
 
@@ -227,7 +250,6 @@ final class Gate {
     }
     arguments.addAll(List.of("--", next() + "/", target + "/"));
     runAlone(ToolCommand.of(rsync).with(arguments), work);
-    steps.accept("sync");
     sync();
     steps.accept("the target is overwritten");
     // At once, so that nobody takes for whole what is half removed.
@@ -236,9 +258,7 @@ final class Gate {
 
   /** Waits until no rsync of an earlier epoch is at work in the target. */
   void awaitOthers(Work work) throws ComponentFailure, InterruptedException {
-    if (exists(path)) {
-      runAlone(ToolCommand.of(rsync, "--version"), work);
-    }
+    runAlone(ToolCommand.of(rsync, "--version"), work);
   }
 
   /**
@@ -292,39 +312,48 @@ final class Gate {
     return ComponentFailure.passing(FailureCode.TOOL_FAILED, said, e);
   }
 
-  /** Keeps what was in the target under its name, and removes the gate. */
-  void finish() throws IOException {
-    if (!exists(path)) {
-      return;
-    }
+  /** Gives what was in the target, and what was made there meanwhile, its name for keeping. */
+  void keep() throws IOException, ComponentFailure, InterruptedException {
     Path previous = path.resolve(PREVIOUS);
     if (exists(previous)) {
       steps.accept("keep the previous folder");
+      if (folders.within()) {
+        likeRoot(path.resolve(ROOT_BEFORE), previous);
+      }
       Files.move(previous, Path.of(folders.keptAs()), StandardCopyOption.ATOMIC_MOVE);
     }
-    Path stray = path.resolve(STRAY);
-    if (exists(stray)) {
-      Path kept = Path.of(folders.keptAs() + "_" + STRAY);
-      Files.move(stray, kept, StandardCopyOption.ATOMIC_MOVE);
+    keepStrays();
+    if (folders.within()) {
+      describe(ROOT_AFTER);
+    }
+    sync();
+  }
+
+  private void keepStrays() throws IOException {
+    Path strays = path.resolve(STRAYS);
+    if (exists(strays)) {
+      Path kept = strays(folders);
+      for (Path number : entries(strays)) {
+        for (Path stray : entries(number)) {
+          Files.move(stray, free(kept, stray), StandardCopyOption.ATOMIC_MOVE);
+        }
+        Files.delete(number);
+      }
+      Files.delete(strays);
       LOG.atWarn()
           .addKeyValue("folder", kept)
-          .log("something made a new folder while the target was exchanged; it is kept there");
-    }
-    steps.accept("remove the gate");
-    Path like = path.resolve(ROOT_AFTER);
-    FileTime modified = exists(like) ? Files.getLastModifiedTime(like) : null;
-    MediaTarget.delete(path);
-    if (modified != null) {
-      Files.setLastModifiedTime(target, modified);
+          .log("something made files in the target while it was exchanged; they are kept there");
     }
   }
 
-  /** What was taken from an earlier restore belongs to that again. */
-  void putNextBack() throws IOException {
-    if (folders.nextFrom() != null && exists(next())) {
-      steps.accept("put back what was kept");
-      Files.move(next(), Path.of(folders.nextFrom()), StandardCopyOption.ATOMIC_MOVE);
-    }
+  /** Where there is what something else made in the target during the exchange, if it did. */
+  static Optional<Path> keptStrays(Exchange.Folders folders) throws IOException {
+    Path kept = strays(folders);
+    return exists(kept) ? Optional.of(kept) : Optional.empty();
+  }
+
+  private static Path strays(Exchange.Folders folders) {
+    return Path.of(folders.keptAs() + "_stray");
   }
 
   /**
@@ -339,15 +368,16 @@ final class Gate {
       if (epoch(folders, run, gate) < before) {
         if (exists(gate.resolve(PREVIOUS))
             || exists(gate.resolve(INCOMING))
-            || exists(gate.resolve(STRAY))) {
+            || exists(gate.resolve(STRAYS))) {
           throw new IOException(
               gate + " still holds files of the target; move them where they belong by hand");
         }
         if (folders.nextFrom() != null && exists(gate.resolve(NEXT))) {
-          Files.move(
-              gate.resolve(NEXT), Path.of(folders.nextFrom()), StandardCopyOption.ATOMIC_MOVE);
+          Path from = Path.of(folders.nextFrom());
+          unseen(
+              folders, () -> Files.move(gate.resolve(NEXT), from, StandardCopyOption.ATOMIC_MOVE));
         }
-        MediaTarget.delete(gate);
+        unseen(folders, () -> MediaTarget.delete(gate));
       }
     }
   }
@@ -378,11 +408,31 @@ final class Gate {
   static void removeKept(Exchange.Folders folders, RunId run) throws IOException {
     // At once under another name, so that nobody takes for whole what is half gone.
     Path going = place(folders, run, 0);
-    MediaTarget.delete(going);
-    if (exists(Path.of(folders.keptAs()))) {
-      Files.move(Path.of(folders.keptAs()), going, StandardCopyOption.ATOMIC_MOVE);
-      MediaTarget.delete(going);
+    Path kept = Path.of(folders.keptAs());
+    unseen(
+        folders,
+        () -> {
+          MediaTarget.delete(going);
+          if (exists(kept)) {
+            Files.move(kept, going, StandardCopyOption.ATOMIC_MOVE);
+            MediaTarget.delete(going);
+          }
+        });
+  }
+
+  private interface Change {
+    void make() throws IOException;
+  }
+
+  /** What comes and goes within a target is none of the application's: its time stays. */
+  private static void unseen(Exchange.Folders folders, Change change) throws IOException {
+    if (!folders.within() || !Files.isDirectory(home(folders))) {
+      change.make();
+      return;
     }
+    FileTime modified = Files.getLastModifiedTime(home(folders));
+    change.make();
+    Files.setLastModifiedTime(home(folders), modified);
   }
 
   private static List<Path> gates(Exchange.Folders folders, RunId run) throws IOException {
@@ -408,67 +458,107 @@ final class Gate {
         String.valueOf(gate.getFileName()).substring(prefix(folders, run).length()));
   }
 
-  private void exchangeEntries() throws IOException, ComponentFailure, InterruptedException {
+  private void exchangeEntries() throws IOException {
     Path previous = path.resolve(PREVIOUS);
     Path incoming = path.resolve(INCOMING);
     if (exists(next())) {
-      if (!exists(previous)) {
-        Path _ = Files.createDirectory(previous, MediaTarget.PRIVATE);
+      Path names = made(path.resolve(NAMES));
+      for (Path entry : entries(next())) {
+        if (!exists(in(names, entry))) {
+          Path _ = Files.createFile(in(names, entry));
+        }
       }
-      moveEntries(target, previous);
+      clear(made(previous), entry -> true);
       steps.accept("the target is cleared");
       Files.move(next(), incoming, StandardCopyOption.ATOMIC_MOVE);
     }
-    if (exists(incoming) && !isEmpty(incoming)) {
-      moveEntries(incoming, target);
-    }
-    if (exists(path.resolve(ROOT_AFTER))) {
-      likeRoot(path.resolve(ROOT_AFTER));
+    if (exists(incoming)) {
+      fill(incoming);
+      for (Path entry : entries(target)) {
+        if (!isOwn(entry) && !comesIn(entry)) {
+          evict(entry);
+        }
+      }
+      steps.accept("the target is filled");
+      Files.move(incoming, path.resolve(ARRIVED), StandardCopyOption.ATOMIC_MOVE);
     }
   }
 
-  private void revertEntries() throws IOException, ComponentFailure, InterruptedException {
-    if (!exists(path)) {
-      return;
-    }
+  private void revertEntries() throws IOException {
     Path previous = path.resolve(PREVIOUS);
     Path incoming = path.resolve(INCOMING);
+    if (exists(path.resolve(ARRIVED))) {
+      steps.accept("clear the target again");
+      Files.move(path.resolve(ARRIVED), incoming, StandardCopyOption.ATOMIC_MOVE);
+    }
     if (exists(incoming)) {
-      moveEntries(target, incoming);
+      clear(incoming, this::comesIn);
       steps.accept("the target is cleared again");
       Files.move(incoming, next(), StandardCopyOption.ATOMIC_MOVE);
     }
     if (exists(previous)) {
-      moveEntries(previous, target);
+      fill(previous);
       Files.delete(previous);
     }
-    if (exists(path.resolve(ROOT_BEFORE))) {
-      likeRoot(path.resolve(ROOT_BEFORE));
-    }
-    sync();
-    putNextBack();
   }
 
-  private void moveEntries(Path from, Path to) throws IOException {
+  private interface Question {
+    boolean ask(Path entry) throws IOException;
+  }
+
+  /** A gate of an older version has no names, and took for its own whatever was there. */
+  private boolean comesIn(Path entry) throws IOException {
+    Path names = path.resolve(NAMES);
+    return !exists(names) || exists(in(names, entry));
+  }
+
+  /** Moves all that the application sees in the target out of it. */
+  private void clear(Path to, Question belongs) throws IOException {
+    for (Path entry : entries(target)) {
+      if (!isOwn(entry)) {
+        steps.accept("move an entry");
+        if (belongs.ask(entry) && !exists(in(to, entry))) {
+          Files.move(entry, in(to, entry), StandardCopyOption.ATOMIC_MOVE);
+        } else {
+          evict(entry);
+        }
+      }
+    }
+  }
+
+  private void fill(Path from) throws IOException {
     for (Path entry : entries(from)) {
       if (!isOwn(entry)) {
         steps.accept("move an entry");
-        Files.move(
-            entry, to.resolve(String.valueOf(entry.getFileName())), StandardCopyOption.ATOMIC_MOVE);
+        evict(in(target, entry));
+        Files.move(entry, in(target, entry), StandardCopyOption.ATOMIC_MOVE);
       }
     }
   }
 
-  /** An application that misses its folder may make a new one. */
-  private void evictStray() throws IOException {
-    if (exists(target)) {
-      Path stray = path.resolve(STRAY);
-      if (exists(stray)) {
-        throw new IOException(
-            target + " is made again and again; stop the application that does it");
-      }
-      Files.move(target, stray, StandardCopyOption.ATOMIC_MOVE);
+  /** Sets aside what an application has made that goes on writing, if it has. */
+  private void evict(Path entry) throws IOException {
+    if (exists(entry)) {
+      Files.move(entry, free(path.resolve(STRAYS), entry), StandardCopyOption.ATOMIC_MOVE);
     }
+  }
+
+  /** A place for an entry in a folder of a number, where there is nothing of its name yet. */
+  private static Path free(Path folder, Path entry) throws IOException {
+    Path numbered = made(folder).resolve("1");
+    for (int number = 2; exists(in(numbered, entry)); number++) {
+      numbered = folder.resolve(String.valueOf(number));
+    }
+    return in(made(numbered), entry);
+  }
+
+  /** Never makes what it lies in: that may be the gate, which a later epoch has taken. */
+  private static Path made(Path folder) throws IOException {
+    return exists(folder) ? folder : Files.createDirectory(folder, MediaTarget.PRIVATE);
+  }
+
+  private static Path in(Path folder, Path entry) {
+    return folder.resolve(Objects.requireNonNull(entry.getFileName()));
   }
 
   private void copyRoot(Path from, Path to)
@@ -479,9 +569,9 @@ final class Gate {
     likeRoot(from, to);
   }
 
-  private void likeRoot(Path like) throws ComponentFailure, InterruptedException {
+  private void describe(String like) throws ComponentFailure, InterruptedException {
     steps.accept("describe the target");
-    likeRoot(like, target);
+    likeRoot(path.resolve(like), target);
   }
 
   /** Gives one folder the owner, permissions, attributes and time of another. */
@@ -492,8 +582,8 @@ final class Gate {
   }
 
   private void sync() throws ComponentFailure, InterruptedException {
-    Path on = exists(path) ? path : home(folders);
-    run(ToolCommand.of("sync", "--file-system", "--", on.toString()));
+    steps.accept("sync");
+    run(ToolCommand.of("sync", "--file-system", "--", path.toString()));
   }
 
   private void run(ToolCommand command) throws ComponentFailure, InterruptedException {
@@ -513,11 +603,13 @@ final class Gate {
     return entries;
   }
 
-  private static boolean isEmpty(Path folder) throws IOException {
-    return entries(folder).stream().allMatch(Gate::isOwn);
-  }
-
-  private static boolean exists(Path path) {
-    return Files.exists(path, LinkOption.NOFOLLOW_LINKS);
+  /** Whether there is something; what cannot be looked at is not taken for missing. */
+  private static boolean exists(Path path) throws IOException {
+    try {
+      Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
+      return true;
+    } catch (NoSuchFileException e) {
+      return false;
+    }
   }
 }

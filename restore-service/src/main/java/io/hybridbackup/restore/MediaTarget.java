@@ -37,7 +37,27 @@ final class MediaTarget {
     boolean existed = Files.exists(real);
     boolean within =
         existed && (Mounts.isAt(real) || isOnADiskOfItsOwn(real) || !mayWriteBeside(real));
-    return new Exchange.Folders(real.toString(), within, existed, kept(run, real, within), null);
+    return new Exchange.Folders(
+        real.toString(), within, existed, kept(run, real, within), null, false);
+  }
+
+  /**
+   * Makes sure that the target is still to be seen.
+   *
+   * @param earlier what an earlier epoch of the same restore has found
+   * @param now what is there now
+   * @throws ComponentFailure if not, which may pass
+   */
+  static void requireStillThere(Exchange.Folders earlier, Exchange.Folders now)
+      throws ComponentFailure {
+    if ((earlier.existed() && !now.existed()) || (earlier.within() && !now.within())) {
+      throw ComponentFailure.passing(
+          FailureCode.MEDIA_MISSING,
+          "the target folder "
+              + earlier.folder()
+              + " is not what it was when the restore began: mount its disk where this service runs",
+          null);
+    }
   }
 
   /** The restores that have scratch folders beside it or in it. */
@@ -53,7 +73,8 @@ final class MediaTarget {
         undone.within(),
         Files.exists(real),
         kept(run, real, undone.within()),
-        undone.existed() ? undone.keptAs() : null);
+        undone.existed() ? undone.keptAs() : null,
+        !undone.existed());
   }
 
   private static String kept(RunId run, Path real, boolean within) {

@@ -72,14 +72,11 @@ final class Overwrite implements Ending {
       steps.accept("overwrite the database");
       database.get().fill(fetched, journal, work);
     }
-    if (gate.isPresent()) {
-      if (!gate.get().isOverwritten()) {
-        steps.accept("begin with the files");
-        boolean _ = journal.append(new Overwriting(work.epoch()));
-        steps.accept("overwrite the files");
-        gate.get().overwrite(work);
-      }
-      gate.get().finish();
+    if (gate.isPresent() && !gate.get().isOverwritten()) {
+      steps.accept("begin with the files");
+      boolean _ = journal.append(new Overwriting(work.epoch()));
+      steps.accept("overwrite the files");
+      gate.get().overwrite(work);
     }
     steps.accept("done");
     return journal.append(new Done(work.epoch()));
@@ -120,7 +117,7 @@ final class Overwrite implements Ending {
   private boolean claim() throws ComponentFailure, IOException, InterruptedException {
     journal.requireCharge();
     boolean committed = database.isPresent() && database.get().claim(journal, work);
-    if (gate.isPresent()) {
+    if (gate.isPresent() && journal.end().isEmpty()) {
       gate.get().claim(run, first);
       gate.get().awaitOthers(work);
     }

@@ -196,6 +196,11 @@ final class Preparation {
    */
   private Begun fetch(Journal journal) throws ComponentFailure, IOException, InterruptedException {
     Findings findings = preflight();
+    if (findings.folders() != null) {
+      for (Exchange.Folders earlier : journal.folders()) {
+        MediaTarget.requireStillThere(earlier, findings.folders());
+      }
+    }
     boolean _ = journal.append(new Preparing(work.epoch(), findings.folders()));
     AtomicReference<Exchange.Databases> databases = new AtomicReference<>();
     List<Callable<Boolean>> halves = new ArrayList<>();

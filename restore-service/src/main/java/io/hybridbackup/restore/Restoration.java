@@ -10,6 +10,7 @@ import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.job.Work;
@@ -20,9 +21,13 @@ import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.restore.Journal.Back;
 import io.hybridbackup.restore.Journal.Begun;
 import io.hybridbackup.restore.Journal.Failed;
+import io.hybridbackup.restore.Journal.Torn;
 import java.io.IOException;
+import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Instant;
+import java.util.ArrayList;
+import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
@@ -137,7 +142,14 @@ final class Restoration {
       }
     }
     Failed decided = decided(journal);
-    return failed(started, decided.code(), decided.message(), decided instanceof Back, work);
+    Optional<String> strays =
+        begun.isEmpty() ? Optional.empty() : strays(begun.get().exchange().media());
+    return failed(
+        started,
+        decided.code(),
+        decided.message() + strays.map(warning -> "; " + warning).orElse(""),
+        decided instanceof Back,
+        work);
   }
 
   private static Failed decided(Journal journal) throws InterruptedException {
@@ -147,14 +159,41 @@ final class Restoration {
     throw new IllegalStateException("the journal says that the restore is done");
   }
 
-  /** Removes what a restore that has ended left beside its target. */
-  void tidyUp(RestoreStarted started, Work work)
+  /** People are told of what the application has lost sight of. */
+  private static Optional<String> strays(Exchange.@Nullable Folders folders) throws IOException {
+    return (folders == null ? Optional.<Path>empty() : Gate.keptStrays(folders))
+        .map(kept ->
+            "something made files in the target folder while it was exchanged: they are kept in "
+                + kept
+                + "; move what is wanted back, and remove the rest");
+  }
+
+  /**
+   * Removes what a restore that has ended left beside its target.
+   *
+   * @return false if the target is neither what it was nor what it was to become: people need what
+   *     is left there
+   */
+  boolean tidyUp(RestoreStarted started, Work work)
       throws IOException, ComponentFailure, InterruptedException {
     Journal journal = journal(started, work);
+    if (isHalfway(started.restoreId(), journal, work)) {
+      return false;
+    }
     // What was refused has left nothing, and its target may never answer.
     if (journal.prepares()) {
       removeScratch(started, journal, Integer.MAX_VALUE);
     }
+    return true;
+  }
+
+  private boolean isHalfway(RunId run, Journal journal, Work work) throws InterruptedException {
+    if (journal.begun().isEmpty() || journal.end().orElse(null) instanceof Torn) {
+      return false;
+    }
+    Optional<Outcome> outcome = work.insist(() -> runs.decisions().find(RunKeys.outcome(run)));
+    return outcome.orElseThrow().announcement().fact() instanceof RestoreFailed failed
+        && !failed.rolledBack();
   }
 
   /** Removes the dumps of restores that have ended, here or elsewhere. */
@@ -237,9 +276,12 @@ final class Restoration {
     return started.options() == null ? RestoreOptions.NONE : started.options();
   }
 
-  private RestoreCompleted completed(RestoreStarted started, Begun begun, Work work) {
+  private RestoreCompleted completed(RestoreStarted started, Begun begun, Work work)
+      throws IOException {
     Exchange.@Nullable Databases databases = begun.exchange().database();
     Exchange.@Nullable Folders folders = begun.exchange().media();
+    List<String> warnings = new ArrayList<>(begun.warnings());
+    strays(folders).ifPresent(warnings::add);
     return new RestoreCompleted(
         started.restoreId(),
         started.source(),
@@ -251,7 +293,7 @@ final class Restoration {
         begun.storageBytes(),
         begun.files(),
         begun.durations(),
-        begun.warnings(),
+        warnings,
         databases == null || databases.previous() == null ? null : databases.keptAs(),
         folders == null || !folders.existed() || options(started).overwrites()
             ? null

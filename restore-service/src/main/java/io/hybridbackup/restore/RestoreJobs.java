@@ -182,7 +182,12 @@ final class RestoreJobs implements Job.Source {
     /** What cannot be removed is tried again until the deadline, and then left to people. */
     private void removeScratch(Work work) throws InterruptedException {
       try {
-        restoration.tidyUp(started, work);
+        if (!restoration.tidyUp(started, work)) {
+          LOG.atError()
+              .addKeyValue("run", run())
+              .addKeyValue("target", started.target())
+              .log("the target is not what it was; what it was is left beside it for people");
+        }
         restoration.removeForgottenDumps();
       } catch (IOException | ComponentFailure e) {
         if (!isPastDeadline()) {
@@ -202,7 +207,7 @@ final class RestoreJobs implements Job.Source {
           return restoration.restore(started, claim.deadline(), work);
         } catch (ComponentFailure e) {
           work.checkpoint();
-          if (!e.retryable() || tries >= settings.attempts()) {
+          if (!e.retryable() || (tries >= settings.attempts() && !isWaitedFor(e))) {
             return giveUp(work, e.code(), e);
           }
           logRetry(e);
@@ -225,6 +230,11 @@ final class RestoreJobs implements Job.Source {
         }
         pause(work, tries);
       }
+    }
+
+    /** A disk that is not mounted yet may be until the deadline. */
+    private boolean isWaitedFor(ComponentFailure failure) {
+      return failure.code() == FailureCode.MEDIA_MISSING && !isPastDeadline();
     }
 
     private void logRetry(Exception cause) {

@@ -81,8 +81,10 @@ final class ScratchSweep implements SmartLifecycle {
   private void removeIfClosed(RunId run)
       throws IOException, ComponentFailure, InterruptedException {
     Optional<RestoreStarted> started = runs.claim(run).flatMap(Claim::restore);
-    if (started.isPresent() && runs.hasEnded(run) && !runs.isOpen(run)) {
-      restoration.tidyUp(started.get(), new Work(run, Component.RESTORE, 0));
+    if (started.isPresent()
+        && runs.hasEnded(run)
+        && !runs.isOpen(run)
+        && restoration.tidyUp(started.get(), new Work(run, Component.RESTORE, 0))) {
       LOG.atInfo()
           .addKeyValue("run", run)
           .addKeyValue("target", started.get().target())

@@ -73,21 +73,21 @@ final class Swap implements Ending {
       if (end.isPresent()) {
         return end.get() instanceof Done;
       }
-      if (!held.isExchanged()) {
-        if (held.lock != null) {
-          steps.accept("block connections");
-          held.lock.block(databases(), endingSessions, rollingBack);
-        }
-        if (gate.isPresent()) {
-          gate.get().exchange();
-        }
-        if (held.lock != null) {
-          steps.accept("rename the databases");
-          held.lock.exchange(databases());
-        }
+      held.claim();
+      DatabaseLock lock = held.isExchanged() ? null : held.lock;
+      if (lock != null) {
+        steps.accept("block connections");
+        lock.block(databases(), endingSessions, rollingBack);
       }
       if (gate.isPresent()) {
-        gate.get().finish();
+        gate.get().exchange();
+      }
+      if (lock != null) {
+        steps.accept("rename the databases");
+        lock.exchange(databases());
+      }
+      if (gate.isPresent()) {
+        gate.get().keep();
       }
       steps.accept("done");
       return journal.append(new Done(work.epoch()));
@@ -98,15 +98,17 @@ final class Swap implements Ending {
   public boolean back(Failed reason) throws ComponentFailure, IOException, InterruptedException {
     steps.accept("lock to go back");
     try (Held held = hold()) {
-      if (journal.end().isEmpty()) {
+      Optional<Entry> end = journal.end();
+      if (end.isPresent() && end.get() instanceof Done) {
+        return false;
+      }
+      held.claim();
+      if (end.isEmpty()) {
         if (held.isExchanged()) {
           return false;
         }
         steps.accept("decide to go back");
         boolean _ = journal.append(reason);
-      }
-      if (journal.end().orElseThrow() instanceof Done) {
-        return false;
       }
       if (gate.isPresent()) {
         gate.get().revert();
@@ -123,21 +125,9 @@ final class Swap implements Ending {
     return Objects.requireNonNull(exchange.database());
   }
 
-  private Held hold() throws ComponentFailure, IOException, InterruptedException {
+  private Held hold() throws ComponentFailure, InterruptedException {
     journal.requireCharge();
-    Held held = new Held(database.isPresent() ? database.get().lock(journal) : null);
-    boolean claimed = false;
-    try {
-      if (gate.isPresent()) {
-        gate.get().claim(run, first);
-      }
-      claimed = true;
-      return held;
-    } finally {
-      if (!claimed) {
-        held.close();
-      }
-    }
+    return new Held(database.isPresent() ? database.get().lock(journal) : null);
   }
 
   /** The right to change the target, and what is known of it then. */
@@ -146,6 +136,13 @@ final class Swap implements Ending {
 
     Held(@Nullable DatabaseLock lock) {
       this.lock = lock;
+    }
+
+    /** Makes sure that the files are at hand, and that no earlier epoch moves them any more. */
+    void claim() throws ComponentFailure, IOException {
+      if (gate.isPresent()) {
+        gate.get().claim(run, first);
+      }
     }
 
     /** Whether only what is harmless is left to do. Database names change last. */

@@ -5,6 +5,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
 import java.util.List;
 import java.util.stream.Stream;
@@ -12,6 +13,11 @@ import java.util.stream.Stream;
 /** The files of an application, old or new. */
 final class ApplicationFiles {
   private ApplicationFiles() {}
+
+  /** The folder itself, as {@link #plant} makes it and {@link #describe} shows it. */
+  static final String OLD = "rwxr-x--x 2001-02-03T04:05:06Z";
+
+  static final String NEW = "rwxr-xr-- 2002-03-04T05:06:07Z";
 
   /**
    * Makes some. Of {@code both} size and time are the same whatever the content.
@@ -25,6 +31,20 @@ final class ApplicationFiles {
     Files.setLastModifiedTime(where.resolve("both"), FileTime.from(Instant.EPOCH));
     Files.writeString(
         where.resolve((content.equals("old") ? "an " : "a ") + content + " file"), content);
+    describe(where, content.equals("old") ? OLD : NEW);
+  }
+
+  /** Gives a folder its permissions and its time. */
+  static void describe(Path where, String like) throws IOException {
+    String[] parts = like.split(" ", -1);
+    Files.setPosixFilePermissions(where, PosixFilePermissions.fromString(parts[0]));
+    Files.setLastModifiedTime(where, FileTime.from(Instant.parse(parts[1])));
+  }
+
+  static String describe(Path where) throws IOException {
+    return PosixFilePermissions.toString(Files.getPosixFilePermissions(where))
+        + " "
+        + Files.getLastModifiedTime(where).toInstant();
   }
 
   /** What the application sees: nothing of a restore's own. */

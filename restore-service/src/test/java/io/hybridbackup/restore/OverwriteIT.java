@@ -1,14 +1,18 @@
 package io.hybridbackup.restore;
 
+import static io.hybridbackup.restore.ApplicationFiles.NEW;
+import static io.hybridbackup.restore.ApplicationFiles.describe;
 import static io.hybridbackup.restore.ApplicationFiles.list;
 import static io.hybridbackup.restore.ApplicationFiles.plant;
 import static io.hybridbackup.restore.Interruption.GIVEN_UP;
 import static io.hybridbackup.restore.Interruption.isKilled;
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
@@ -42,6 +46,7 @@ import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
@@ -227,6 +232,44 @@ class OverwriteIT {
       assertThat(target.epoch(killed ? 2 : 1).forward()).isTrue();
 
       // then
+      target.assertNew("killed at step " + step);
+    }
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Kind.class,
+      names = {"FOLDER_ALONE", "MOUNT_POINT_ALONE"})
+  void shouldWaitForADiskThatIsAwayWhenKilledAtAnyStep(Kind kind) throws Exception {
+    boolean killed = true;
+    for (int step = 0; killed; step++) {
+      // given
+      Target target = new Target(kind);
+      killed = isKilled(step, steps -> target.epoch(1, steps), Ending::forward);
+      if (killed) {
+        Path away = folder.resolve(target.name + " away");
+        Path disk = kind.within ? target.media : requireNonNull(target.media.getParent());
+        Files.move(disk, away);
+        Files.createDirectory(disk);
+
+        // when
+        Overwrite next = target.epoch(2);
+        for (ThrowingCallable call :
+            List.<ThrowingCallable>of(next::forward, () -> next.back(GIVEN_UP))) {
+          assertThatThrownBy(call)
+              .isInstanceOfSatisfying(
+                  ComponentFailure.class,
+                  failure -> {
+                    assertThat(failure.retryable()).isTrue();
+                    assertThat(failure.code()).isEqualTo(FailureCode.MEDIA_MISSING);
+                  });
+        }
+
+        // then
+        Files.delete(disk);
+        Files.move(away, disk);
+        assertThat(next.forward()).isTrue();
+      }
       target.assertNew("killed at step " + step);
     }
   }
@@ -478,7 +521,8 @@ class OverwriteIT {
         plant(media, "old");
         Files.createSymbolicLink(media.resolve("new"), Path.of("nowhere"));
         folders =
-            new Exchange.Folders(media.toString(), kind.within, true, media + "_before", null);
+            new Exchange.Folders(
+                media.toString(), kind.within, true, media + "_before", null, false);
         Gate gate = gate(folders, 1, step -> {});
         gate.make();
         plant(gate.next(), "new");
@@ -569,6 +613,7 @@ class OverwriteIT {
         assertThat(media.resolve("afterwards")).as(when).exists();
         Files.writeString(media.resolve("both"), "new");
         Files.delete(media.resolve("afterwards"));
+        describe(media, NEW);
       }
       assertNew(when);
     }
@@ -581,6 +626,7 @@ class OverwriteIT {
       if (kind.media) {
         assertThat(list(media)).as(when).containsExactly("a new file", "both", "new", "new/file");
         assertThat(media.resolve("both")).as(when).hasContent("new");
+        assertThat(describe(media)).as(when).isEqualTo(NEW);
         assertBeside(when);
       }
     }

@@ -10,6 +10,7 @@ import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.TestWork;
+import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.testing.Commands;
@@ -18,6 +19,10 @@ import java.io.IOException;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.sql.Connection;
+import java.sql.ResultSet;
+import java.sql.SQLException;
+import java.sql.Statement;
 import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
@@ -85,6 +90,48 @@ class PgRestoreIT {
       postgres.execute("postgres", "DROP DATABASE scratch WITH (FORCE)");
     } finally {
       service.destroyForcibly();
+    }
+  }
+
+  @Test
+  void shouldLetNobodyElseConnectToADatabaseThatIsBeingFilled() throws Exception {
+    // given
+    postgres.createDatabase("plain");
+    Path dump = dump("plain");
+    RunId run = RunId.ofRequest("/test", "plain");
+    Work work = TestWork.on(run, Component.RESTORE, 1);
+    List<String> warnings = new ArrayList<>();
+    try (NativeTools tools = new NativeTools()) {
+      DatabaseTarget target =
+          new DatabaseTarget(
+              new Postgres(postgres.settings("edms")),
+              new PgRestore(tools, postgres.program("pg_restore"), 1),
+              new Psql(tools, postgres.program("psql")));
+      DumpSchema schema =
+          target.check(
+              new ArchivedDump("15.0", out -> Files.copy(dump, out), null),
+              RestoreOptions.NONE,
+              work,
+              warnings);
+
+      // when
+      String scratch = target.restore(dump, schema, run, 1, RestoreOptions.NONE, work, warnings);
+
+      // then
+      assertThat(mayConnect(scratch)).isFalse();
+      target.takeOver(scratch, warnings);
+      assertThat(mayConnect(scratch)).isTrue();
+    }
+  }
+
+  private static boolean mayConnect(String database) throws SQLException {
+    try (Connection connection = postgres.connect("postgres");
+        Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT has_database_privilege('public', '" + database + "', 'CONNECT')")) {
+      assertThat(row.next()).isTrue();
+      return row.getBoolean(1);
     }
   }
 

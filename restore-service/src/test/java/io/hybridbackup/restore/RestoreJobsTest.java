@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.hybridbackup.common.event.Event;
 import io.hybridbackup.common.event.EventCodec;
+import io.hybridbackup.common.event.Fact.RestoreCompleted;
 import io.hybridbackup.common.event.Fact.RestoreFailed;
 import io.hybridbackup.common.event.Fact.RestoreStarted;
 import io.hybridbackup.common.event.FailureCode;
@@ -27,6 +28,7 @@ import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.InMemoryObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.restore.Journal.Begun;
 import io.hybridbackup.restore.Journal.Preparing;
 import java.io.IOException;
 import java.io.UncheckedIOException;
@@ -40,6 +42,9 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Set;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -49,6 +54,20 @@ class RestoreJobsTest {
   private static final RunId RUN = RunId.ofRequest("/test", "restore");
   private static final TargetName TARGET = new TargetName("standby");
   private static final Duration LEASE = Duration.ofSeconds(10);
+
+  /** It tries but once. */
+  private static final Settings.Jobs QUICK =
+      new Settings.Jobs(
+          LEASE,
+          Duration.ofMillis(20),
+          Duration.ofHours(1),
+          1,
+          Duration.ofMinutes(1),
+          2,
+          Settings.WhenBusy.WAIT,
+          Duration.ofHours(1),
+          true,
+          100);
 
   @TempDir private Path folder;
   private final NativeTools tools = new NativeTools();
@@ -95,7 +114,8 @@ class RestoreJobsTest {
             false,
             false,
             folder.resolve("kept").toString(),
-            null);
+            null,
+            false);
     Path gate = folder.resolve(".target.restore-" + RUN + "-1");
     store.whenFrozen =
         () -> {
@@ -107,7 +127,7 @@ class RestoreJobsTest {
         };
 
     // when
-    assertThatThrownBy(this::perform).isInstanceOf(StoppedException.class);
+    assertThatThrownBy(() -> perform(1)).isInstanceOf(StoppedException.class);
 
     // then
     assertThat(gate).doesNotExist();
@@ -119,13 +139,65 @@ class RestoreJobsTest {
     decideEnd();
 
     // when
-    perform();
+    perform(1);
 
     // then
     assertThat(published)
         .filteredOn(event -> event instanceof RestoreStarted || event instanceof RestoreFailed)
         .hasExactlyElementsOfTypes(RestoreStarted.class, RestoreFailed.class);
     assertThat(runs.isOpen(RUN)).isFalse();
+  }
+
+  @Test
+  void shouldWaitForADiskThatIsAwayAndSayWhatIsLeftAside() throws Exception {
+    // given
+    Path disk = folder.resolve("disk");
+    Exchange.Folders folders =
+        new Exchange.Folders(
+            disk.resolve("target").toString(),
+            false,
+            false,
+            disk.resolve("kept").toString(),
+            null,
+            false);
+    Journal before = new Journal(runs.decisions(), RUN, TestWork.on(RUN, Component.RESTORE, 1));
+    before.take();
+    assertThat(before.append(new Preparing(1, folders))).isTrue();
+    assertThat(
+            before.append(
+                new Begun(1, new Exchange(null, folders), null, 3L, 1L, Map.of(), List.of())))
+        .isTrue();
+    Path away = Files.createDirectory(folder.resolve("away"));
+    Path gate = away.resolve(".target.restore-" + RUN + "-1");
+    Files.createDirectories(gate.resolve("next"));
+    Files.createDirectories(gate.resolve("strays/1/target"));
+
+    // when
+    CompletableFuture<Boolean> ended = new CompletableFuture<>();
+    Thread.ofPlatform()
+        .daemon()
+        .start(() -> {
+          try {
+            perform(2);
+            ended.complete(true);
+          } catch (Throwable e) {
+            ended.completeExceptionally(e);
+          }
+        });
+    assertThatThrownBy(() -> ended.get(1, TimeUnit.SECONDS)).isInstanceOf(TimeoutException.class);
+    Files.move(away, disk);
+    assertThat(ended.get(60, TimeUnit.SECONDS)).isTrue();
+
+    // then
+    assertThat(disk.resolve("target")).isDirectory();
+    assertThat(published)
+        .filteredOn(RestoreCompleted.class::isInstance)
+        .singleElement()
+        .satisfies(event ->
+            assertThat(((RestoreCompleted) event).warnings())
+                .singleElement()
+                .asString()
+                .contains(disk.resolve("kept_stray").toString()));
   }
 
   private void decideEnd() {
@@ -144,18 +216,18 @@ class RestoreJobsTest {
             .decide(RunKeys.outcome(RUN), new Outcome(new Announcement(end, Instant.now()), 0));
   }
 
-  private void perform() throws InterruptedException {
+  private void perform(int epoch) throws InterruptedException {
     Settings settings = settings();
     new RestoreJobs(
             runs,
             publisher,
             new Restoration(settings, runs, publisher, tools, Clock.systemUTC()),
-            settings.jobs(),
+            QUICK,
             Clock.systemUTC(),
             new Heard())
         .find(RUN)
         .orElseThrow()
-        .perform(TestWork.on(RUN, Component.RESTORE, 1));
+        .perform(TestWork.on(RUN, Component.RESTORE, epoch));
   }
 
   private Settings settings() {

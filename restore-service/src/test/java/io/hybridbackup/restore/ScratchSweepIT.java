@@ -22,6 +22,7 @@ import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.InMemoryObjectStore;
 import io.hybridbackup.common.testing.PostgresTestServer;
+import io.hybridbackup.restore.Journal.Begun;
 import io.hybridbackup.restore.Journal.Preparing;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -38,6 +39,7 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -97,13 +99,14 @@ class ScratchSweepIT {
     RunId inPlace = ended("beside", IN_PLACE);
     RunId open = ended("beside", RestoreOptions.NONE);
     runs.markOpen(open);
+    RunId halfway = ended("beside", RestoreOptions.NONE, true);
     RunId strange = RunId.ofRequest("/test", "of another installation");
     List<Path> remaining = new ArrayList<>();
-    for (RunId run : List.of(beside, within, open, strange)) {
+    for (RunId run : List.of(beside, within, open, halfway, strange)) {
       postgres.createDatabase("restore_" + run + "_3");
       String gate = run.equals(within) ? "mount/." : ".storage.";
       Path scratch = Files.createDirectories(folder.resolve(gate + "restore-" + run + "-3/next"));
-      if (run.equals(open) || run.equals(strange)) {
+      if (Set.of(open, halfway, strange).contains(run)) {
         remaining.add(scratch);
       }
     }
@@ -117,7 +120,8 @@ class ScratchSweepIT {
 
     // then
     assertThat(names("SELECT datname FROM pg_database WHERE datname LIKE 'restore%'", "postgres"))
-        .containsExactlyInAnyOrder("restore_" + open + "_3", "restore_" + strange + "_3");
+        .containsExactlyInAnyOrder(
+            "restore_" + open + "_3", "restore_" + halfway + "_3", "restore_" + strange + "_3");
     assertThat(names("SELECT nspname FROM pg_namespace WHERE nspname LIKE 'restore%'", "standby"))
         .containsExactly("restore_" + strange);
     try (var left = Files.newDirectoryStream(folder, ".storage.*")) {
@@ -150,6 +154,13 @@ class ScratchSweepIT {
 
   /** A restore that had been prepared, failed, and was closed. */
   private RunId ended(String target, RestoreOptions options) throws Exception {
+    return ended(target, options, false);
+  }
+
+  /**
+   * @param halfway whether the target had been changed, and could not be made what it was
+   */
+  private RunId ended(String target, RestoreOptions options, boolean halfway) throws Exception {
     RunId run = RunId.ofRequest("/test", target + " " + System.nanoTime());
     Instant now = Instant.now();
     Claim _ =
@@ -183,8 +194,15 @@ class ScratchSweepIT {
                         target.equals("within"),
                         plan.existed(),
                         plan.keptAs(),
-                        null))))
+                        null,
+                        false))))
         .isTrue();
+    if (halfway) {
+      assertThat(
+              journal.append(
+                  new Begun(3, new Exchange(null, plan), null, 1L, 1L, Map.of(), List.of())))
+          .isTrue();
+    }
     RestoreFailed end =
         new RestoreFailed(
             run,
@@ -193,7 +211,7 @@ class ScratchSweepIT {
             new Origin(Component.RESTORE, 0, 4, 1),
             FailureCode.DEADLINE,
             "it had not ended by its deadline",
-            true,
+            !halfway,
             null);
     Outcome _ =
         runs.decisions().decide(RunKeys.outcome(run), new Outcome(new Announcement(end, now), 0));

@@ -1,13 +1,18 @@
 package io.hybridbackup.restore;
 
+import static io.hybridbackup.restore.ApplicationFiles.NEW;
+import static io.hybridbackup.restore.ApplicationFiles.OLD;
+import static io.hybridbackup.restore.ApplicationFiles.describe;
 import static io.hybridbackup.restore.ApplicationFiles.list;
 import static io.hybridbackup.restore.ApplicationFiles.plant;
 import static io.hybridbackup.restore.Interruption.GIVEN_UP;
 import static io.hybridbackup.restore.Interruption.isKilled;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
 import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
@@ -19,12 +24,14 @@ import io.hybridbackup.common.testing.PostgresTestServer;
 import io.hybridbackup.restore.Interruption.Frozen;
 import io.hybridbackup.restore.Journal.Begun;
 import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -33,6 +40,7 @@ import java.util.TreeSet;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Timeout;
@@ -96,7 +104,10 @@ class SwapIT {
     MOUNT_POINT_ALONE(false, true, true, true, false),
     NOTHING_WAS_THERE(true, true, false, false, false),
     UNDOING(true, true, false, true, true),
-    UNDOING_IN_A_MOUNT_POINT(true, true, true, true, true);
+    UNDOING_IN_A_MOUNT_POINT(true, true, true, true, true),
+
+    /** There had been no folder: none comes back. */
+    UNDOING_THE_FIRST(false, true, false, true, true);
 
     private final boolean database;
     private final boolean media;
@@ -110,6 +121,10 @@ class SwapIT {
       this.within = within;
       this.existed = existed;
       this.undoing = undoing;
+    }
+
+    private boolean bringsNothing() {
+      return this == UNDOING_THE_FIRST;
     }
   }
 
@@ -314,6 +329,103 @@ class SwapIT {
     assertThat(old).isPositive();
   }
 
+  @ParameterizedTest
+  @EnumSource(
+      value = Kind.class,
+      names = {"DATABASE_AND_FOLDER", "FOLDER_ALONE", "MOUNT_POINT_ALONE"})
+  void shouldWaitForADiskThatIsAwayWhenKilledAtAnyStep(Kind kind) throws Exception {
+    boolean killed = true;
+    for (int step = 0; killed; step++) {
+      // given
+      Target target = new Target(kind);
+      killed = isKilled(step, steps -> target.epoch(1, steps), Ending::forward);
+      Swap next = target.epoch(2, SwapIT::noTrouble);
+      target.takeTheDiskAway();
+
+      // when
+      if (killed) {
+        assertWaits(next::forward);
+        assertWaits(() -> next.back(GIVEN_UP));
+      } else {
+        assertThat(next.forward()).isTrue();
+      }
+
+      // then
+      target.bringTheDiskBack();
+      boolean back = killed && step % 2 == 0 && giveUp(next);
+      assertThat(next.forward()).isEqualTo(!back);
+      target.assertOldOrNew(back, "killed at step " + step);
+    }
+  }
+
+  private static void assertWaits(ThrowingCallable call) {
+    assertThatThrownBy(call)
+        .isInstanceOfSatisfying(
+            ComponentFailure.class,
+            failure -> {
+              assertThat(failure.retryable()).isTrue();
+              assertThat(failure.code()).isEqualTo(FailureCode.MEDIA_MISSING);
+            });
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Kind.class,
+      names = {"DATABASE_AND_MOUNT_POINT", "FOLDER_ALONE", "MOUNT_POINT_ALONE"})
+  void shouldKeepWhatTheApplicationGoesOnToMakeWhenKilledAtAnyStep(Kind kind) throws Exception {
+    boolean killed = true;
+    int made = 0;
+    for (int step = 0; killed; step++) {
+      // given
+      Target target = new Target(kind);
+      Target.Application application = target.new Application();
+      killed =
+          isKilled(step, steps -> target.epoch(1, application.andThen(steps)), Ending::forward);
+
+      // when
+      Swap next = target.epoch(2, application);
+      boolean back = killed && step % 2 == 0 && giveUp(next);
+      assertThat(next.forward()).isEqualTo(!back);
+
+      // then
+      application.assertKept(back, "killed at step " + step);
+      made += application.made.size();
+    }
+    assertThat(made).isPositive();
+  }
+
+  @ParameterizedTest
+  @EnumSource(
+      value = Kind.class,
+      names = {"DATABASE_ALONE", "NOTHING_WAS_THERE"})
+  void shouldEndSessionsAtTheNewDatabaseToo(Kind kind) throws Exception {
+    // given
+    Target target = new Target(kind);
+    String next = requireNonNull(requireNonNull(target.begun.exchange().database()).nextName());
+    List<String> refusals = new ArrayList<>();
+    try (Connection _ = postgres.connect(next)) {
+
+      // when
+      boolean forward =
+          target
+              .epoch(
+                  1,
+                  step -> {
+                    if (step.equals("rename the databases")) {
+                      assertThatThrownBy(() -> postgres.connect(next))
+                          .hasMessageContaining("not currently accepting connections");
+                      refusals.add(step);
+                    }
+                  })
+              .forward();
+
+      // then
+      assertThat(forward).isTrue();
+    }
+    assertThat(refusals).hasSize(1);
+    target.assertNew("");
+  }
+
   /** Whether the connection to the server broke on the way forward, which can pass. */
   private static boolean isBroken(Swap swap) throws Exception {
     try {
@@ -403,15 +515,20 @@ class SwapIT {
                 kind.within,
                 kind.existed,
                 kept.toString(),
-                kind.undoing ? kept(earlier).toString() : null);
+                kind.undoing && !kind.bringsNothing() ? kept(earlier).toString() : null,
+                kind.bringsNothing());
+        if (folders.nextFrom() != null) {
+          plant(kept(earlier), "new");
+        }
         if (kind.existed) {
           plant(media, "old");
         }
         Gate gate = gate(folders, 1, SwapIT::noTrouble);
         gate.make();
-        if (kind.undoing) {
-          plant(kept(earlier), "new");
+        if (folders.nextFrom() != null) {
           gate.takeNext(kept(earlier));
+        } else if (kind.bringsNothing()) {
+          Path _ = Files.createDirectory(gate.next());
         } else {
           plant(gate.next(), "new");
         }
@@ -469,15 +586,31 @@ class SwapIT {
                 kind.existed ? List.of(name, name + "_before_" + run) : List.of(name));
       }
       if (kind.media) {
-        assertThat(list(media)).as(when).containsExactly("a new file", "both", "new", "new/file");
-        assertThat(media.resolve("both")).as(when).hasContent("new");
+        removeGates();
+        if (kind.bringsNothing()) {
+          assertThat(media).as(when).doesNotExist();
+        } else {
+          assertFiles(media, "new", when);
+        }
         if (kind.existed) {
-          assertThat(list(kept(run)))
-              .as(when)
-              .containsExactly("an old file", "both", "old", "old/file");
+          assertFiles(kept(run), "old", when);
         }
         assertBeside(when, kept(run));
       }
+    }
+
+    private static void assertFiles(Path where, String content, String when) throws IOException {
+      boolean old = content.equals("old");
+      assertThat(list(where))
+          .as(when)
+          .containsExactly(
+              (old ? "an " : "a ") + content + " file", "both", content, content + "/file");
+      assertThat(where.resolve("both")).as(when).hasContent(content);
+      assertThat(describe(where)).as(when).isEqualTo(old ? OLD : NEW);
+    }
+
+    private void removeGates() throws IOException {
+      Gate.remove(requireNonNull(begun.exchange().media()), run, Integer.MAX_VALUE);
     }
 
     void assertOld(String when) throws Exception {
@@ -491,19 +624,14 @@ class SwapIT {
         }
       }
       if (kind.media) {
-        Gate.remove(requireNonNull(begun.exchange().media()), run, Integer.MAX_VALUE);
+        removeGates();
         if (kind.existed) {
-          assertThat(list(media))
-              .as(when)
-              .containsExactly("an old file", "both", "old", "old/file");
-          assertThat(media.resolve("both")).as(when).hasContent("old");
+          assertFiles(media, "old", when);
         } else {
           assertThat(media).as(when).doesNotExist();
         }
-        if (kind.undoing) {
-          assertThat(list(kept(earlier)))
-              .as(when)
-              .containsExactly("a new file", "both", "new", "new/file");
+        if (kind.undoing && !kind.bringsNothing()) {
+          assertFiles(kept(earlier), "new", when);
         }
         assertBeside(when, kept(earlier));
       }
@@ -517,6 +645,69 @@ class SwapIT {
       if (Files.isDirectory(media)) {
         try (Stream<Path> within = Files.list(media)) {
           assertThat(within.filter(Gate::isOwn)).as(when).allMatch(kept::equals);
+        }
+      }
+    }
+
+    /** What is on another disk then; of this one nothing but an empty folder is there. */
+    private Path disk() {
+      return kind.within ? media : requireNonNull(media.getParent());
+    }
+
+    void takeTheDiskAway() throws IOException {
+      Files.move(disk(), folder.resolve(name + " away"));
+      Files.createDirectories(disk());
+    }
+
+    void bringTheDiskBack() throws IOException {
+      Files.delete(disk());
+      Files.move(folder.resolve(name + " away"), disk());
+    }
+
+    /** Makes at every step whatever is not there, until the exchange lets it use its new files. */
+    private final class Application implements Consumer<String> {
+      private static final Set<String> LATE =
+          Set.of(
+              "the target is filled", "rename the databases", "keep the previous folder", "done");
+      private final List<String> made = new ArrayList<>();
+      private boolean late;
+
+      @Override
+      public void accept(String step) {
+        late |= LATE.contains(step);
+        if (!late && (kind.within || !Files.exists(media))) {
+          try {
+            Files.createDirectories(media);
+            for (String file : List.of("both", "other", "new/by the application", "old/too")) {
+              Path path = media.resolve(file);
+              Path top = media.resolve(media.relativize(path).getName(0));
+              if (!Files.exists(top)) {
+                Files.createDirectories(path.getParent());
+                made.add(file + ", number " + made.size());
+                Files.writeString(path, made.getLast());
+              }
+            }
+          } catch (IOException e) {
+            throw new UncheckedIOException(e);
+          }
+        }
+      }
+
+      /** Nothing is lost, and nothing that it made is where the new files are. */
+      void assertKept(boolean back, String when) throws Exception {
+        removeGates();
+        List<String> contents = new ArrayList<>();
+        try (Stream<Path> files = Files.walk(media.getParent())) {
+          for (Path file : files.filter(Files::isRegularFile).toList()) {
+            contents.add(Files.readString(file));
+          }
+        }
+        assertThat(contents).as(when).containsAll(made);
+        Path old = back ? media : kept(run);
+        assertThat(list(old)).as(when).contains("an old file", "both", "old", "old/file");
+        assertThat(old.resolve("both")).as(when).hasContent("old");
+        if (!back) {
+          assertFiles(media, "new", when);
         }
       }
     }

@@ -1,0 +1,30 @@
+package io.hybridbackup.restore;
+
+import static java.nio.charset.StandardCharsets.UTF_8;
+import static org.assertj.core.api.Assertions.assertThat;
+
+import io.hybridbackup.common.json.Json;
+import io.hybridbackup.restore.Journal.Entry;
+import io.hybridbackup.restore.Journal.Preparing;
+import org.junit.jupiter.api.Test;
+
+class JournalTest {
+  @Test
+  void shouldReadAnEntryFromBeforeARestoreCouldBringNothing() {
+    // given
+    String entry =
+        """
+        {"entry": "preparing", "epoch": 1,
+         "folders": {"folder": "/app/storage", "within": false, "existed": true,
+                     "keptAs": "/app/storage_before_x"}}
+        """;
+
+    // then
+    assertThat(Json.read(entry.getBytes(UTF_8), Entry.class))
+        .isEqualTo(
+            new Preparing(
+                1,
+                new Exchange.Folders(
+                    "/app/storage", false, true, "/app/storage_before_x", null, false)));
+  }
+}
