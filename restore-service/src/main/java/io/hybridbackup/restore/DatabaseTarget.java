@@ -39,7 +39,7 @@ final class DatabaseTarget {
     this.preflight = new DatabasePreflight(postgres);
   }
 
-  /** Its name, for people. */
+  /** Its name. */
   @Override
   public String toString() {
     return postgres.name();
@@ -148,7 +148,6 @@ final class DatabaseTarget {
    * @param warnings is told what could not be as it was
    */
   void takeOver(String scratch, List<String> warnings) throws ComponentFailure {
-    // A connection of its own, since it takes on the settings for a moment.
     try (Connection connection = maintenance()) {
       if (DatabaseLock.number(connection, postgres.name()) != null) {
         takeOver(connection, scratch, warnings);
@@ -280,7 +279,9 @@ final class DatabaseTarget {
 
   /**
    * The new database gets the settings, the grants and, last, the owner of the one that it
-   * replaces.
+   * replaces. Settings are written down, as pg_dump does it, and never set here: one that forbids
+   * to write or takes on a role would keep the rest from being taken over. Those that are lists are
+   * kept with each item quoted, and taken only as items.
    *
    * @param warnings is told of what only somebody else may set or grant
    */
@@ -298,14 +299,26 @@ final class DatabaseTarget {
             SELECT false, format('ALTER DATABASE %I CONNECTION LIMIT %s', ?, datconnlimit)
               FROM target WHERE datconnlimit >= 0
             UNION ALL
-            SELECT false, format('SELECT set_config(%1$L, %2$L, false); ALTER %3$s SET %1$I FROM CURRENT',
-                                 split_part(setting, '=', 1),
-                                 substr(setting, strpos(setting, '=') + 1),
+            SELECT false, format('ALTER %s SET %I TO %s',
                                  CASE WHEN s.setrole = 0 THEN format('DATABASE %I', ?)
                                       ELSE format('ROLE %I IN DATABASE %I',
-                                                  pg_get_userbyid(s.setrole), ?) END)
+                                                  pg_get_userbyid(s.setrole), ?) END,
+                                 name,
+                                 CASE WHEN name IN ('search_path', 'temp_tablespaces',
+                                                    'local_preload_libraries',
+                                                    'session_preload_libraries')
+                                      THEN listed ELSE quote_literal(value) END)
               FROM target JOIN pg_db_role_setting s ON s.setdatabase = target.oid,
-                   unnest(s.setconfig) setting
+                   unnest(s.setconfig) setting,
+                   split_part(setting, '=', 1) name,
+                   substr(setting, strpos(setting, '=') + 1) value,
+                   LATERAL (SELECT coalesce(string_agg(quote_literal(
+                                     CASE WHEN item[1] LIKE '"%'
+                                          THEN replace(substr(item[1], 2, length(item[1]) - 2),
+                                                       '""', '"')
+                                          ELSE item[1] END), ', '), quote_literal('')) listed
+                              FROM regexp_matches(value, '"(?:[^"]|"")*"|[^",[:space:]]+', 'g') item)
+                           items
             UNION ALL
             SELECT false, format('REVOKE ALL ON DATABASE %I FROM PUBLIC', ?)
               FROM target WHERE datacl IS NOT NULL
