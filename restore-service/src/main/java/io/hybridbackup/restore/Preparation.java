@@ -266,7 +266,7 @@ final class Preparation {
     ExtractOptions extraction =
         new ExtractOptions(
             root && !options.leavesOwnersOut(),
-            root,
+            false,
             new OwnerMapping(numbers(options.users()), numbers(options.groups())));
     ProgressListener progress =
         reporter("fetch-media", Objects.requireNonNull(findings.fileBytes()));
