@@ -25,6 +25,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class DatabaseTarget {
   private static final int LONGEST_NAME = 63;
+
+
+  /** How the comment of a restored database begins. */
+  private static final String MARK = "restored by hybrid-backup, restore ";
+
   private static final String NO_SUCH_DATABASE = "3D000";
 
   private final Postgres postgres;
@@ -111,7 +116,11 @@ final class DatabaseTarget {
       String name = quoted(scratch.name());
       execute(
           connection,
-          "CREATE DATABASE " + name + " WITH TEMPLATE = template0" + schema.properties());
+          "CREATE DATABASE "
+              + name
+              + " WITH TEMPLATE = template0"
+              + schema.properties()
+              + tablespace(connection, warnings));
       execute(connection, "COMMENT ON DATABASE " + name + " IS " + literal(mark(run)));
       if (owners && !DatabasePreflight.isSuperuser(connection)) {
         owners = false;
@@ -134,6 +143,33 @@ final class DatabaseTarget {
     return scratch.name();
   }
 
+  /** The one of the database that is to be replaced, as CREATE DATABASE has it. */
+  private String tablespace(Connection connection, List<String> warnings) throws SQLException {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            """
+            SELECT quote_ident(spcname), has_tablespace_privilege(t.oid, 'CREATE')
+              FROM pg_tablespace t JOIN pg_database d ON d.dattablespace = t.oid
+             WHERE d.datname = ?
+               AND t.oid <> (SELECT dattablespace FROM pg_database WHERE datname = 'template0')
+            """)) {
+      query.setString(1, postgres.name());
+      try (ResultSet row = query.executeQuery()) {
+        if (!row.next()) {
+          return "";
+        }
+        if (row.getBoolean(2)) {
+          return " TABLESPACE = " + row.getString(1);
+        }
+        warnings.add(
+            "the database is in the server's default tablespace now, and not in %s: user %s may not make anything there; run GRANT CREATE ON TABLESPACE %s TO %s before the next restore"
+                .formatted(
+                    row.getString(1), postgres.user(), row.getString(1), quoted(postgres.user())));
+        return "";
+      }
+    }
+  }
+
   private void set(String name, String setting) throws ComponentFailure {
     try (Connection connection = maintenance()) {
       execute(connection, "ALTER DATABASE " + quoted(name) + " " + setting);
@@ -151,6 +187,7 @@ final class DatabaseTarget {
     try (Connection connection = maintenance()) {
       if (DatabaseLock.number(connection, postgres.name()) != null) {
         takeOver(connection, scratch, warnings);
+        warnIfClosed(connection, warnings);
       }
     } catch (SQLException e) {
       throw postgres.failure(e);
@@ -238,6 +275,17 @@ final class DatabaseTarget {
   }
 
   private static void drop(Connection connection, String name) throws SQLException {
+    // Templates cannot be dropped, and what is to replace one, or was replaced, is one.
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT FROM pg_database WHERE datname = ? AND datistemplate")) {
+      query.setString(1, name);
+      try (ResultSet template = query.executeQuery()) {
+        if (template.next()) {
+          execute(connection, "ALTER DATABASE " + quoted(name) + " IS_TEMPLATE false");
+        }
+      }
+    }
     execute(connection, "DROP DATABASE IF EXISTS " + quoted(name) + " WITH (FORCE)");
   }
 
@@ -278,7 +326,7 @@ final class DatabaseTarget {
   }
 
   /**
-   * The new database gets the settings, the grants and, last, the owner of the one that it
+   * The new database gets the settings, the grants, the comment and, last, the owner of the one that it
    * replaces. Settings are written down, as pg_dump does it, and never set here: one that forbids
    * to write or takes on a role would keep the rest from being taken over. Those that are lists are
    * kept with each item quoted, and taken only as items.
@@ -298,6 +346,13 @@ final class DatabaseTarget {
             UNION ALL
             SELECT false, format('ALTER DATABASE %I CONNECTION LIMIT %s', ?, datconnlimit)
               FROM target WHERE datconnlimit >= 0
+            UNION ALL
+            SELECT false, format('ALTER DATABASE %I IS_TEMPLATE true', ?)
+              FROM target WHERE datistemplate
+            UNION ALL
+            SELECT false, format('COMMENT ON DATABASE %I IS %L', ?, comment)
+              FROM target, shobj_description(target.oid, 'pg_database') comment
+             WHERE NOT starts_with(comment, ?)
             UNION ALL
             SELECT false, format('ALTER %s SET %I TO %s',
                                  CASE WHEN s.setrole = 0 THEN format('DATABASE %I', ?)
@@ -330,9 +385,10 @@ final class DatabaseTarget {
               FROM target, aclexplode(target.datacl) WHERE grantee <> datdba
             """)) {
       query.setString(1, postgres.name());
-      for (int parameter = 2; parameter <= 7; parameter++) {
+      for (int parameter = 2; parameter <= 10; parameter++) {
         query.setString(parameter, scratch);
       }
+      query.setString(6, MARK);
       try (ResultSet rows = query.executeQuery()) {
         while (rows.next()) {
           if (rows.getBoolean(1)) {
@@ -360,6 +416,21 @@ final class DatabaseTarget {
     }
   }
 
+  private void warnIfClosed(Connection connection, List<String> warnings) throws SQLException {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT FROM pg_database WHERE datname = ? AND NOT datallowconn")) {
+      query.setString(1, postgres.name());
+      try (ResultSet closed = query.executeQuery()) {
+        if (closed.next()) {
+          warnings.add(
+              "nobody could connect to the replaced database, and to the new one they can; if that is not meant, run: ALTER DATABASE %s ALLOW_CONNECTIONS false"
+                  .formatted(quoted(postgres.name())));
+        }
+      }
+    }
+  }
+
   /** A connection to a database of the server that is not the target. */
   private Connection maintenance() throws ComponentFailure {
     Connection connection;
@@ -382,7 +453,7 @@ final class DatabaseTarget {
   }
 
   private static String mark(RunId run) {
-    return "restored by hybrid-backup, restore " + run;
+    return MARK + run;
   }
 
   private static String scratchPrefix(RunId run) {

@@ -3,15 +3,23 @@ package io.hybridbackup.restore;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.event.RestoreOptions;
+import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.job.TestWork;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.testing.Commands;
 import io.hybridbackup.common.testing.PostgresTestServer;
+import java.nio.file.Path;
+import java.sql.Connection;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
+import org.junit.jupiter.api.io.TempDir;
 
 /** What a database that is replaced was as such, its successor is too. */
 @Timeout(120)
@@ -66,6 +74,55 @@ class DatabaseTargetIT {
     // then
     assertThat(warnings).isEmpty();
     assertThat(about("thawed")).isEqualTo(about("frozen")).contains("7MB", "odd, ");
+  }
+
+  @Test
+  void shouldKeepTheTablespaceTheCommentAndThatItIsATemplate(@TempDir Path folder)
+      throws Exception {
+    // given
+    try (Connection connection = postgres.connect("postgres")) {
+      DatabaseTarget.execute(connection, "SET allow_in_place_tablespaces = on");
+      DatabaseTarget.execute(connection, "CREATE TABLESPACE \"big disk\" LOCATION ''");
+      DatabaseTarget.execute(
+          connection, "CREATE DATABASE pattern TABLESPACE \"big disk\" IS_TEMPLATE true");
+      DatabaseTarget.execute(connection, "COMMENT ON DATABASE pattern IS 'the clerks'' own'");
+      DatabaseTarget.execute(connection, "ALTER DATABASE pattern ALLOW_CONNECTIONS false");
+    }
+    postgres.createDatabase("source");
+    Path dump = folder.resolve("dump");
+    Commands.run(
+        postgres.program("pg_dump"),
+        "--format=custom",
+        "--file=" + dump,
+        postgres.url("source"));
+    RunId run = RunId.ofRequest("/test", "tablespace");
+    DatabaseTarget target = target("pattern");
+    List<String> warnings = new ArrayList<>();
+
+    // when
+    String scratch =
+        target.restore(
+            dump,
+            new DumpSchema("", Set.of(), Set.of()),
+            run,
+            1,
+            RestoreOptions.NONE,
+            TestWork.on(run, Component.RESTORE, 1),
+            warnings);
+    target.takeOver(scratch, warnings);
+
+    // then
+    String like =
+        "SELECT spcname, shobj_description(d.oid, 'pg_database'), datistemplate FROM pg_database d"
+            + " JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = '%s'";
+    assertThat(query(like.formatted(scratch))).isEqualTo("big disk|the clerks' own|t\n");
+    assertThat(warnings).singleElement().asString().contains("ALLOW_CONNECTIONS false");
+
+    // when
+    target.dropScratch(run, 2);
+
+    // then
+    assertThat(query(like.formatted(scratch))).isEmpty();
   }
 
   /** Owner, connection limit, grants and settings. */
