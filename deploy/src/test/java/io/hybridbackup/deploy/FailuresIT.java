@@ -942,6 +942,28 @@ class FailuresIT {
   }
 
   @Test
+  void shouldMakeNoDeviceNodesAndNameThem() throws IOException {
+    assumeTrue(Commands.root(), "only root makes device nodes");
+    // given
+    Path node = folder.resolve("note/null");
+    Commands.run("mknod", node.toString(), "c", "1", "3");
+    String archive = archive("tiny");
+    Files.delete(node);
+
+    // when
+    RunId run = restore("tiny", archive, "part", "null", "[\"media\"]");
+
+    // then
+    assertThat(installation.console.awaitEnd(run, RestoreCompleted.class).warnings())
+        .singleElement()
+        .asString()
+        .contains("device node", "storage/null");
+    Path part = folder.resolve("part");
+    assertThat(children(part)).containsExactly("note");
+    Commands.run("rm", "-r", part.toString());
+  }
+
+  @Test
   void shouldReplaceADatabaseInSpiteOfWhatDependsOnItWhenToldTo() throws Exception {
     // given
     String archive = archive("edms");

@@ -78,7 +78,7 @@ public final class Sample {
     Files.createSymbolicLink(folder.resolve("a dangling link"), Path.of("nowhere"));
     String root = folder.toString();
     Commands.run("chmod", "640", root + "/letters/2.txt");
-    Commands.run("chmod", "2750", root + "/an empty folder");
+    Commands.run("chmod", Commands.root() ? "2750" : "750", root + "/an empty folder");
     Commands.run("setfattr", "-n", "user.origin", "-v", "a scanner", root + "/scan 1.pdf");
     Commands.run("setfacl", "-m", "u:7777:r", root + "/letters/4.txt");
     if (Commands.root()) {

@@ -25,6 +25,11 @@ import org.jspecify.annotations.Nullable;
  */
 final class DatabaseTarget {
   private static final int LONGEST_NAME = 63;
+
+
+  /** How the comment of a restored database begins. */
+  private static final String MARK = "restored by hybrid-backup, restore ";
+
   private static final String NO_SUCH_DATABASE = "3D000";
 
   private final Postgres postgres;
@@ -39,7 +44,7 @@ final class DatabaseTarget {
     this.preflight = new DatabasePreflight(postgres);
   }
 
-  /** Its name, for people. */
+  /** Its name. */
   @Override
   public String toString() {
     return postgres.name();
@@ -111,7 +116,11 @@ final class DatabaseTarget {
       String name = quoted(scratch.name());
       execute(
           connection,
-          "CREATE DATABASE " + name + " WITH TEMPLATE = template0" + schema.properties());
+          "CREATE DATABASE "
+              + name
+              + " WITH TEMPLATE = template0"
+              + schema.properties()
+              + tablespace(connection, warnings));
       execute(connection, "REVOKE CONNECT ON DATABASE " + name + " FROM PUBLIC");
       execute(connection, "COMMENT ON DATABASE " + name + " IS " + literal(mark(run)));
       if (owners && !DatabasePreflight.isSuperuser(connection)) {
@@ -135,6 +144,33 @@ final class DatabaseTarget {
     return scratch.name();
   }
 
+  /** The one of the database that is to be replaced, as CREATE DATABASE has it. */
+  private String tablespace(Connection connection, List<String> warnings) throws SQLException {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            """
+            SELECT quote_ident(spcname), has_tablespace_privilege(t.oid, 'CREATE')
+              FROM pg_tablespace t JOIN pg_database d ON d.dattablespace = t.oid
+             WHERE d.datname = ?
+               AND t.oid <> (SELECT dattablespace FROM pg_database WHERE datname = 'template0')
+            """)) {
+      query.setString(1, postgres.name());
+      try (ResultSet row = query.executeQuery()) {
+        if (!row.next()) {
+          return "";
+        }
+        if (row.getBoolean(2)) {
+          return " TABLESPACE = " + row.getString(1);
+        }
+        warnings.add(
+            "the database is in the server's default tablespace now, and not in %s: user %s may not make anything there; run GRANT CREATE ON TABLESPACE %s TO %s before the next restore"
+                .formatted(
+                    row.getString(1), postgres.user(), row.getString(1), quoted(postgres.user())));
+        return "";
+      }
+    }
+  }
+
   private void set(String name, String setting) throws ComponentFailure {
     try (Connection connection = maintenance()) {
       execute(connection, "ALTER DATABASE " + quoted(name) + " " + setting);
@@ -149,11 +185,11 @@ final class DatabaseTarget {
    * @param warnings is told what could not be as it was
    */
   void takeOver(String scratch, List<String> warnings) throws ComponentFailure {
-    // A connection of its own, since it takes on the settings for a moment.
     try (Connection connection = maintenance()) {
       execute(connection, "GRANT CONNECT ON DATABASE " + quoted(scratch) + " TO PUBLIC");
       if (DatabaseLock.number(connection, postgres.name()) != null) {
         takeOver(connection, scratch, warnings);
+        warnIfClosed(connection, warnings);
       }
     } catch (SQLException e) {
       throw postgres.failure(e);
@@ -241,6 +277,17 @@ final class DatabaseTarget {
   }
 
   private static void drop(Connection connection, String name) throws SQLException {
+    // Templates cannot be dropped, and what is to replace one, or was replaced, is one.
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT FROM pg_database WHERE datname = ? AND datistemplate")) {
+      query.setString(1, name);
+      try (ResultSet template = query.executeQuery()) {
+        if (template.next()) {
+          execute(connection, "ALTER DATABASE " + quoted(name) + " IS_TEMPLATE false");
+        }
+      }
+    }
     execute(connection, "DROP DATABASE IF EXISTS " + quoted(name) + " WITH (FORCE)");
   }
 
@@ -281,8 +328,10 @@ final class DatabaseTarget {
   }
 
   /**
-   * The new database gets the settings, the grants and, last, the owner of the one that it
-   * replaces.
+   * The new database gets the settings, the grants, the comment and, last, the owner of the one that it
+   * replaces. Settings are written down, as pg_dump does it, and never set here: one that forbids
+   * to write or takes on a role would keep the rest from being taken over. Those that are lists are
+   * kept with each item quoted, and taken only as items.
    *
    * @param warnings is told of what only somebody else may set or grant
    */
@@ -300,14 +349,33 @@ final class DatabaseTarget {
             SELECT false, format('ALTER DATABASE %I CONNECTION LIMIT %s', ?, datconnlimit)
               FROM target WHERE datconnlimit >= 0
             UNION ALL
-            SELECT false, format('SELECT set_config(%1$L, %2$L, false); ALTER %3$s SET %1$I FROM CURRENT',
-                                 split_part(setting, '=', 1),
-                                 substr(setting, strpos(setting, '=') + 1),
+            SELECT false, format('ALTER DATABASE %I IS_TEMPLATE true', ?)
+              FROM target WHERE datistemplate
+            UNION ALL
+            SELECT false, format('COMMENT ON DATABASE %I IS %L', ?, comment)
+              FROM target, shobj_description(target.oid, 'pg_database') comment
+             WHERE NOT starts_with(comment, ?)
+            UNION ALL
+            SELECT false, format('ALTER %s SET %I TO %s',
                                  CASE WHEN s.setrole = 0 THEN format('DATABASE %I', ?)
                                       ELSE format('ROLE %I IN DATABASE %I',
-                                                  pg_get_userbyid(s.setrole), ?) END)
+                                                  pg_get_userbyid(s.setrole), ?) END,
+                                 name,
+                                 CASE WHEN name IN ('search_path', 'temp_tablespaces',
+                                                    'local_preload_libraries',
+                                                    'session_preload_libraries')
+                                      THEN listed ELSE quote_literal(value) END)
               FROM target JOIN pg_db_role_setting s ON s.setdatabase = target.oid,
-                   unnest(s.setconfig) setting
+                   unnest(s.setconfig) setting,
+                   split_part(setting, '=', 1) name,
+                   substr(setting, strpos(setting, '=') + 1) value,
+                   LATERAL (SELECT coalesce(string_agg(quote_literal(
+                                     CASE WHEN item[1] LIKE '"%'
+                                          THEN replace(substr(item[1], 2, length(item[1]) - 2),
+                                                       '""', '"')
+                                          ELSE item[1] END), ', '), quote_literal('')) listed
+                              FROM regexp_matches(value, '"(?:[^"]|"")*"|[^",[:space:]]+', 'g') item)
+                           items
             UNION ALL
             SELECT false, format('REVOKE ALL ON DATABASE %I FROM PUBLIC', ?)
               FROM target WHERE datacl IS NOT NULL
@@ -319,9 +387,10 @@ final class DatabaseTarget {
               FROM target, aclexplode(target.datacl) WHERE grantee <> datdba
             """)) {
       query.setString(1, postgres.name());
-      for (int parameter = 2; parameter <= 7; parameter++) {
+      for (int parameter = 2; parameter <= 10; parameter++) {
         query.setString(parameter, scratch);
       }
+      query.setString(6, MARK);
       try (ResultSet rows = query.executeQuery()) {
         while (rows.next()) {
           if (rows.getBoolean(1)) {
@@ -349,6 +418,21 @@ final class DatabaseTarget {
     }
   }
 
+  private void warnIfClosed(Connection connection, List<String> warnings) throws SQLException {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            "SELECT FROM pg_database WHERE datname = ? AND NOT datallowconn")) {
+      query.setString(1, postgres.name());
+      try (ResultSet closed = query.executeQuery()) {
+        if (closed.next()) {
+          warnings.add(
+              "nobody could connect to the replaced database, and to the new one they can; if that is not meant, run: ALTER DATABASE %s ALLOW_CONNECTIONS false"
+                  .formatted(quoted(postgres.name())));
+        }
+      }
+    }
+  }
+
   /** A connection to a database of the server that is not the target. */
   private Connection maintenance() throws ComponentFailure {
     Connection connection;
@@ -371,7 +455,7 @@ final class DatabaseTarget {
   }
 
   private static String mark(RunId run) {
-    return "restored by hybrid-backup, restore " + run;
+    return MARK + run;
   }
 
   private static String scratchPrefix(RunId run) {

@@ -271,7 +271,7 @@ final class Preparation {
     ExtractOptions extraction =
         new ExtractOptions(
             root && !options.leavesOwnersOut(),
-            root,
+            false,
             new OwnerMapping(numbers(options.users()), numbers(options.groups())));
     ProgressListener progress =
         reporter("fetch-media", Objects.requireNonNull(findings.fileBytes()));
@@ -335,14 +335,14 @@ final class Preparation {
     Exchange exchange =
         new Journal(runs.decisions(), undone, work).begun().orElseThrow().exchange();
     long begun = System.nanoTime();
+    requireStillConfigured(undone, exchange);
     Exchange.@Nullable Databases theirs = exchange.database();
     Exchange.@Nullable Databases databases = null;
     if (theirs != null) {
       DatabaseTarget database = targets.database(started).orElseThrow();
       database.checkExchange();
       databases = database.plan(run, theirs.previous() == null ? null : theirs.keptAs());
-      if (!databases.name().equals(theirs.name())
-          || !Objects.equals(databases.next(), theirs.previous())) {
+      if (!Objects.equals(databases.next(), theirs.previous())) {
         throw notKept(undone, "database " + theirs.keptAs());
       }
     }
@@ -373,6 +373,37 @@ final class Preparation {
         null,
         Map.of("preflight", since(begun)),
         List.of());
+  }
+
+  /** Only what the configuration names is changed, whatever it named at the time. */
+  private void requireStillConfigured(RunId undone, Exchange exchange)
+      throws ComponentFailure, IOException {
+    Exchange.@Nullable Databases databases = exchange.database();
+    if (databases != null) {
+      Optional<DatabaseTarget> database = targets.database(started);
+      requireSame(
+          undone, "database", databases.name(), database.map(DatabaseTarget::toString).orElse(null));
+    }
+    Exchange.@Nullable Folders folders = exchange.media();
+    if (folders != null) {
+      Optional<MediaTarget> media = targets.media(started);
+      requireSame(
+          undone,
+          "folder",
+          folders.folder(),
+          media.isPresent() ? media.get().plan(run).folder() : null);
+    }
+  }
+
+  private void requireSame(RunId undone, String what, String then, @Nullable String now)
+      throws ComponentFailure {
+    if (!then.equals(now)) {
+      throw ComponentFailure.permanent(
+          FailureCode.INVALID_REQUEST,
+          "the restore %s was to the %s %s, and target '%s' has %s in the configuration now; configure it as it was, or bring back by hand what is kept"
+              .formatted(undone, what, then, started.target(), now == null ? "none" : now),
+          null);
+    }
   }
 
   private static ComponentFailure notKept(RunId undone, String what) {

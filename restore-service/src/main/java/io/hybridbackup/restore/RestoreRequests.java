@@ -205,6 +205,14 @@ final class RestoreRequests implements RequestHandler {
 
   /** What that restore replaced comes back, as long as it is kept. */
   private RestoreStarted undo(RunId run, RestoreRequested request, RunId undone) throws Refusal {
+    if (!options(request).equals(RestoreOptions.NONE)
+        || request.components() != null
+        || request.asOf() != null) {
+      throw new Refusal(
+          FailureCode.INVALID_REQUEST,
+          "an undo brings back all that the restore replaced, and nothing else: options, components"
+              + " and asOf have no meaning with it; ask without them");
+    }
     Optional<RestoreCompleted> completed =
         runs.decisions()
             .find(RunKeys.outcome(undone))
@@ -306,7 +314,7 @@ final class RestoreRequests implements RequestHandler {
     for (ArchiveName archive : runs.archives(source).reversed()) {
       Manifest manifest = manifest(source, archive).manifest();
       if (manifest.components().containsAll(asked)
-          && !manifest.timestamp().toInstant().isAfter(asOf)) {
+          && !manifest.shows().isAfter(asOf)) {
         return archive;
       }
     }

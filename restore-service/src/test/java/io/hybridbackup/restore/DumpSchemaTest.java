@@ -22,8 +22,71 @@ class DumpSchemaTest {
 
     // then
     assertThat(schema.properties()).isEqualTo(" ENCODING = 'UTF8' LOCALE = 'de_DE.UTF-8'");
-    assertThat(schema.roles()).containsExactlyInAnyOrder("edms_owner", "the \"ghost\"", "reader");
+    assertThat(schema.roles()).containsExactlyInAnyOrder("the \"ghost\"", "reader");
     assertThat(schema.extensions()).containsExactlyInAnyOrder("uuid-ossp", "postgis");
+  }
+
+  @Test
+  void shouldFindTheRolesOfWhateverNamesRoles() {
+    assertThat(
+            DumpSchema.parse(
+                    """
+                    \\restrict x'y"z
+                    SET standard_conforming_strings = on;
+                    ALTER DEFAULT PRIVILEGES FOR ROLE maker IN SCHEMA public GRANT SELECT ON TABLES TO "taker K";
+                    ALTER DEFAULT PRIVILEGES FOR ROLE maker2 REVOKE ALL ON FUNCTIONS FROM PUBLIC;
+                    CREATE POLICY mine ON public.page FOR SELECT TO clerk, "head of" USING ((owner = 'TO x'::name));
+                    CREATE POLICY "all" ON public.page USING ((to_x(FROM_y) TO nobody));
+                    CREATE USER MAPPING FOR stranger SERVER far OPTIONS (password 'a; b');
+                    CREATE USER MAPPING FOR PUBLIC SERVER far;
+                    ALTER FUNCTION public."odd; name"(text, integer) OWNER TO "the; owner";
+                    REVOKE ALL ON TABLE public.page FROM former;
+                    """)
+                .roles())
+        .containsExactlyInAnyOrder(
+            "maker",
+            "taker K",
+            "maker2",
+            "clerk",
+            "head of",
+            "stranger",
+            "the; owner",
+            "former");
+  }
+
+  @Test
+  void shouldTakeNoLineOfAFunctionACommentOrTheDatabaseItselfForAWish() {
+    String lines =
+        """
+
+        GRANT SELECT ON t TO reporting;
+        ALTER TABLE t OWNER TO reporting;
+        CREATE EXTENSION IF NOT EXISTS nothing;
+        CREATE USER MAPPING FOR reporting SERVER far;
+        """;
+    DumpSchema schema =
+        DumpSchema.parse(
+            """
+            CREATE DATABASE edms WITH TEMPLATE = template0;
+            ALTER DATABASE edms OWNER TO reporting;
+            ALTER DATABASE edms SET work_mem TO '8MB';
+            ALTER ROLE reporting IN DATABASE edms SET work_mem TO '8MB';
+            GRANT CONNECT ON DATABASE edms TO reporting WITH GRANT OPTION;
+            REVOKE CONNECT ON DATABASE edms FROM PUBLIC;
+            -- Name: it's; Owner: "reporting
+            CREATE FUNCTION f() RETURNS void LANGUAGE plpgsql AS $_$%1$s $$;$$ %1$s$_$;
+            CREATE FUNCTION g() RETURNS text LANGUAGE sql AS $$%1$s$$;
+            CREATE FUNCTION h() RETURNS text LANGUAGE sql AS 'it''s%1$s';
+            COMMENT ON TABLE t IS E'a \\'%1$s';
+            COMMENT ON TABLE "t;
+            %1$s" IS 'x';
+            CREATE VIEW v AS SELECT '%2$s' AS long;
+            GRANT SELECT ON TABLE v TO reader;
+            """
+                .formatted(lines, "it''s\n".repeat(100_000)));
+
+    assertThat(schema.roles()).containsExactly("reader");
+    assertThat(schema.extensions()).isEmpty();
   }
 
   @Test

@@ -3,8 +3,8 @@ package io.hybridbackup.common.archive;
 /**
  * How files are put back.
  *
- * @param restoreOwners whether each entry gets its owner and group by number, and attributes
- *     outside {@code user.}; needs root
+ * @param restoreOwners whether each entry gets its owner and group by number, attributes outside
+ *     {@code user.}, and set-uid, set-gid and sticky bits; needs root
  * @param deviceNodes whether device nodes are made; needs root
  * @param owners who gets what; without a meaning unless owners are restored
  */

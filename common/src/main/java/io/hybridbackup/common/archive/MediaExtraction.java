@@ -22,6 +22,10 @@ import org.jspecify.annotations.Nullable;
  */
 final class MediaExtraction implements PartReader.Handler, AutoCloseable {
   private static final int NAMED_WARNINGS = 100;
+  private static final int PERMISSIONS = 0777;
+
+  /** Set-uid, set-gid and sticky as well. They are the owner's to give, so they go with owners. */
+  private static final int ALL_MODE_BITS = 07777;
 
   private final Path root;
   private final EntryPath rawRoot;
@@ -169,7 +173,7 @@ final class MediaExtraction implements PartReader.Handler, AutoCloseable {
       }
     }
     if (entry.type() != ArchiveEntry.Type.SYMLINK) {
-      Libc.chmod(path, entry.mode() & 07777);
+      Libc.chmod(path, entry.mode() & (options.restoreOwners() ? ALL_MODE_BITS : PERMISSIONS));
       try {
         ExtendedAttributes.setAcls(path, entry.accessAcl(), entry.defaultAcl(), options.owners());
       } catch (IllegalArgumentException e) {

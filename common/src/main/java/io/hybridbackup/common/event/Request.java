@@ -38,10 +38,12 @@ public sealed interface Request extends Event {
 
   /**
    * @param archive an archive's name, or {@code latest}
-   * @param asOf with {@code latest}: the newest that is not younger than this
+   * @param asOf with {@code latest}: the newest that shows nothing later than this, by the
+   *     database's snapshot or, of files alone, by the end of the last pass over them
    * @param components what to restore; absent: all that both the archive and the target have
    * @param options how; absent: all of it, and only into what is empty or not there
-   * @param undo a restore to that target: bring back what it replaced, instead of the archive
+   * @param undo a restore to that target: bring back what it replaced, instead of the archive;
+   *     without asOf, components and options
    */
   record RestoreRequested(
       String source,

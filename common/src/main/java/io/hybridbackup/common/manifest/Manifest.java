@@ -10,13 +10,16 @@ import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import java.math.BigDecimal;
 import java.math.RoundingMode;
+import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.Collections;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
+import java.util.Objects;
 import java.util.Set;
 import java.util.TreeMap;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.databind.PropertyNamingStrategies.SnakeCaseStrategy;
 import tools.jackson.databind.annotation.JsonNaming;
@@ -148,6 +151,17 @@ public record Manifest(
       components.add(Component.MEDIA);
     }
     return components;
+  }
+
+  /**
+   * The instant that the archive is of: T, or if it has files alone, when the last pass over them
+   * had ended. Nothing that the database had after it is in the archive.
+   */
+  public Instant shows() {
+    return Stream.of(consistency.snapshotAt(), consistency.preparedAt())
+        .filter(Objects::nonNull)
+        .findFirst()
+        .orElseGet(timestamp::toInstant);
   }
 
   /** The bytes of {@code manifest.json}; the same for the same manifest. */

@@ -70,6 +70,32 @@ class ArchiveReaderTest {
     }
   }
 
+  /** Whoever extracts would lend their rights to everybody. */
+  @Test
+  void shouldLeaveSetUidSetGidAndStickyBitsOutWhereOwnersAreNotRestored() throws IOException {
+    // given
+    Libc.chmod(EntryPath.of(tree.resolve("small")), 06755);
+    Libc.chmod(EntryPath.of(tree.resolve("folder/large")), 07711);
+    Libc.chmod(EntryPath.of(tree.resolve("folder")), 03775);
+    try (ArchiveFixture fixture = fixture()) {
+      Path media = folder.resolve("media");
+
+      // when
+      fixture
+          .reader()
+          .extractMedia(media, new ExtractOptions(false, false), ProgressListener.NONE);
+
+      // then
+      assertThat(mode(media.resolve("small"))).isEqualTo(0755);
+      assertThat(mode(media.resolve("folder/large"))).isEqualTo(0711);
+      assertThat(mode(media.resolve("folder"))).isEqualTo(0775);
+    }
+  }
+
+  private static int mode(Path path) throws IOException {
+    return (int) Files.getAttribute(path, "unix:mode") & 07777;
+  }
+
   @Test
   void shouldListWhatIsMissingBehindAllEntries() throws IOException {
     List<EntryPath> missing =

@@ -177,7 +177,7 @@ final class OddTree {
     mode("modes/read-only", 0444);
     mode("modes/all", 07777);
     Files.createDirectories(root.resolve("modes/sticky"));
-    Libc.chmod(EntryPath.of(root.resolve("modes/sticky")), 01777);
+    Libc.chmod(EntryPath.of(root.resolve("modes/sticky")), Tool.root() ? 01777 : 0777);
     text("modes/locked/file");
     Libc.chmod(EntryPath.of(root.resolve("modes/locked")), 0555);
     if (!Tool.root()) {
@@ -187,7 +187,8 @@ final class OddTree {
 
   private void mode(String name, int mode) throws IOException {
     text(name);
-    Libc.chmod(EntryPath.of(root.resolve(name)), mode);
+    // Who cannot give files to their owners does not get these bits back.
+    Libc.chmod(EntryPath.of(root.resolve(name)), Tool.root() ? mode : mode & 0777);
   }
 
   private void time(String name, long seconds, int nanos) throws IOException {

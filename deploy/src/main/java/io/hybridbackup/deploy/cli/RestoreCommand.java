@@ -75,7 +75,8 @@ public final class RestoreCommand implements Callable<Integer> {
         names = "--as-of",
         paramLabel = "TIME",
         description =
-            "With latest: the newest archive that is not younger, as 2026-01-11T02:00:00Z.")
+            "With latest: the newest archive whose database snapshot was made then or before, as"
+                + " 2026-01-11T02:00:00Z.")
     private @Nullable String asOf;
 
     @Option(
