@@ -225,6 +225,9 @@ final class Gate {
     keepStrays();
     if (folders.nextFrom() != null && exists(next())) {
       steps.accept("put back what was kept");
+      if (folders.within()) {
+        likeRoot(path.resolve(ROOT_AFTER), next());
+      }
       Files.move(next(), Path.of(folders.nextFrom()), StandardCopyOption.ATOMIC_MOVE);
     }
     if (folders.within()) {
