@@ -26,7 +26,6 @@ import org.jspecify.annotations.Nullable;
 final class DatabaseTarget {
   private static final int LONGEST_NAME = 63;
 
-
   /** How the comment of a restored database begins. */
   private static final String MARK = "restored by hybrid-backup, restore ";
 
@@ -328,10 +327,10 @@ final class DatabaseTarget {
   }
 
   /**
-   * The new database gets the settings, the grants, the comment and, last, the owner of the one that it
-   * replaces. Settings are written down, as pg_dump does it, and never set here: one that forbids
-   * to write or takes on a role would keep the rest from being taken over. Those that are lists are
-   * kept with each item quoted, and taken only as items.
+   * The new database gets the settings, the grants, the comment and, last, the owner of the one
+   * that it replaces. Settings are written down, as pg_dump does it, and never set here: one that
+   * forbids to write or takes on a role would keep the rest from being taken over. Those that are
+   * lists are kept with each item quoted, and taken only as items.
    *
    * @param warnings is told of what only somebody else may set or grant
    */

@@ -28,11 +28,9 @@ record DumpSchema(String properties, Set<String> roles, Set<String> extensions) 
           (?<skipped>--[^\\n]*+|/\\*.*?\\*/|^\\\\[^\\n]*+|\\s++)
           |(?<word>\\$(?<tag>\\w*+)\\$.*?\\$\\k<tag>\\$
           |[eE]'(?:[^'\\\\]|\\\\.|'')*+'|'(?:[^']|'')*+'
-          |"(?:[^"]|"")*+"|[\\w$]++|.)""",
-          Pattern.DOTALL
-              | Pattern.MULTILINE
-              | Pattern.COMMENTS
-              | Pattern.UNICODE_CHARACTER_CLASS);
+          |"(?:[^"]|"")*+"|[\\w$]++|.)\
+          """,
+          Pattern.DOTALL | Pattern.MULTILINE | Pattern.COMMENTS | Pattern.UNICODE_CHARACTER_CLASS);
 
   /** What is taken over: nothing that could be anything but a property of the text in it. */
   private static final Set<String> PROPERTIES =

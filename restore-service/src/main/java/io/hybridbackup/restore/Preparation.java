@@ -382,7 +382,10 @@ final class Preparation {
     if (databases != null) {
       Optional<DatabaseTarget> database = targets.database(started);
       requireSame(
-          undone, "database", databases.name(), database.map(DatabaseTarget::toString).orElse(null));
+          undone,
+          "database",
+          databases.name(),
+          database.map(DatabaseTarget::toString).orElse(null));
     }
     Exchange.@Nullable Folders folders = exchange.media();
     if (folders != null) {

@@ -313,8 +313,7 @@ final class RestoreRequests implements RequestHandler {
     Instant asOf = request.asOf() == null ? Instant.MAX : request.asOf();
     for (ArchiveName archive : runs.archives(source).reversed()) {
       Manifest manifest = manifest(source, archive).manifest();
-      if (manifest.components().containsAll(asked)
-          && !manifest.shows().isAfter(asOf)) {
+      if (manifest.components().containsAll(asked) && !manifest.shows().isAfter(asOf)) {
         return archive;
       }
     }

@@ -91,10 +91,7 @@ class DatabaseTargetIT {
     postgres.createDatabase("source");
     Path dump = folder.resolve("dump");
     Commands.run(
-        postgres.program("pg_dump"),
-        "--format=custom",
-        "--file=" + dump,
-        postgres.url("source"));
+        postgres.program("pg_dump"), "--format=custom", "--file=" + dump, postgres.url("source"));
     RunId run = RunId.ofRequest("/test", "tablespace");
     DatabaseTarget target = target("pattern");
     List<String> warnings = new ArrayList<>();

@@ -44,14 +44,7 @@ class DumpSchemaTest {
                     """)
                 .roles())
         .containsExactlyInAnyOrder(
-            "maker",
-            "taker K",
-            "maker2",
-            "clerk",
-            "head of",
-            "stranger",
-            "the; owner",
-            "former");
+            "maker", "taker K", "maker2", "clerk", "head of", "stranger", "the; owner", "former");
   }
 
   @Test

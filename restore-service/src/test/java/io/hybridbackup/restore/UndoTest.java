@@ -64,16 +64,15 @@ class UndoTest {
         .isTrue();
 
     // when
-    assertThatThrownBy(
-            () ->
-                undo(
-                    new Settings.Target(
-                        database == null
-                            ? null
-                            : new Settings.Database("127.0.0.1", 1, database, "nobody", null),
-                        media == null
-                            ? null
-                            : new Settings.Media(folder.resolve(media), List.of(), false))))
+    assertThatThrownBy(() ->
+            undo(
+                new Settings.Target(
+                    database == null
+                        ? null
+                        : new Settings.Database("127.0.0.1", 1, database, "nobody", null),
+                    media == null
+                        ? null
+                        : new Settings.Media(folder.resolve(media), List.of(), false))))
         // then
         .isInstanceOfSatisfying(
             ComponentFailure.class,

@@ -81,9 +81,7 @@ class ArchiveReaderTest {
       Path media = folder.resolve("media");
 
       // when
-      fixture
-          .reader()
-          .extractMedia(media, new ExtractOptions(false, false), ProgressListener.NONE);
+      fixture.reader().extractMedia(media, new ExtractOptions(false, false), ProgressListener.NONE);
 
       // then
       assertThat(mode(media.resolve("small"))).isEqualTo(0755);
