@@ -8,6 +8,7 @@ import io.hybridbackup.common.event.Fact.BackupOutcome;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.manifest.ArchiveManifest;
 import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.settings.SettingsFile;
 import io.hybridbackup.common.testing.Commands;
 import io.hybridbackup.common.testing.PostgresTestServer;
 import java.io.IOException;
@@ -50,12 +51,24 @@ class DisasterRecoveryIT {
         CREATE ROLE clerks NOLOGIN;
         CREATE ROLE "clara K" LOGIN IN ROLE clerks;
         CREATE ROLE head LOGIN;
+        CREATE ROLE keeper;
         CREATE ROLE backup LOGIN IN ROLE edms_owner;
         GRANT clerks TO head WITH ADMIN OPTION;
         ALTER ROLE clerks SET work_mem = '8MB';
         COMMENT ON ROLE clerks IS 'those who may read';
         """);
-    old.execute("postgres", "CREATE DATABASE edms OWNER edms_owner");
+    old.execute(
+        "postgres",
+        "CREATE DATABASE edms OWNER edms_owner TEMPLATE template0 ENCODING LATIN1 LOCALE 'C'");
+    old.execute(
+        "postgres",
+        """
+        COMMENT ON DATABASE edms IS 'what the clerks work with';
+        ALTER DATABASE edms SET work_mem = '9MB';
+        ALTER ROLE clerks IN DATABASE edms SET search_path = '';
+        REVOKE CONNECT ON DATABASE edms FROM PUBLIC;
+        GRANT CONNECT ON DATABASE edms TO "clara K" WITH GRANT OPTION;
+        """);
     old.execute(
         "edms",
         """
@@ -64,6 +77,8 @@ class DisasterRecoveryIT {
         ALTER TABLE document OWNER TO edms_owner;
         GRANT SELECT ON document TO clerks;
         GRANT UPDATE ON document TO "clara K" WITH GRANT OPTION;
+        CREATE POLICY mine ON document TO head, "clara K" USING (title <> 'TO nobody');
+        ALTER DEFAULT PRIVILEGES FOR ROLE keeper GRANT SELECT ON TABLES TO clerks;
         """);
     Sample.plant(folder.resolve("storage"));
     try (Installation installation =
@@ -110,7 +125,7 @@ class DisasterRecoveryIT {
   }
 
   @Test
-  void shouldBringEverythingBackWithTheProgram() throws IOException {
+  void shouldBringEverythingBackWithTheProgram() throws Exception {
     try (PostgresTestServer server = PostgresTestServer.start()) {
       // given
       Path machine = Files.createDirectory(folder.resolve("with"));
@@ -120,6 +135,13 @@ class DisasterRecoveryIT {
               .results()
               .map(block -> block.group(1))
               .collect(joining());
+      for (String secret : List.of("s3", "postgres")) {
+        Files.writeString(machine.resolve(secret), "secret\n");
+        Commands.run("chmod", "600", machine.resolve(secret).toString());
+      }
+      Path asPrinted =
+          Files.writeString(machine.resolve("as-printed.yaml"), adapted(configuration, machine));
+      assertThat(SettingsFile.read(asPrinted).objectStore()).isInstanceOf(Settings.S3Store.class);
       Path file =
           Files.writeString(
               machine.resolve("hybrid-backup.yaml"),
@@ -127,9 +149,7 @@ class DisasterRecoveryIT {
                   .matcher(adapted(configuration, machine))
                   .replaceAll("type: filesystem\n       directory: " + folder.resolve("bucket"))
                   .replace("5432", Integer.toString(server.port()))
-                  .replace(
-                      "user: postgres, password-file: /run/secrets/postgres",
-                      "user: " + PostgresTestServer.USER)
+                  .replace("user: postgres", "user: " + PostgresTestServer.USER)
                   .replace(
                       "hybrid-backup:\n",
                       """
@@ -170,21 +190,58 @@ class DisasterRecoveryIT {
     }
   }
 
+  @Test
+  void shouldBringTheDatabaseBackByHandWithoutGlobals() throws IOException {
+    try (PostgresTestServer server = PostgresTestServer.start()) {
+      // given
+      Path machine = Files.createDirectory(folder.resolve("no-globals"));
+      Path archive = folder.resolve("bucket").resolve(backup.archiveKey());
+      Files.copy(archive, machine.resolve(archive.getFileName()));
+      String commands =
+          commands("## Without this program")
+              .lines()
+              .filter(line -> !line.contains("globals.sql"))
+              .collect(joining("\n"))
+              .replace(
+                  "sort -u",
+                  "sed -E 's/^ (OWNER TO|TO|FROM|ROLE|MAPPING FOR) //; s/, /\\n/g'"
+                      + " | grep -v PUBLIC | sort -u | tee /dev/stderr"
+                      + " | sed 's/.*/CREATE ROLE &;/' | psql --dbname=postgres");
+
+      // when
+      String said = carryOut(commands, machine, server, machine);
+
+      // then
+      assertThat(said.lines())
+          .contains("\"clara K\"", "clerks", "edms_owner", "head", "keeper")
+          .doesNotContain("nobody");
+      assertSameDatabase(server);
+    }
+  }
+
   /** Carries out every command of a section of the page, in a folder of its own. */
   private static String follow(
       String heading, Path machine, PostgresTestServer server, Path configuration)
       throws IOException {
-    String commands =
-        COMMAND
-            .matcher(CONFIGURATION.matcher(section(heading)).replaceAll(""))
-            .results()
-            .map(line -> line.group(1))
-            .collect(joining("\n"));
+    return carryOut(commands(heading), machine, server, configuration);
+  }
+
+  private static String commands(String heading) throws IOException {
+    return COMMAND
+        .matcher(CONFIGURATION.matcher(section(heading)).replaceAll(""))
+        .results()
+        .map(line -> line.group(1))
+        .collect(joining("\n"));
+  }
+
+  private static String carryOut(
+      String commands, Path machine, PostgresTestServer server, Path configuration)
+      throws IOException {
     Path script =
         Files.writeString(
             machine.resolve("commands"),
             """
-            set -euo pipefail
+            set -eu
             trap 'for job in $(jobs -p); do kill "$job"; wait "$job" || true; done' EXIT
             cd '%s'
             exec 2>&1
@@ -217,6 +274,7 @@ class DisasterRecoveryIT {
   private static String adapted(String text, Path machine) {
     return text.replace("deploy/hybrid-backup", System.getProperty("hybrid-backup.test.program"))
         .replace("/app/storage", machine.resolve("app").toString())
+        .replace("/run/secrets", machine.toString())
         .replace("backup_20260111_020000", backup.archive().value());
   }
 
@@ -231,6 +289,15 @@ class DisasterRecoveryIT {
     String globals = globals(server);
     assertThat(globals).isEqualTo(globals(old)).contains("GRANT clerks TO \"clara K\"", "work_mem");
     Sample.assertSameFiles(folder.resolve("storage"), machine.resolve("app"));
+    assertSameDatabase(server);
+  }
+
+  /** With all that belongs to it as such. */
+  private static void assertSameDatabase(PostgresTestServer server) {
+    assertThat(asSuch(server))
+        .isEqualTo(asSuch(old))
+        .contains("LATIN1", "REVOKE CONNECT", "\"clara K\" WITH GRANT", "9MB", "clerks work with")
+        .contains("ALTER ROLE clerks IN DATABASE edms SET search_path");
     assertThat(Sample.dump(server, "edms"))
         .isEqualTo(Sample.dump(old, "edms"))
         .contains("ALTER TABLE public.document OWNER TO edms_owner")
@@ -242,6 +309,13 @@ class DisasterRecoveryIT {
                 "SELECT pg_get_userbyid(datdba) FROM pg_database WHERE datname = 'edms'",
                 server.url("postgres")))
         .isEqualTo("edms_owner\n");
+  }
+
+  private static String asSuch(PostgresTestServer server) {
+    return Commands.run(server.program("pg_dump"), "--create", "--schema-only", server.url("edms"))
+        .lines()
+        .filter(line -> line.matches("[A-Z].* DATABASE .*;"))
+        .collect(joining("\n"));
   }
 
   private static String globals(PostgresTestServer server) {

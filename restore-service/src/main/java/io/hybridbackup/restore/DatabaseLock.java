@@ -4,6 +4,10 @@ import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.StoppedException;
+import java.nio.ByteBuffer;
+import java.nio.charset.StandardCharsets;
+import java.security.MessageDigest;
+import java.security.NoSuchAlgorithmException;
 import java.sql.Connection;
 import java.sql.PreparedStatement;
 import java.sql.ResultSet;
@@ -21,7 +25,7 @@ import org.jspecify.annotations.Nullable;
  */
 final class DatabaseLock implements AutoCloseable {
   /** Tells this product's advisory locks from others. */
-  private static final int LOCKS = 0x48594252;
+  private static final String LOCKS = "hybrid-backup restores to ";
 
   /** How the session is called that is in the target to roll back what is prepared there. */
   private static final String ROLLING_BACK = "hybrid-backup-rolling-back";
@@ -257,12 +261,23 @@ final class DatabaseLock implements AutoCloseable {
 
   private boolean tryTake() throws SQLException {
     try (PreparedStatement query =
-        connection.prepareStatement("SELECT pg_try_advisory_lock(?, ?)")) {
-      query.setInt(1, LOCKS);
-      query.setInt(2, target.name().hashCode());
+        connection.prepareStatement("SELECT pg_try_advisory_lock(?)")) {
+      query.setLong(1, key());
       try (ResultSet row = query.executeQuery()) {
         return row.next() && row.getBoolean(1);
       }
+    }
+  }
+
+  /** Another for every name, as far as 64 bits can be: whoever has the same one is ended. */
+  private long key() {
+    try {
+      byte[] hash =
+          MessageDigest.getInstance("SHA-256")
+              .digest((LOCKS + target.name()).getBytes(StandardCharsets.UTF_8));
+      return ByteBuffer.wrap(hash).getLong();
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException("every Java has SHA-256", e);
     }
   }
 
@@ -271,12 +286,11 @@ final class DatabaseLock implements AutoCloseable {
         connection.prepareStatement(
             """
             SELECT pg_terminate_backend(pid) FROM pg_locks
-             WHERE locktype = 'advisory' AND objsubid = 2 AND granted
-               AND classid::bigint = ? AND objid::bigint = ?
+             WHERE locktype = 'advisory' AND objsubid = 1 AND granted
+               AND (classid::bigint << 32) | objid::bigint = ?
                AND database = (SELECT oid FROM pg_database WHERE datname = current_database())
             """)) {
-      query.setLong(1, LOCKS);
-      query.setLong(2, Integer.toUnsignedLong(target.name().hashCode()));
+      query.setLong(1, key());
       boolean _ = query.execute();
     }
   }
