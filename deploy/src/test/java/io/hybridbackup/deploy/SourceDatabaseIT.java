@@ -68,6 +68,16 @@ class SourceDatabaseIT {
     postgres.createDatabase("closed");
     postgres.execute(
         "closed", "CREATE ROLE plain LOGIN; REVOKE SELECT ON pg_auth_members FROM PUBLIC");
+    postgres.createDatabase("extended");
+    postgres.execute(
+        "extended",
+        """
+        CREATE TABLE setting (name text);
+        CREATE TABLE given (name text);
+        ALTER EXTENSION plpgsql ADD TABLE setting;
+        ALTER EXTENSION plpgsql ADD TABLE given;
+        UPDATE pg_extension SET extconfig = ARRAY['setting'::regclass::oid], extcondition = '{""}';
+        """);
     standby = postgres.startStandby();
     Files.writeString(Files.createDirectory(folder.resolve("storage")).resolve("letter"), "dear");
     Map<SourceName, Settings.Source> sources = new HashMap<>();
@@ -76,6 +86,13 @@ class SourceDatabaseIT {
     for (String user : List.of("reader", "blinkered", "entitled")) {
       sources.put(new SourceName(user), source(postgres, user, "SELECT path FROM secret"));
     }
+    sources.put(
+        new SourceName("extended"),
+        new Settings.Source(
+            new Settings.Database(
+                PostgresTestServer.HOST, postgres.port(), "extended", "reader", null),
+            null,
+            null));
     sources.put(
         new SourceName("closed"),
         new Settings.Source(
@@ -151,6 +168,16 @@ class SourceDatabaseIT {
       assertThat(installation.console.facts(failed.backupId(), DatabaseSnapshotTaken.class))
           .isEmpty();
     }
+  }
+
+  @Test
+  void shouldNameSettingsOfAnExtensionThatCannotBeRead() {
+    // when
+    BackupFailed failed = fail("extended");
+
+    // then
+    assertThat(failed.code()).isEqualTo(FailureCode.DATABASE_PERMISSION);
+    assertThat(failed.message()).contains("tables or sequences", ": 1, such as public.setting");
   }
 
   @Test

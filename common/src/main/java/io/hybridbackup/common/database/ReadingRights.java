@@ -9,16 +9,17 @@ import java.util.List;
 
 /** Whether a user may read all that pg_dump reads of a database. */
 public final class ReadingRights {
-  /** Extensions bring their own tables with them; pg_dump passes over them. */
+  /** Extensions bring their own tables with them; pg_dump reads only what they mark as settings. */
   private static final String TABLES =
       """
       SELECT count(*), min(format('%I.%I', n.nspname, c.relname))
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind IN ('r', 'p', 'S') AND c.relpersistence <> 't'
          AND n.nspname !~ '^(pg_|information_schema$)'
-         AND NOT EXISTS (SELECT FROM pg_depend d
+         AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
                           WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
-                            AND d.deptype = 'e')
+                            AND d.deptype = 'e'
+                            AND NOT c.oid = ANY (coalesce(e.extconfig, '{}')))
          AND NOT (has_schema_privilege(n.oid, 'USAGE')
                   AND CASE c.relkind WHEN 'S' THEN has_sequence_privilege(c.oid, 'SELECT')
                       ELSE has_table_privilege(c.oid, 'SELECT') END)
@@ -29,9 +30,10 @@ public final class ReadingRights {
       SELECT count(*), min(format('%I.%I', n.nspname, c.relname))
         FROM pg_class c JOIN pg_namespace n ON n.oid = c.relnamespace
        WHERE c.relkind IN ('r', 'p') AND c.relrowsecurity AND row_security_active(c.oid)
-         AND NOT EXISTS (SELECT FROM pg_depend d
+         AND NOT EXISTS (SELECT FROM pg_depend d JOIN pg_extension e ON e.oid = d.refobjid
                           WHERE d.classid = 'pg_class'::regclass AND d.objid = c.oid
-                            AND d.deptype = 'e')
+                            AND d.deptype = 'e'
+                            AND NOT c.oid = ANY (coalesce(e.extconfig, '{}')))
       """;
 
   private static final String LARGE_OBJECTS =
