@@ -260,8 +260,7 @@ final class DatabaseLock implements AutoCloseable {
   }
 
   private boolean tryTake() throws SQLException {
-    try (PreparedStatement query =
-        connection.prepareStatement("SELECT pg_try_advisory_lock(?)")) {
+    try (PreparedStatement query = connection.prepareStatement("SELECT pg_try_advisory_lock(?)")) {
       query.setLong(1, key());
       try (ResultSet row = query.executeQuery()) {
         return row.next() && row.getBoolean(1);
