@@ -6,9 +6,9 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Locale;
+import java.util.Optional;
 import java.util.concurrent.Callable;
 import java.util.concurrent.CyclicBarrier;
-import java.util.concurrent.ExecutionException;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
@@ -95,30 +95,50 @@ final class Race {
       });
     }
     List<Integer> winners = new ArrayList<>();
+    List<Throwable> failures = new ArrayList<>();
     try (ExecutorService threads = Executors.newVirtualThreadPerTaskExecutor()) {
       List<Future<Boolean>> finished = threads.invokeAll(racing);
-      for (Future<Boolean> writer : finished) {
-        if (writer.state() == Future.State.FAILED
-            && writer.exceptionNow() instanceof StoreException failure) {
-          throw failure;
-        }
-      }
       for (int writer = 0; writer < WRITERS; writer++) {
-        if (finished.get(writer).get()) {
+        Future<Boolean> one = finished.get(writer);
+        if (one.state() == Future.State.FAILED) {
+          failures.add(one.exceptionNow());
+        } else if (one.resultNow()) {
           winners.add(writer);
         }
       }
-    } catch (ExecutionException e) {
-      throw new StoreException.Unavailable("the store failed while it was probed", e);
     } catch (InterruptedException e) {
       Thread.currentThread().interrupt();
       throw new StoreException.Unavailable("interrupted while the store was probed", e);
+    }
+    if (!failures.isEmpty()) {
+      requireLosersOnly(failures, winners);
+      return false;
     }
     return winners.size() == 1
         && store
             .read(key)
             .filter(kept -> Arrays.equals(kept, content(winners.getFirst())))
             .isPresent();
+  }
+
+  /**
+   * A store that refuses some and not others gets them mixed up; one that refuses all is not set up
+   * for any.
+   */
+  private static void requireLosersOnly(List<Throwable> failures, List<Integer> winners) {
+    Optional<StoreException> failure =
+        failures.stream()
+            .filter(StoreException.class::isInstance)
+            .map(StoreException.class::cast)
+            .filter(one -> one.retryable() || winners.isEmpty())
+            .findFirst();
+    if (failure.isPresent()) {
+      throw failure.get();
+    }
+    if (winners.isEmpty()) {
+      throw new StoreException.Unavailable(
+          "the store failed while it was probed", failures.getFirst());
+    }
   }
 
   @FunctionalInterface
