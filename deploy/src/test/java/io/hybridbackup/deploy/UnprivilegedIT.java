@@ -37,6 +37,8 @@ class UnprivilegedIT {
       Sample.createDatabase(postgres, "edms");
       Path storage = Files.createDirectory(folder.resolve("storage"));
       Sample.plant(storage.resolve("documents"));
+      // Who is not root gets no such bits back.
+      Commands.run("chmod", "--recursive", "ug-s", storage.toString());
       Path foreign = Files.writeString(storage.resolve("foreign"), "of somebody else");
       Path config = configuration(postgres, address);
       Path program = install();
