@@ -12,6 +12,7 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Random;
+import java.util.TreeMap;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -108,5 +109,29 @@ final class ArchiveFixture implements AutoCloseable {
   @Override
   public void close() {
     store.close();
+  }
+
+  /** What a clerk has, not in any archive yet. */
+  static ArchiveEntry entry(
+      String path, ArchiveEntry.Type type, long size, int mode, Instant modified) {
+    return new ArchiveEntry(
+        EntryPath.of(path),
+        type,
+        size,
+        mode,
+        1000,
+        1001,
+        "clerk",
+        "clerks",
+        modified,
+        null,
+        null,
+        null,
+        new TreeMap<>(),
+        null,
+        null,
+        false,
+        new ArchiveEntry.Place(0, 0),
+        null);
   }
 }

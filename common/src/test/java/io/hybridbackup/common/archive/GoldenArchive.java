@@ -75,10 +75,12 @@ final class GoldenArchive {
     originals.add(text(with(vanished, new TreeMap<>(), null, null, true), "gone"));
     originals.add(
         new Original(
-            entry("storage/" + LONG, ArchiveEntry.Type.FILE, LARGE.length, 0600, TIME), LARGE));
+            ArchiveFixture.entry(
+                "storage/" + LONG, ArchiveEntry.Type.FILE, LARGE.length, 0600, TIME),
+            LARGE));
     originals.add(
         text(
-            entry(
+            ArchiveFixture.entry(
                 "storage/set-uid",
                 ArchiveEntry.Type.FILE,
                 2,
@@ -87,7 +89,7 @@ final class GoldenArchive {
             "-1"));
     originals.add(
         text(
-            entry(
+            ArchiveFixture.entry(
                 "storage/far",
                 ArchiveEntry.Type.FILE,
                 1,
@@ -107,25 +109,31 @@ final class GoldenArchive {
     originals.add(
         new Original(
             linked(
-                entry("storage/other late link", ArchiveEntry.Type.HARDLINK, 0, 0777, TIME),
+                ArchiveFixture.entry(
+                    "storage/other late link", ArchiveEntry.Type.HARDLINK, 0, 0777, TIME),
                 EntryPath.of("storage/late link")),
             null));
-    originals.add(new Original(entry("storage/fifo", ArchiveEntry.Type.FIFO, 0, 0640, TIME), null));
+    originals.add(
+        new Original(
+            ArchiveFixture.entry("storage/fifo", ArchiveEntry.Type.FIFO, 0, 0640, TIME), null));
     originals.add(device("storage/null", ArchiveEntry.Type.CHARACTER_DEVICE, 1, 3));
     originals.add(device("storage/disk", ArchiveEntry.Type.BLOCK_DEVICE, 259, 300));
 
     originals.add(
         new Original(
             with(
-                entry("storage/folder", ArchiveEntry.Type.FOLDER, 0, 02770, TIME),
+                ArchiveFixture.entry("storage/folder", ArchiveEntry.Type.FOLDER, 0, 02770, TIME),
                 new TreeMap<>(Map.of("user.kind", "cheese".getBytes(StandardCharsets.UTF_8))),
                 "user::rwx,group::r-x,group:99:rwx,mask::rwx,other::---",
                 "user::rwx,user:1234:rwx,group::r-x,mask::rwx,other::---",
                 false),
             null));
     originals.add(
-        new Original(entry("storage/long", ArchiveEntry.Type.FOLDER, 0, 0755, TIME), null));
-    originals.add(new Original(entry("storage", ArchiveEntry.Type.FOLDER, 0, 01777, TIME), null));
+        new Original(
+            ArchiveFixture.entry("storage/long", ArchiveEntry.Type.FOLDER, 0, 0755, TIME), null));
+    originals.add(
+        new Original(
+            ArchiveFixture.entry("storage", ArchiveEntry.Type.FOLDER, 0, 01777, TIME), null));
     return originals;
   }
 
@@ -146,16 +154,16 @@ final class GoldenArchive {
 
   private static ArchiveEntry file(String path, String content) {
     int bytes = content.getBytes(StandardCharsets.UTF_8).length;
-    return entry(path, ArchiveEntry.Type.FILE, bytes, 0640, TIME);
+    return ArchiveFixture.entry(path, ArchiveEntry.Type.FILE, bytes, 0640, TIME);
   }
 
   private static Original link(String path, EntryPath target) {
     return new Original(
-        linked(entry(path, ArchiveEntry.Type.SYMLINK, 0, 0777, TIME), target), null);
+        linked(ArchiveFixture.entry(path, ArchiveEntry.Type.SYMLINK, 0, 0777, TIME), target), null);
   }
 
   private static Original device(String path, ArchiveEntry.Type type, int major, int minor) {
-    ArchiveEntry like = entry(path, type, 0, 0660, TIME);
+    ArchiveEntry like = ArchiveFixture.entry(path, type, 0, 0660, TIME);
     return new Original(
         new ArchiveEntry(
             like.path(),
@@ -180,7 +188,7 @@ final class GoldenArchive {
   }
 
   private static ArchiveEntry owned(String path, long uid, long gid, String user, String group) {
-    ArchiveEntry like = entry(path, ArchiveEntry.Type.FILE, 1, 0644, TIME);
+    ArchiveEntry like = ArchiveFixture.entry(path, ArchiveEntry.Type.FILE, 1, 0644, TIME);
     return new ArchiveEntry(
         like.path(),
         like.type(),
@@ -247,29 +255,6 @@ final class GoldenArchive {
         accessAcl,
         defaultAcl,
         vanished,
-        NOWHERE,
-        null);
-  }
-
-  private static ArchiveEntry entry(
-      String path, ArchiveEntry.Type type, long size, int mode, Instant modified) {
-    return new ArchiveEntry(
-        EntryPath.of(path),
-        type,
-        size,
-        mode,
-        1000,
-        1001,
-        "clerk",
-        "clerks",
-        modified,
-        null,
-        null,
-        null,
-        new TreeMap<>(),
-        null,
-        null,
-        false,
         NOWHERE,
         null);
   }

@@ -10,7 +10,6 @@ import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.List;
-import java.util.TreeMap;
 
 /** A program that writes and reads an archive of very many small files. */
 final class LargeIndex {
@@ -108,25 +107,7 @@ final class LargeIndex {
   }
 
   private static ArchiveEntry entry(String path, ArchiveEntry.Type type, int size) {
-    return new ArchiveEntry(
-        EntryPath.of(path),
-        type,
-        size,
-        0640,
-        1000,
-        1000,
-        "clerk",
-        "clerk",
-        ArchiveFixture.TIME,
-        null,
-        null,
-        null,
-        new TreeMap<>(),
-        null,
-        null,
-        false,
-        new ArchiveEntry.Place(0, 0),
-        null);
+    return ArchiveFixture.entry(path, type, size, 0640, ArchiveFixture.TIME);
   }
 
   /** The most memory that this process has had. */
