@@ -35,18 +35,21 @@ final class MemberSource implements AutoCloseable {
   private final Deque<Future<Deque<Plain>>> underWay = new ArrayDeque<>();
   private Deque<Plain> ready = new ArrayDeque<>();
   private long expectedBytes;
+  private long expectedPlainBytes;
 
-  private record Expected(IndexLine.Span span, boolean wanted) {}
+  private record Expected(long number, IndexLine.Span span, boolean wanted) {}
 
   /**
    * A member's content.
    *
+   * @param number of the part's members, from 0
    * @param bytes its length
    * @param content null if it was not wanted
    */
   @SuppressWarnings("ArrayRecordComponent") // never compared
-  record Plain(int bytes, byte @Nullable [] content) {
-    static final Plain NONE = new Plain(0, null);
+  record Plain(long number, int bytes, byte @Nullable [] content) {
+    /** Comes before all others. */
+    static final Plain NONE = new Plain(-1, 0, null);
   }
 
   /**
@@ -66,34 +69,46 @@ final class MemberSource implements AutoCloseable {
   /**
    * A member that lies behind all that were expected before; there may be others between.
    *
+   * @param number of the part's members, from 0
    * @param wanted whether it is to be read
    */
-  void expect(IndexLine.Span member, boolean wanted) {
-    expected.add(new Expected(member, wanted));
+  void expect(long number, IndexLine.Span member, boolean wanted) {
+    expected.add(new Expected(number, member, wanted));
     expectedBytes += member.length();
-    if (expectedBytes >= BATCH_BYTES) {
+    expectedPlainBytes += member.plain();
+    if (hasBatch()) {
       fetchAhead();
     }
+  }
+
+  private boolean hasBatch() {
+    return expectedBytes >= BATCH_BYTES || expectedPlainBytes >= BATCH_PLAIN_BYTES;
+  }
+
+  /** Whether it helps nobody to expect more before some has been taken. */
+  boolean isAhead() {
+    return underWay.size() >= batches && hasBatch();
   }
 
   private void fetchAhead() {
     while (!expected.isEmpty() && underWay.size() < batches) {
       boolean wanted = expected.element().wanted();
-      List<IndexLine.Span> batch = new ArrayList<>();
+      List<Expected> batch = new ArrayList<>();
       long bytes = 0;
       long plain = 0;
       do {
-        IndexLine.Span member = expected.remove().span();
+        Expected member = expected.remove();
         batch.add(member);
-        bytes += member.length();
-        plain += member.plain();
+        bytes += member.span().length();
+        plain += member.span().plain();
       } while (!expected.isEmpty()
           && expected.element().wanted() == wanted
           && (!wanted
-              || (expected.element().span().offset() == batch.getFirst().offset() + bytes
+              || (expected.element().span().offset() == batch.getFirst().span().offset() + bytes
                   && bytes + expected.element().span().length() <= BATCH_BYTES
                   && plain + expected.element().span().plain() <= BATCH_PLAIN_BYTES)));
       expectedBytes -= bytes;
+      expectedPlainBytes -= plain;
       long total = bytes;
       underWay.add(
           wanted
@@ -102,9 +117,9 @@ final class MemberSource implements AutoCloseable {
     }
   }
 
-  private static Deque<Plain> passedOver(List<IndexLine.Span> batch) {
+  private static Deque<Plain> passedOver(List<Expected> batch) {
     Deque<Plain> contents = new ArrayDeque<>();
-    batch.forEach(member -> contents.add(new Plain(member.plain(), null)));
+    batch.forEach(member -> contents.add(new Plain(member.number(), member.span().plain(), null)));
     return contents;
   }
 
@@ -146,15 +161,16 @@ final class MemberSource implements AutoCloseable {
     }
   }
 
-  private Deque<Plain> fetch(List<IndexLine.Span> batch, long bytes) throws IOException {
+  private Deque<Plain> fetch(List<Expected> batch, long bytes) throws IOException {
     Deque<Plain> contents = new ArrayDeque<>();
-    try (InputStream in = content.open(store, batch.getFirst().offset(), bytes)) {
-      for (IndexLine.Span member : batch) {
+    try (InputStream in = content.open(store, batch.getFirst().span().offset(), bytes)) {
+      for (Expected next : batch) {
+        IndexLine.Span member = next.span();
         byte[] gzip = in.readNBytes(member.length());
         if (gzip.length < member.length()) {
           throw new EOFException("the store gave less than was asked for");
         }
-        contents.add(new Plain(member.plain(), decode(member, gzip)));
+        contents.add(new Plain(next.number(), member.plain(), decode(member, gzip)));
       }
     }
     return contents;

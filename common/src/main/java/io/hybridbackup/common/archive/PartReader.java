@@ -25,7 +25,6 @@ import tools.jackson.core.JacksonException;
 public final class PartReader {
   private static final int LONGEST_MEMBER = 16 * 1024 * 1024;
   private static final Pattern CHECKSUM = Pattern.compile("[0-9a-f]{16}");
-  private static final ArchiveEntry.Place BEGINNING = new ArchiveEntry.Place(0, 0);
 
   private final ObjectStore store;
   private final Component component;
@@ -173,7 +172,7 @@ public final class PartReader {
   /** Of a file that has a member which is not chosen, only what comes before that is handed out. */
   private void read(Handler handler, MemberChoice choice, ProgressListener progress)
       throws IOException {
-    try (Reading reading = new Reading(handler, choice, progress)) {
+    try (Reading reading = new Reading(delivery(handler, progress), choice)) {
       index(reading);
       reading.finish();
     }
@@ -186,15 +185,17 @@ public final class PartReader {
    */
   void read(Predicate<ArchiveEntry> chosen, Handler handler, ProgressListener progress)
       throws IOException {
-    try (SelectiveReading reading = new SelectiveReading(source(), chosen, handler, progress)) {
+    try (SelectiveReading reading = new SelectiveReading(delivery(handler, progress), chosen)) {
       index(reading);
       reading.finish();
     }
   }
 
-  private MemberSource source() {
-    return new MemberSource(
-        store, content, "the " + component.label() + " part", Parallelism.here());
+  private EntryDelivery delivery(Handler handler, ProgressListener progress) {
+    return new EntryDelivery(
+        new MemberSource(store, content, "the " + component.label() + " part", Parallelism.here()),
+        handler,
+        progress);
   }
 
   /** Hears of a part's index, line by line. */
@@ -351,91 +352,33 @@ public final class PartReader {
 
   /** One pass over content and index together. */
   private final class Reading implements IndexListener, AutoCloseable {
-    private final Handler handler;
+    private final EntryDelivery delivery;
     private final MemberChoice choice;
-    private final ProgressListener progress;
-    private final MemberSource members = source();
-    private MemberSource.Plain member = MemberSource.Plain.NONE;
-    private long number = -1;
-    private ArchiveEntry.Place position = BEGINNING;
+    private long number;
 
-    Reading(Handler handler, MemberChoice choice, ProgressListener progress) {
-      this.handler = handler;
+    Reading(EntryDelivery delivery, MemberChoice choice) {
+      this.delivery = delivery;
       this.choice = choice;
-      this.progress = progress;
     }
 
     @Override
     public void member(IndexLine.Span span) throws IOException {
       Slice slice = content.range(span.offset(), span.length()).getFirst();
-      members.expect(span, choice.chooses(slice, span.sha256()));
+      delivery.expect(number++, span, choice.chooses(slice, span.sha256()));
     }
 
     @Override
     public void entry(ArchiveEntry entry) throws IOException {
-      ArchiveEntry.Place place = entry.content();
-      handler.entry(entry, place == null ? out -> {} : out -> copy(entry, place, out));
-      progress.advanced(0, entry.type() == ArchiveEntry.Type.FOLDER ? 0 : 1);
-    }
-
-    private void copy(ArchiveEntry entry, ArchiveEntry.Place place, OutputStream out)
-        throws IOException {
-      try {
-        if (place.member() < position.member()
-            || (place.member() == position.member() && place.offset() < position.offset())) {
-          throw damagedIndex("its entries are out of order", null);
-        }
-        MessageDigest digest = Sha256.digest();
-        boolean whole = true;
-        long left = entry.size();
-        int from = place.offset();
-        long wanted = place.member();
-        while (left > 0) {
-          advanceTo(wanted);
-          int bytes = (int) Math.min(left, member.bytes() - from);
-          if (bytes <= 0) {
-            throw damagedIndex("its content lies outside of its member", null);
-          }
-          byte[] content = member.content();
-          if (content == null) {
-            whole = false;
-          } else if (whole) {
-            digest.update(content, from, bytes);
-            out.write(content, from, bytes);
-          }
-          progress.advanced(bytes, 0);
-          left -= bytes;
-          position = new ArchiveEntry.Place(wanted, from + bytes);
-          from = 0;
-          wanted++;
-        }
-        if (whole && !Sha256.hex(digest).equals(entry.sha256())) {
-          throw damagedIndex("its content's SHA-256 is not the one of the index", null);
-        }
-      } catch (ArchiveCorruptException e) {
-        throw e.in(entry.path().toString());
-      }
-    }
-
-    private void advanceTo(long wanted) throws IOException {
-      while (number < wanted) {
-        if (!members.hasNext()) {
-          throw damagedIndex("its content lies behind the last member", null);
-        }
-        member = members.next();
-        number++;
-      }
+      delivery.add(entry);
     }
 
     void finish() throws IOException {
-      while (members.hasNext()) {
-        MemberSource.Plain _ = members.next();
-      }
+      delivery.finish();
     }
 
     @Override
     public void close() {
-      members.close();
+      delivery.close();
     }
   }
 }

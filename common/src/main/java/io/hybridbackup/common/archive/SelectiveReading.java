@@ -2,31 +2,22 @@ package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.archive.ArchiveEntry.Place;
 import java.io.IOException;
-import java.io.OutputStream;
-import java.nio.charset.StandardCharsets;
-import java.security.MessageDigest;
 import java.util.ArrayDeque;
 import java.util.Deque;
-import java.util.Objects;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
  * One pass over a part's index that hands out chosen entries, and fetches the members that hold
- * their content and no others. Entries are handed out a good way behind the index, so that much is
- * fetched at once; the last one only when the index has been read to its end and found sound.
+ * their content and no others. The last entry is handed out only when the index has been read to
+ * its end and found sound.
  *
  * <p>Of hard links whose target is not chosen, the first becomes the file and the others link to
  * that. For one thread.
  */
 final class SelectiveReading implements PartReader.IndexListener, AutoCloseable {
-  private static final int ENTRIES_BEHIND = 10_000;
-  private static final int MEMBERS_BEHIND = 1 << 16;
-
-  private final MemberSource source;
+  private final EntryDelivery delivery;
   private final Predicate<ArchiveEntry> chosen;
-  private final PartReader.Handler handler;
-  private final ProgressListener progress;
 
   /** Members that an entry to come may use, the first of them the part's number {@code known}. */
   private final Deque<IndexLine.Span> members = new ArrayDeque<>();
@@ -38,25 +29,14 @@ final class SelectiveReading implements PartReader.IndexListener, AutoCloseable 
 
   private @Nullable EntryPath chosenAs;
 
-  private final Deque<ArchiveEntry> waiting = new ArrayDeque<>();
-  private final Deque<Long> expected = new ArrayDeque<>();
   private long lastExpected = -1;
 
-  private byte[] member = new byte[0];
-  private long number = -1;
-
   /**
-   * @param source is closed with this
+   * @param delivery is closed with this
    */
-  SelectiveReading(
-      MemberSource source,
-      Predicate<ArchiveEntry> chosen,
-      PartReader.Handler handler,
-      ProgressListener progress) {
-    this.source = source;
+  SelectiveReading(EntryDelivery delivery, Predicate<ArchiveEntry> chosen) {
+    this.delivery = delivery;
     this.chosen = chosen;
-    this.handler = handler;
-    this.progress = progress;
   }
 
   @Override
@@ -84,7 +64,7 @@ final class SelectiveReading implements PartReader.IndexListener, AutoCloseable 
   private ArchiveEntry resolve(ArchiveEntry link) throws ArchiveCorruptException {
     ArchiveEntry target = shared;
     if (target == null || !target.path().equals(link.target())) {
-      throw corrupt(link, "a hard link does not follow its target");
+      throw EntryDelivery.corrupt(link, "a hard link does not follow its target");
     }
     if (chosenAs == null) {
       chosenAs = link.path();
@@ -107,17 +87,13 @@ final class SelectiveReading implements PartReader.IndexListener, AutoCloseable 
     if (entry.content() != null) {
       expectMembers(entry, entry.content());
     }
-    waiting.add(entry);
-    while (waiting.size() > ENTRIES_BEHIND
-        || (expected.size() > MEMBERS_BEHIND && waiting.size() > 1)) {
-      handOut(waiting.remove());
-    }
+    delivery.add(entry);
   }
 
   private void expectMembers(ArchiveEntry entry, Place content) throws IOException {
     long left = entry.size();
     if (left > 0 && content.member() != known) {
-      throw corrupt(entry, "its content lies in no member that comes before it");
+      throw EntryDelivery.corrupt(entry, "its content lies in no member that comes before it");
     }
     long next = known;
     int from = content.offset();
@@ -127,11 +103,10 @@ final class SelectiveReading implements PartReader.IndexListener, AutoCloseable 
       }
       long bytes = Math.min(left, span.plain() - (long) from);
       if (from < 0 || bytes <= 0) {
-        throw corrupt(entry, "its content lies outside of its member");
+        throw EntryDelivery.corrupt(entry, "its content lies outside of its member");
       }
       if (next > lastExpected) {
-        source.expect(span, true);
-        expected.add(next);
+        delivery.expect(next, span, true);
         lastExpected = next;
       }
       left -= bytes;
@@ -139,68 +114,18 @@ final class SelectiveReading implements PartReader.IndexListener, AutoCloseable 
       next++;
     }
     if (left > 0) {
-      throw corrupt(entry, "its content lies behind the last member");
+      throw EntryDelivery.corrupt(entry, "its content lies behind the last member");
     }
   }
 
   /** Hands out what waits, once the index has been found sound. */
   void finish() throws IOException {
-    while (!waiting.isEmpty()) {
-      handOut(waiting.remove());
-    }
-  }
-
-  private void handOut(ArchiveEntry entry) throws IOException {
-    Place content = entry.content();
-    handler.entry(entry, content == null ? out -> {} : out -> copy(entry, content, out));
-    progress.advanced(0, entry.type() == ArchiveEntry.Type.FOLDER ? 0 : 1);
-  }
-
-  private void copy(ArchiveEntry entry, Place content, OutputStream out) throws IOException {
-    MessageDigest digest = Sha256.digest();
-    long left = entry.size();
-    long wanted = content.member();
-    int from = content.offset();
-    while (left > 0) {
-      advanceTo(entry, wanted);
-      int bytes = (int) Math.min(left, member.length - from);
-      digest.update(member, from, bytes);
-      out.write(member, from, bytes);
-      progress.advanced(bytes, 0);
-      left -= bytes;
-      from = 0;
-      wanted++;
-    }
-    if (!Sha256.hex(digest).equals(entry.sha256())) {
-      throw corrupt(entry, "its content's SHA-256 is not the one of the index");
-    }
-  }
-
-  private void advanceTo(ArchiveEntry entry, long wanted) throws IOException {
-    try {
-      while (number < wanted) {
-        member = Objects.requireNonNull(source.next().content());
-        number = expected.remove();
-      }
-    } catch (ArchiveCorruptException e) {
-      throw e.in(name(entry));
-    }
-  }
-
-  private static ArchiveCorruptException corrupt(ArchiveEntry entry, String finding) {
-    return new ArchiveCorruptException(
-        name(entry),
-        entry.header().offset(),
-        finding + " (member " + entry.header().member() + ")");
-  }
-
-  private static String name(ArchiveEntry entry) {
-    return EscapedPath.of(entry.path(), StandardCharsets.UTF_8);
+    delivery.finish();
   }
 
   /** Gives up what is under way. */
   @Override
   public void close() {
-    source.close();
+    delivery.close();
   }
 }

@@ -76,6 +76,7 @@ class ParallelismTest {
         new MemberSource(store, new StoredBytes(List.of(whole)), "the part", tight)) {
       for (int i = 0; i < members; i++) {
         source.expect(
+            i,
             new IndexLine.Span(
                 (long) i * member.length,
                 member.length,
