@@ -87,7 +87,7 @@ $(cat "$work/remarks")
   All wait until what they have written is on disk. Before a nightly case all have last night's backup, then the same change is made.
   The services run all the time and are idle while another is measured; theirs is the time of the command, its start included.
   Before the first one they have backed up another source of the same content, which leaves a warm JVM and nothing to build upon.
-  Each folder has a part of the disk of its own (\`chattr +T\`): for minutes ext4 is slow at making files where others were removed.
+  Each folder has a part of the disk of its own (\`chattr +T\`), and none is removed before the end: for minutes ext4 is slow at making files where others were removed.
 - **CPU time** is that of the commands and services with all that they start; the server's, PostgreSQL's, comes on top.
 - **To and from the store**: $(describe_traffic).
 - **Peak RSS** of each program at its highest; \`standalone\` is the four services and a Kafka broker in one process. Shared pages count in each.

@@ -182,6 +182,7 @@ build() {
     return
   fi
   echo "this takes a minute or two the first time"
+  : >"$work/build.log"
   run_maven package -DskipTests -Dspotless.check.skip=true >"$work/build.log" 2>&1 9<&- &
   child=$!
   while kill -0 "$child" 2>/dev/null; do
