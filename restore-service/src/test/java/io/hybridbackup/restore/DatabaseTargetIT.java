@@ -100,7 +100,7 @@ class DatabaseTargetIT {
     String scratch =
         target.restore(
             dump,
-            new DumpSchema("", Set.of(), Set.of()),
+            new DumpSchema("", Set.of(), Set.of(), Set.of()),
             run,
             1,
             RestoreOptions.NONE,
