@@ -19,6 +19,8 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.util.zip.GZIPOutputStream;
+import org.postgresql.core.BaseConnection;
+import org.postgresql.core.QueryExecutor;
 
 /** Lists what a database's rows refer to, row by row. */
 final class ReferenceList {
@@ -44,12 +46,22 @@ final class ReferenceList {
       ObjectKey key)
       throws ComponentFailure, StoppedException {
     try (Statement statement = connection.createStatement()) {
-      // The server goes on with a query whose client has gone, and keeps the snapshot for it.
-      AutoCloseable cancellation = work.own(statement::cancel);
+      // It may take as long as the run may.
+      connection.setNetworkTimeout(Runnable::run, 0);
+      // The server goes on with a query whose client has gone, and keeps the snapshot for it. The
+      // statement could cancel nothing while rows are fetched, or once the connection is broken.
+      QueryExecutor session = connection.unwrap(BaseConnection.class).getQueryExecutor();
+      AutoCloseable cancellation = work.own(session::sendQueryCancel);
+      boolean ended = false;
       try {
-        return write(statement, query, store, key);
+        MediaReferences listed = write(statement, query, store, key);
+        ended = true;
+        return listed;
       } finally {
         work.disown(cancellation);
+        if (!ended) {
+          session.sendQueryCancel();
+        }
       }
     } catch (SQLException e) {
       throw failure(postgres, e);

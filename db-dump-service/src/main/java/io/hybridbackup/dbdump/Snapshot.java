@@ -29,6 +29,12 @@ record Snapshot(String id, Instant takenAt, String lsn, long tableBytes) {
       // PostgreSQL has this one from version 17 on.
       statement.execute(
           "SELECT set_config(name, '0', false) FROM pg_settings WHERE name = 'transaction_timeout'");
+      // It must not outlive its client in a long query. From version 14 on, where the system can.
+      statement.execute(
+          """
+          SELECT set_config(name, '10s', false) FROM pg_settings
+           WHERE name = 'client_connection_check_interval' AND version() ~ 'linux'
+          """);
       connection.setAutoCommit(false);
       connection.setReadOnly(true);
       connection.setTransactionIsolation(Connection.TRANSACTION_REPEATABLE_READ);

@@ -48,7 +48,8 @@ final class CopiedTree implements StagedTree {
   public SortedSet<Path> update(Work work, ProgressReporter progress)
       throws ComponentFailure, IOException, InterruptedException {
     // --force: where a folder has become a file, the newer one wins. What it takes the place of is
-    // only renamed, and tells what kind it was.
+    // only renamed, and tells what kind it was; but a folder that is empty is removed.
+    OwnFolders.makeEmptyFoldersOf(staging.copy(), staging.replaced());
     rsync.run(
         List.of("--force", "--backup", "--backup-dir=" + staging.replaced()),
         staging,

@@ -24,6 +24,9 @@ final class OwnFolders {
   /** The bits of a mode that tell a file from a folder, a symbolic link and so on. */
   private static final int KIND = 0170000;
 
+  /** Of a folder without folders, on a filesystem that counts these. */
+  private static final Integer LINKS_OF_A_LEAF = 2;
+
   private OwnFolders() {}
 
   /**
@@ -44,6 +47,20 @@ final class OwnFolders {
     }
     Files.setLastModifiedTime(newer, time);
     Files.setAttribute(newer, MODE, mode);
+  }
+
+  /** Makes the folders that are empty in a tree in another one as well. */
+  static void makeEmptyFoldersOf(Path tree, Path other) throws IOException {
+    List<Path> children = children(tree);
+    if (children.isEmpty()) {
+      Path _ = Files.createDirectories(other);
+    } else if (!LINKS_OF_A_LEAF.equals(Files.getAttribute(tree, "unix:nlink"))) {
+      for (Path child : children) {
+        if (isFolder(child)) {
+          makeEmptyFoldersOf(child, other.resolve(child.getFileName()));
+        }
+      }
+    }
   }
 
   /** The paths, relative to the trees, that are of another kind in the newer one. */

@@ -296,7 +296,7 @@ final class Staging implements AutoCloseable {
             && used < Files.getFileStore(folder).getUsableSpace()
             && sources.isPresent()
             && (ours.isEmpty() || sources.get().used() < ours.get().free())
-            && !Mounts.anyBelow(media.location().toRealPath());
+            && Mounts.anyBelow(media.location().toRealPath()).isEmpty();
     return !fits;
   }
 

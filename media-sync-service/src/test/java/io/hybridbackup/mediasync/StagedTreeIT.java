@@ -86,6 +86,9 @@ class StagedTreeIT {
     write(location.resolve("link"), "3", TIME);
     write(location.resolve("same"), "4", TIME);
     write(location.resolve("gone"), "5", TIME);
+    for (String empty : List.of("empty", "empties/one", "empties/other", "still-empty")) {
+      Path _ = Files.createDirectories(location.resolve(empty));
+    }
     Settings.Media media = new Settings.Media(location, List.of(), false, kind);
     Rsync rsync = new Rsync(tools, "rsync", media, Duration.ofSeconds(10));
     Work work = TestWork.on(RUN, Component.MEDIA, 1);
@@ -106,11 +109,25 @@ class StagedTreeIT {
       Files.createSymbolicLink(location.resolve("link"), Path.of("same"));
       write(location.resolve("same"), "changed", TIME.plusSeconds(1));
       Files.delete(location.resolve("gone"));
+      Files.delete(location.resolve("empty"));
+      write(location.resolve("empty"), "became a file, too", TIME);
+      Files.delete(location.resolve("empties/one"));
+      Files.delete(location.resolve("empties/other"));
+      Files.delete(location.resolve("empties"));
+      Files.createSymbolicLink(location.resolve("empties"), Path.of("file"));
       SortedSet<Path> changed = tree.update(work, progress);
 
       // then
       assertThat(changed)
-          .containsExactly(Path.of("below/folder"), Path.of("file"), Path.of("link"));
+          .containsExactly(
+              Path.of("below/folder"),
+              Path.of("empties"),
+              Path.of("empty"),
+              Path.of("file"),
+              Path.of("link"));
+      assertThat(tree.root().resolve("empty")).hasContent("became a file, too");
+      assertThat(tree.root().resolve("empties")).isSymbolicLink();
+      assertThat(tree.root().resolve("still-empty")).isEmptyDirectory();
       assertThat(tree.root().resolve("below/folder")).hasContent("became a file");
       assertThat(tree.root().resolve("file/inside")).hasContent("6");
       assertThat(tree.root().resolve("gone")).hasContent("5");

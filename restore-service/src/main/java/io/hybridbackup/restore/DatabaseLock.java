@@ -218,7 +218,7 @@ final class DatabaseLock implements AutoCloseable {
               null);
         }
         rename(nextName, exchange.name());
-        allowConnections(exchange.name(), true);
+        allowConnections(exchange.name(), !exchange.closed());
       }
       connection.commit();
     } catch (SQLException e) {
@@ -238,11 +238,11 @@ final class DatabaseLock implements AutoCloseable {
     }
   }
 
-  /** Lets everybody connect to the target again. */
+  /** Lets everybody connect to the target again who could before. */
   void unblock(Exchange.Databases exchange) throws ComponentFailure {
     try {
       if (has(exchange.name(), exchange.previous())) {
-        allowConnections(exchange.name(), true);
+        allowConnections(exchange.name(), !exchange.closed());
       }
     } catch (SQLException e) {
       throw target.failure(e);

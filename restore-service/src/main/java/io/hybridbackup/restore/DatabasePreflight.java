@@ -199,9 +199,7 @@ final class DatabasePreflight {
   void requireThere(
       Connection connection, DumpSchema dump, boolean owners, @Nullable String showingGlobals)
       throws SQLException, ComponentFailure {
-    if (owners) {
-      requireRoles(connection, dump, showingGlobals);
-    }
+    requireRoles(connection, dump, owners, showingGlobals);
     requireAll(
         dump.extensions(),
         known(connection, "SELECT extname FROM pg_extension"),
@@ -219,22 +217,25 @@ final class DatabasePreflight {
   void requireWanted(
       Connection connection, DumpSchema dump, boolean owners, @Nullable String showingGlobals)
       throws SQLException, ComponentFailure {
-    if (owners && isSuperuser(connection)) {
-      requireRoles(connection, dump, showingGlobals);
-    }
+    requireRoles(connection, dump, owners && isSuperuser(connection), showingGlobals);
     requireExtensions(connection, dump.extensions());
   }
 
-  private void requireRoles(Connection connection, DumpSchema dump, @Nullable String showingGlobals)
+  private void requireRoles(
+      Connection connection, DumpSchema dump, boolean owners, @Nullable String showingGlobals)
       throws SQLException, ComponentFailure {
+    Set<String> known = known(connection, "SELECT rolname FROM pg_roles");
+    String remedy = "make them (" + (showingGlobals == null ? "CREATE ROLE" : showingGlobals) + ")";
     requireAll(
-        dump.roles(),
-        known(connection, "SELECT rolname FROM pg_roles"),
-        "roles",
-        "the server of",
-        "make them ("
-            + (showingGlobals == null ? "CREATE ROLE" : showingGlobals)
-            + "), or ask for owners to be left out (--no-owner)");
+        dump.bound(), known, "roles for its policies or user mappings", "the server of", remedy);
+    if (owners) {
+      requireAll(
+          dump.roles(),
+          known,
+          "roles",
+          "the server of",
+          remedy + ", or ask for owners to be left out (--no-owner)");
+    }
   }
 
   private void requireExtensions(Connection connection, Set<String> wanted)

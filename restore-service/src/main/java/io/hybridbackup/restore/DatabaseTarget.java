@@ -188,7 +188,11 @@ final class DatabaseTarget {
       execute(connection, "GRANT CONNECT ON DATABASE " + quoted(scratch) + " TO PUBLIC");
       if (DatabaseLock.number(connection, postgres.name()) != null) {
         takeOver(connection, scratch, warnings);
-        warnIfClosed(connection, warnings);
+        if (isClosed(connection)) {
+          warnings.add(
+              "nobody can connect to the new database, as nobody could to the replaced one; if that is not meant, run: ALTER DATABASE %s ALLOW_CONNECTIONS true"
+                  .formatted(quoted(postgres.name())));
+        }
       }
     } catch (SQLException e) {
       throw postgres.failure(e);
@@ -303,7 +307,8 @@ final class DatabaseTarget {
           DatabaseLock.number(connection, postgres.name()),
           shortened(postgres.name(), LONGEST_NAME - suffix.length()) + suffix,
           next == null ? null : DatabaseLock.number(connection, next),
-          next);
+          next,
+          isClosed(connection));
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
@@ -417,17 +422,14 @@ final class DatabaseTarget {
     }
   }
 
-  private void warnIfClosed(Connection connection, List<String> warnings) throws SQLException {
+  /** Whether there is such a database to which nobody may connect. */
+  private boolean isClosed(Connection connection) throws SQLException {
     try (PreparedStatement query =
         connection.prepareStatement(
             "SELECT FROM pg_database WHERE datname = ? AND NOT datallowconn")) {
       query.setString(1, postgres.name());
       try (ResultSet closed = query.executeQuery()) {
-        if (closed.next()) {
-          warnings.add(
-              "nobody could connect to the replaced database, and to the new one they can; if that is not meant, run: ALTER DATABASE %s ALLOW_CONNECTIONS false"
-                  .formatted(quoted(postgres.name())));
-        }
+        return closed.next();
       }
     }
   }

@@ -15,9 +15,11 @@ import java.util.regex.Pattern;
  *     unless there are none
  * @param roles that own something in the database or may do something there; names without quotes.
  *     Who owns the database as such, or may do something with it, is not among them
+ * @param bound roles for which there are policies or user mappings, which cannot be made without
+ *     them, whoever owns what
  * @param extensions likewise
  */
-record DumpSchema(String properties, Set<String> roles, Set<String> extensions) {
+record DumpSchema(String properties, Set<String> roles, Set<String> bound, Set<String> extensions) {
   /**
    * A word of SQL, or what is to be passed over: comments, psql's own commands, and everything
    * else. Without possessive quantifiers a long text would be more than the stack can take.
@@ -52,6 +54,7 @@ record DumpSchema(String properties, Set<String> roles, Set<String> extensions) 
   static DumpSchema parse(CharSequence sql) {
     StringBuilder properties = new StringBuilder();
     Set<String> roles = new TreeSet<>();
+    Set<String> bound = new TreeSet<>();
     Set<String> extensions = new TreeSet<>();
     List<String> statement = new ArrayList<>();
     Matcher words = WORD.matcher(sql);
@@ -60,7 +63,7 @@ record DumpSchema(String properties, Set<String> roles, Set<String> extensions) 
       if (";".equals(word)) {
         switch (statement.isEmpty() ? "" : statement.getFirst()) {
           case "ALTER", "GRANT", "REVOKE" -> addOwnersAndGrantees(statement, roles);
-          case "CREATE" -> create(statement, properties, roles, extensions);
+          case "CREATE" -> create(statement, properties, bound, extensions);
           default -> {}
         }
         statement.clear();
@@ -68,20 +71,20 @@ record DumpSchema(String properties, Set<String> roles, Set<String> extensions) 
         statement.add(word);
       }
     }
-    return new DumpSchema(properties.toString(), roles, extensions);
+    return new DumpSchema(properties.toString(), roles, bound, extensions);
   }
 
   private static void create(
-      List<String> statement, StringBuilder properties, Set<String> roles, Set<String> extensions) {
+      List<String> statement, StringBuilder properties, Set<String> bound, Set<String> extensions) {
     switch (statement.get(1)) {
       case "DATABASE" -> addProperties(statement, properties);
       case "EXTENSION" -> addNames(statement, statement.indexOf("EXISTS") + 1, extensions);
-      case "USER" -> addNames(statement, statement.indexOf("FOR") + 1, roles);
+      case "USER" -> addNames(statement, statement.indexOf("FOR") + 1, bound);
       case "POLICY" -> {
         int to = statement.indexOf("TO");
         int condition = first(statement, "USING", "WITH");
         if (to >= 0 && to < condition) {
-          addNames(statement, to + 1, roles);
+          addNames(statement, to + 1, bound);
         }
       }
       default -> {}

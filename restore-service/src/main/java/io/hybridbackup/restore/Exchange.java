@@ -23,13 +23,15 @@ record Exchange(@Nullable Databases database, @Nullable Folders media) {
    * @param keptAs the name that it gets instead
    * @param next the number of the one that takes its place; null if none does
    * @param nextName the name that that one has before
+   * @param closed whether nobody may connect to the target, before and after
    */
   record Databases(
       String name,
       @Nullable Long previous,
       String keptAs,
       @Nullable Long next,
-      @Nullable String nextName) {}
+      @Nullable String nextName,
+      boolean closed) {}
 
   /**
    * @param folder the target, without symbolic links on the way to it

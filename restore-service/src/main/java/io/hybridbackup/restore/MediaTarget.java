@@ -16,6 +16,7 @@ import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Objects;
+import java.util.Optional;
 import java.util.Set;
 import org.jspecify.annotations.Nullable;
 
@@ -137,6 +138,23 @@ final class MediaTarget {
     }
   }
 
+  /**
+   * Makes sure that no other disk would go away with what is there, and come back over what comes
+   * in.
+   *
+   * @throws ComponentFailure if one is mounted in the target
+   */
+  static void requireOneDisk(Exchange.Folders plan) throws ComponentFailure, IOException {
+    Optional<Path> mounted = Mounts.anyBelow(Path.of(plan.folder()));
+    if (mounted.isPresent()) {
+      throw ComponentFailure.permanent(
+          FailureCode.TARGET_IN_USE,
+          "something is mounted at %s, within the target folder %s, and would go away with what the restore replaces; unmount it, restore the two folders one by one, or restore in place (--in-place)"
+              .formatted(mounted.get(), plan.folder()),
+          null);
+    }
+  }
+
   private static boolean mayWriteBeside(Path real) {
     return Files.isWritable(parent(real));
   }
@@ -174,10 +192,21 @@ final class MediaTarget {
     }
   }
 
-  /** Deletes a folder and all that is in it; one that is not there is deleted already. */
+  /**
+   * Deletes a folder and all that is in it; one that is not there is deleted already.
+   *
+   * @throws IOException also if another disk is mounted in it; then nothing is deleted
+   */
   static void delete(Path tree) throws IOException {
     if (!Files.exists(tree, LinkOption.NOFOLLOW_LINKS)) {
       return;
+    }
+    Optional<Path> mounted = Mounts.anyBelow(tree);
+    if (mounted.isPresent()) {
+      throw new IOException(
+          "something is mounted at "
+              + mounted.get()
+              + ", within what is to be deleted; unmount it");
     }
     Files.walkFileTree(
         tree,

@@ -168,6 +168,9 @@ final class Preparation {
       requireRightToMapOwners();
       files = archive.files(options);
       folders = media.get().plan(run);
+      if (!options.overwrites()) {
+        MediaTarget.requireOneDisk(folders);
+      }
       if (!options.replaces()) {
         media.get().requireEmpty();
       }
@@ -349,6 +352,7 @@ final class Preparation {
     Exchange.@Nullable Folders folders = null;
     if (exchange.media() != null) {
       folders = MediaTarget.planUndoing(run, exchange.media());
+      MediaTarget.requireOneDisk(folders);
       if (folders.nextFrom() != null && !Files.isDirectory(Path.of(folders.nextFrom()))) {
         throw notKept(undone, "folder " + folders.nextFrom());
       }

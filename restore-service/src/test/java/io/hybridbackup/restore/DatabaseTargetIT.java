@@ -77,7 +77,7 @@ class DatabaseTargetIT {
   }
 
   @Test
-  void shouldKeepTheTablespaceTheCommentAndThatItIsATemplate(@TempDir Path folder)
+  void shouldKeepTheTablespaceTheCommentAndThatItIsATemplateAndClosed(@TempDir Path folder)
       throws Exception {
     // given
     try (Connection connection = postgres.connect("postgres")) {
@@ -100,7 +100,7 @@ class DatabaseTargetIT {
     String scratch =
         target.restore(
             dump,
-            new DumpSchema("", Set.of(), Set.of()),
+            new DumpSchema("", Set.of(), Set.of(), Set.of()),
             run,
             1,
             RestoreOptions.NONE,
@@ -113,7 +113,8 @@ class DatabaseTargetIT {
         "SELECT spcname, shobj_description(d.oid, 'pg_database'), datistemplate FROM pg_database d"
             + " JOIN pg_tablespace t ON t.oid = dattablespace WHERE datname = '%s'";
     assertThat(query(like.formatted(scratch))).isEqualTo("big disk|the clerks' own|t\n");
-    assertThat(warnings).singleElement().asString().contains("ALLOW_CONNECTIONS false");
+    assertThat(target.plan(run, scratch).closed()).isTrue();
+    assertThat(warnings).singleElement().asString().contains("ALLOW_CONNECTIONS true");
 
     // when
     target.dropScratch(run, 2);

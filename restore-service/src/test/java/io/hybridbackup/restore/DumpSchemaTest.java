@@ -28,23 +28,26 @@ class DumpSchemaTest {
 
   @Test
   void shouldFindTheRolesOfWhateverNamesRoles() {
-    assertThat(
-            DumpSchema.parse(
-                    """
-                    \\restrict x'y"z
-                    SET standard_conforming_strings = on;
-                    ALTER DEFAULT PRIVILEGES FOR ROLE maker IN SCHEMA public GRANT SELECT ON TABLES TO "taker K";
-                    ALTER DEFAULT PRIVILEGES FOR ROLE maker2 REVOKE ALL ON FUNCTIONS FROM PUBLIC;
-                    CREATE POLICY mine ON public.page FOR SELECT TO clerk, "head of" USING ((owner = 'TO x'::name));
-                    CREATE POLICY "all" ON public.page USING ((to_x(FROM_y) TO nobody));
-                    CREATE USER MAPPING FOR stranger SERVER far OPTIONS (password 'a; b');
-                    CREATE USER MAPPING FOR PUBLIC SERVER far;
-                    ALTER FUNCTION public."odd; name"(text, integer) OWNER TO "the; owner";
-                    REVOKE ALL ON TABLE public.page FROM former;
-                    """)
-                .roles())
-        .containsExactlyInAnyOrder(
-            "maker", "taker K", "maker2", "clerk", "head of", "stranger", "the; owner", "former");
+    // when
+    DumpSchema schema =
+        DumpSchema.parse(
+            """
+            \\restrict x'y"z
+            SET standard_conforming_strings = on;
+            ALTER DEFAULT PRIVILEGES FOR ROLE maker IN SCHEMA public GRANT SELECT ON TABLES TO "taker K";
+            ALTER DEFAULT PRIVILEGES FOR ROLE maker2 REVOKE ALL ON FUNCTIONS FROM PUBLIC;
+            CREATE POLICY mine ON public.page FOR SELECT TO clerk, "head of" USING ((owner = 'TO x'::name));
+            CREATE POLICY "all" ON public.page USING ((to_x(FROM_y) TO nobody));
+            CREATE USER MAPPING FOR stranger SERVER far OPTIONS (password 'a; b');
+            CREATE USER MAPPING FOR PUBLIC SERVER far;
+            ALTER FUNCTION public."odd; name"(text, integer) OWNER TO "the; owner";
+            REVOKE ALL ON TABLE public.page FROM former;
+            """);
+
+    // then
+    assertThat(schema.roles())
+        .containsExactlyInAnyOrder("maker", "taker K", "maker2", "the; owner", "former");
+    assertThat(schema.bound()).containsExactlyInAnyOrder("clerk", "head of", "stranger");
   }
 
   @Test

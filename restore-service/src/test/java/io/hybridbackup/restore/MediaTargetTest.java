@@ -1,10 +1,13 @@
 package io.hybridbackup.restore;
 
+import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.testing.Commands;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -31,6 +34,38 @@ class MediaTargetTest {
     assertThatCode(() -> MediaTarget.requireStillThere(there, there)).doesNotThrowAnyException();
     assertAway(there, never);
     assertAway(mounted, there);
+  }
+
+  @Test
+  void shouldNeitherReplaceNorDeleteAFolderInWhichAnotherDiskIsMounted() throws Exception {
+    assumeTrue(Commands.root(), "only root can mount a disk");
+    // given
+    Path folder = Files.createDirectory(disk.resolve("storage"));
+    Path scans = Files.createDirectories(folder.resolve("a b\\c/scans"));
+    Path beside = Files.createDirectory(disk.resolve("storage2"));
+    Exchange.Folders plan = plan(folder);
+    MediaTarget.requireOneDisk(plan);
+    Commands.run("mount", "-t", "tmpfs", "-o", "size=1m", "tmpfs", scans.toString());
+    try {
+      Path scan = Files.writeString(scans.resolve("scan"), "scan");
+      Path letter = Files.writeString(folder.resolve("letter"), "letter");
+
+      // then
+      assertThatThrownBy(() -> MediaTarget.requireOneDisk(plan))
+          .isInstanceOf(ComponentFailure.class)
+          .hasMessageContaining("mounted at " + scans.toRealPath() + ", within the target folder");
+      assertThatThrownBy(() -> MediaTarget.delete(folder))
+          .isInstanceOf(IOException.class)
+          .hasMessageContaining("mounted at " + scans);
+      assertThat(scan).hasContent("scan");
+      assertThat(letter).hasContent("letter");
+      MediaTarget.requireOneDisk(plan(scans));
+      MediaTarget.requireOneDisk(plan(beside));
+    } finally {
+      Commands.run("umount", scans.toString());
+    }
+    MediaTarget.delete(folder);
+    assertThat(folder).doesNotExist();
   }
 
   private static Exchange.Folders plan(Path folder) throws IOException {

@@ -2,6 +2,7 @@ package io.hybridbackup.restore;
 
 import static java.nio.charset.StandardCharsets.ISO_8859_1;
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
@@ -9,6 +10,7 @@ import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.TestWork;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
@@ -102,17 +104,8 @@ class PgRestoreIT {
     Work work = TestWork.on(run, Component.RESTORE, 1);
     List<String> warnings = new ArrayList<>();
     try (NativeTools tools = new NativeTools()) {
-      DatabaseTarget target =
-          new DatabaseTarget(
-              new Postgres(postgres.settings("edms")),
-              new PgRestore(tools, postgres.program("pg_restore"), 1),
-              new Psql(tools, postgres.program("psql")));
-      DumpSchema schema =
-          target.check(
-              new ArchivedDump("15.0", out -> Files.copy(dump, out), null),
-              RestoreOptions.NONE,
-              work,
-              warnings);
+      DatabaseTarget target = target(tools);
+      DumpSchema schema = check(tools, dump, RestoreOptions.NONE);
 
       // when
       String scratch = target.restore(dump, schema, run, 1, RestoreOptions.NONE, work, warnings);
@@ -122,6 +115,55 @@ class PgRestoreIT {
       target.takeOver(scratch, warnings);
       assertThat(mayConnect(scratch)).isTrue();
     }
+  }
+
+  @Test
+  void shouldNeedTheRolesOfPoliciesAndUserMappingsWithoutOwnersToo() throws Exception {
+    // given
+    postgres.execute("postgres", "CREATE ROLE clerk; CREATE ROLE \"the stranger\"");
+    postgres.createDatabase("guarded");
+    postgres.execute(
+        "guarded",
+        """
+        CREATE TABLE page (number int);
+        CREATE POLICY mine ON page TO clerk USING (number > 0);
+        CREATE FOREIGN DATA WRAPPER plain;
+        CREATE SERVER far FOREIGN DATA WRAPPER plain;
+        CREATE USER MAPPING FOR "the stranger" SERVER far;
+        """);
+    Path dump = dump("guarded");
+    postgres.execute("postgres", "DROP DATABASE guarded");
+    postgres.execute("postgres", "DROP ROLE clerk, \"the stranger\"");
+    RestoreOptions noOwner =
+        new RestoreOptions(null, true, null, null, null, null, null, null, null, null);
+
+    // when, then
+    try (NativeTools tools = new NativeTools()) {
+      assertThatThrownBy(() -> check(tools, dump, noOwner))
+          .isInstanceOf(ComponentFailure.class)
+          .hasMessageContaining("policies or user mappings")
+          .hasMessageContaining("clerk, the stranger; make them (CREATE ROLE)")
+          .hasMessageNotContainingAny("--no-owner");
+      postgres.execute("postgres", "CREATE ROLE clerk; CREATE ROLE \"the stranger\"");
+      assertThat(check(tools, dump, noOwner).bound()).contains("clerk");
+    }
+  }
+
+  private static DumpSchema check(NativeTools tools, Path dump, RestoreOptions options)
+      throws Exception {
+    return target(tools)
+        .check(
+            new ArchivedDump("15.0", out -> Files.copy(dump, out), null),
+            options,
+            TestWork.on(RunId.ofRequest("/test", "check"), Component.RESTORE, 1),
+            new ArrayList<>());
+  }
+
+  private static DatabaseTarget target(NativeTools tools) {
+    return new DatabaseTarget(
+        new Postgres(postgres.settings("edms")),
+        new PgRestore(tools, postgres.program("pg_restore"), 1),
+        new Psql(tools, postgres.program("psql")));
   }
 
   private static boolean mayConnect(String database) throws SQLException {

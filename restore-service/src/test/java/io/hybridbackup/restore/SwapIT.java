@@ -100,6 +100,7 @@ class SwapIT {
     DATABASE_AND_FOLDER(true, true, false, true, false),
     DATABASE_AND_MOUNT_POINT(true, true, true, true, false),
     DATABASE_ALONE(true, false, false, true, false),
+    CLOSED_DATABASE_ALONE(true, false, false, true, false),
     FOLDER_ALONE(false, true, false, true, false),
     MOUNT_POINT_ALONE(false, true, true, true, false),
     NOTHING_WAS_THERE(true, true, false, false, false),
@@ -125,6 +126,11 @@ class SwapIT {
 
     private boolean bringsNothing() {
       return this == UNDOING_THE_FIRST;
+    }
+
+    /** Nobody may connect to the target. */
+    private boolean closed() {
+      return this == CLOSED_DATABASE_ALONE;
     }
   }
 
@@ -500,10 +506,13 @@ class SwapIT {
         String next = kind.undoing ? name + "_before_" + earlier : "restore_" + run + "_1";
         make(next, "new");
         if (kind.undoing) {
-          postgres.execute("postgres", "ALTER DATABASE \"" + next + "\" ALLOW_CONNECTIONS false");
+          allowConnections(next, false);
         }
         if (kind.existed) {
           make(name, "old");
+          if (kind.closed()) {
+            allowConnections(name, false);
+          }
         }
         databases = database.plan(run, next);
       }
@@ -579,7 +588,7 @@ class SwapIT {
 
     void assertNew(String when) throws Exception {
       if (kind.database) {
-        assertThat(content(name)).as(when).isEqualTo("new");
+        assertDatabase("new", when);
         assertThat(databases())
             .as(when)
             .containsExactlyElementsOf(
@@ -597,6 +606,18 @@ class SwapIT {
         }
         assertBeside(when, kept(run));
       }
+    }
+
+    private void assertDatabase(String content, String when) throws SQLException {
+      assertThat(
+              text(
+                  "postgres",
+                  "SELECT datallowconn FROM pg_database WHERE datname = '%s'".formatted(name)))
+          .as(when)
+          .isEqualTo(kind.closed() ? "f" : "t");
+      allowConnections(name, true);
+      assertThat(text(name, "SELECT it FROM what")).as(when).isEqualTo(content);
+      allowConnections(name, !kind.closed());
     }
 
     private static void assertFiles(Path where, String content, String when) throws IOException {
@@ -620,7 +641,7 @@ class SwapIT {
             .contains(requireNonNull(begun.exchange().database()).nextName())
             .hasSize(kind.existed ? 2 : 1);
         if (kind.existed) {
-          assertThat(content(name)).as(when).isEqualTo("old");
+          assertDatabase("old", when);
         }
       }
       if (kind.media) {
@@ -733,10 +754,15 @@ class SwapIT {
     postgres.execute(database, "CREATE TABLE what AS SELECT '" + content + "'::text AS it");
   }
 
-  private static String content(String database) throws SQLException {
+  private static void allowConnections(String database, boolean allowed) {
+    postgres.execute(
+        "postgres", "ALTER DATABASE \"" + database + "\" ALLOW_CONNECTIONS " + allowed);
+  }
+
+  private static String text(String database, String query) throws SQLException {
     try (Connection connection = postgres.connect(database);
         Statement statement = connection.createStatement();
-        ResultSet row = statement.executeQuery("SELECT it FROM what")) {
+        ResultSet row = statement.executeQuery(query)) {
       assertThat(row.next()).isTrue();
       return row.getString(1);
     }

@@ -57,7 +57,7 @@ class UndoTest {
     theirs.take();
     Exchange exchange =
         new Exchange(
-            new Exchange.Databases("standby", 1L, "kept", 2L, "scratch"),
+            new Exchange.Databases("standby", 1L, "kept", 2L, "scratch", false),
             new Exchange.Folders(
                 target.toRealPath().toString(), false, true, kept.toString(), null, false));
     assertThat(theirs.append(new Begun(1, exchange, null, null, null, Map.of(), List.of())))

@@ -27,6 +27,9 @@ final class MediaExtraction implements PartReader.Handler, AutoCloseable {
   /** Set-uid, set-gid and sticky as well. They are the owner's to give, so they go with owners. */
   private static final int ALL_MODE_BITS = 07777;
 
+  private static final int SET_UID = 04000;
+  private static final int SET_GID = 02000;
+
   private final Path root;
   private final EntryPath rawRoot;
   private final ExtractOptions options;
@@ -173,7 +176,7 @@ final class MediaExtraction implements PartReader.Handler, AutoCloseable {
       }
     }
     if (entry.type() != ArchiveEntry.Type.SYMLINK) {
-      Libc.chmod(path, entry.mode() & (options.restoreOwners() ? ALL_MODE_BITS : PERMISSIONS));
+      Libc.chmod(path, mode(entry));
       try {
         ExtendedAttributes.setAcls(path, entry.accessAcl(), entry.defaultAcl(), options.owners());
       } catch (IllegalArgumentException e) {
@@ -181,6 +184,19 @@ final class MediaExtraction implements PartReader.Handler, AutoCloseable {
       }
     }
     Libc.setModified(path, entry.modified());
+  }
+
+  /** A program that was to run as one user must not run as another because of a mapping. */
+  private int mode(ArchiveEntry entry) {
+    if (!options.restoreOwners()) {
+      return entry.mode() & PERMISSIONS;
+    }
+    int lost = 0;
+    if (entry.type() != ArchiveEntry.Type.FOLDER) {
+      lost |= options.owners().user(entry.uid()) == entry.uid() ? 0 : SET_UID;
+      lost |= options.owners().group(entry.gid()) == entry.gid() ? 0 : SET_GID;
+    }
+    return entry.mode() & ALL_MODE_BITS & ~lost;
   }
 
   private static EntryPath target(ArchiveEntry entry) throws ArchiveCorruptException {

@@ -70,7 +70,7 @@ public final class Postgres {
     source.setConnectTimeout(CONNECT_SECONDS);
     source.setLoginTimeout(2 * CONNECT_SECONDS);
     source.setTcpKeepAlive(true);
-    // No statement of ours takes longer; a host that has vanished would never say so.
+    // Hardly a statement of ours takes longer; a host that has vanished would never say so.
     source.setSocketTimeout(ANSWER_SECONDS);
     try {
       return source.getConnection();

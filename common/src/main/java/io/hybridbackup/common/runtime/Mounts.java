@@ -4,6 +4,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.Optional;
 import java.util.stream.Stream;
 
 /** Where filesystems are mounted, as this process sees it; bind mounts too. Linux only. */
@@ -22,15 +23,18 @@ public final class Mounts {
   }
 
   /**
-   * Whether anything is mounted in a folder or deeper, which does not say whether the folder itself
-   * is a mount point.
+   * What is mounted in a folder or deeper, any one of it; empty if nothing is. The folder itself
+   * does not count.
    *
    * @param folder absolute, without symbolic links
    * @throws IOException if the table of mounts cannot be read
    */
-  public static boolean anyBelow(Path folder) throws IOException {
+  public static Optional<Path> anyBelow(Path folder) throws IOException {
     String beginning = folder.getNameCount() == 0 ? "/" : escaped(folder) + "/";
-    return points().anyMatch(point -> point.startsWith(beginning) && !point.equals(beginning));
+    return points()
+        .filter(point -> point.startsWith(beginning) && !point.equals(beginning))
+        .findAny()
+        .map(point -> Path.of(plain(point)));
   }
 
   private static Stream<String> points() throws IOException {
@@ -39,6 +43,14 @@ public final class Mounts {
         .map(line -> line.split(" ", -1)[4])
         .map(point ->
             new String(point.getBytes(StandardCharsets.ISO_8859_1), StandardCharsets.UTF_8));
+  }
+
+  private static String plain(String point) {
+    return point
+        .replace("\\012", "\n")
+        .replace("\\011", "\t")
+        .replace("\\040", " ")
+        .replace("\\134", "\\");
   }
 
   /** As the kernel writes it there. */

@@ -78,6 +78,7 @@ public final class SettingsFile {
     Path folder = file.toAbsolutePath().normalize().getParent();
     Section root = whole.section(ROOT);
     Settings settings = new SettingsFile(folder == null ? Path.of("/") : folder, root).settings();
+    new SeparateFolders(root, settings).check(settings);
     root.finish();
     whole.finish();
     if (!mistakes.isEmpty()) {

@@ -2,6 +2,7 @@ package io.hybridbackup.common.archive;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.json.Json;
@@ -19,6 +20,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import java.util.Map;
 import java.util.Objects;
 import java.util.TreeMap;
 import java.util.zip.GZIPInputStream;
@@ -88,6 +90,41 @@ class ArchiveReaderTest {
       assertThat(mode(media.resolve("folder/large"))).isEqualTo(0711);
       assertThat(mode(media.resolve("folder"))).isEqualTo(0775);
     }
+  }
+
+  /** Anybody may make set-uid files of their own, and none of root's. */
+  @Test
+  void shouldGiveNobodyAProgramThatRunsAsTheUserThatAMappingGivesItTo() throws IOException {
+    assumeTrue(Tool.root(), "only root can give files away");
+    // given
+    Libc.lchown(EntryPath.of(tree.resolve("small")), 1000, 1001);
+    Libc.chmod(EntryPath.of(tree.resolve("small")), 06755);
+    Libc.lchown(EntryPath.of(tree.resolve("folder/large")), 1002, 1003);
+    Libc.chmod(EntryPath.of(tree.resolve("folder/large")), 06755);
+    Libc.lchown(EntryPath.of(tree.resolve("folder")), 1000, 1001);
+    Libc.chmod(EntryPath.of(tree.resolve("folder")), 03775);
+    try (ArchiveFixture fixture = fixture()) {
+      // then
+      assertThat(modes(fixture, Map.of(1000L, 0L), Map.of())).containsExactly(02755, 06755, 03775);
+      assertThat(modes(fixture, Map.of(), Map.of(1001L, 0L))).containsExactly(04755, 06755, 03775);
+      assertThat(modes(fixture, Map.of(1000L, 1000L), Map.of(1003L, 0L)))
+          .containsExactly(06755, 04755, 03775);
+    }
+  }
+
+  private List<Integer> modes(ArchiveFixture fixture, Map<Long, Long> users, Map<Long, Long> groups)
+      throws IOException {
+    Path media = Files.createTempDirectory(folder, "media");
+    fixture
+        .reader()
+        .extractMedia(
+            media,
+            new ExtractOptions(true, false, new OwnerMapping(users, groups)),
+            ProgressListener.NONE);
+    return List.of(
+        mode(media.resolve("small")),
+        mode(media.resolve("folder/large")),
+        mode(media.resolve("folder")));
   }
 
   private static int mode(Path path) throws IOException {

@@ -10,4 +10,9 @@ public final class TestWork {
   public static Work on(RunId run, Component component, int epoch) {
     return new Work(run, component, epoch, Machine.REAL);
   }
+
+  /** As the worker does it. */
+  public static void stop(Work work) {
+    work.stop("stopped by the test");
+  }
 }

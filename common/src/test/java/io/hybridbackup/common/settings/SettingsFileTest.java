@@ -406,6 +406,75 @@ class SettingsFileTest {
         .allSatisfy(mistake -> assertThat(mistake.remedy()).isNotBlank());
   }
 
+  @ParameterizedTest
+  @CsvSource(
+      delimiter = '|',
+      value = {
+        "targets: { a: { media: { location: %s/store } } } | a | is the folder of | object-store.directory",
+        "targets: { a: { media: { location: %s/data/a } } } | a | lies in | data-directory",
+        "targets: { a: { media: { location: %s } } } | a | holds | data-directory",
+        "targets: { a: { media: { location: %s/link/store/a } } } | a | lies in | object-store.directory",
+        "targets: { a: { media: { location: %s/a } }, b: { media: { location: %1$s/a/ } } } | b | is the folder of | targets.a.media.location",
+        "targets: { a: { media: { location: %s/a } }, b: { media: { location: %1$s/link/a/b } } } | b | lies in | targets.a.media.location",
+        "targets: { a: { media: { location: %s/a/b } }, b: { media: { location: %1$s/x/../a } } } | b | holds | targets.a.media.location",
+      })
+  void shouldRefuseATargetWhoseFolderIsNotOfItsOwn(
+      String targets, String name, String relation, String other) throws IOException {
+    // given
+    Files.createSymbolicLink(folder.resolve("link"), folder);
+
+    // when
+    SettingsException exception = refusal(overlapping(targets));
+
+    // then
+    assertThat(exception.mistakes())
+        .anySatisfy(mistake -> {
+          assertThat(mistake.property())
+              .isEqualTo("hybrid-backup.targets." + name + ".media.location");
+          assertThat(mistake.line()).isEqualTo(5);
+          assertThat(mistake.problem()).contains(relation + " " + other + " (" + folder);
+        });
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "sources: { a: { media: { location: %s } } }",
+        "sources: { a: { media: { location: %s/store } } }",
+        "sources: { a: { media: { location: %s, exclude: [/data/] } } }",
+        "sources: { a: { media: { location: %s, exclude: [/data/, /store/x/] } } }",
+      })
+  void shouldRefuseASourceThatHoldsTheBackups(String sources) {
+    assertThat(refusal(overlapping(sources)))
+        .hasMessageContaining("hybrid-backup.sources.a.media.location (line 5): ")
+        .hasMessageContaining(" object-store.directory (" + folder + "/store), which would back");
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "sources: { a: { media: { location: %s/a } } }, targets: { a: { media: { location: %1$s/a } } }",
+        "sources: { a: { media: { location: %s/a } }, b: { media: { location: %1$s/a/b } } }",
+        "sources: { a: { media: { location: %s/data/a } } }",
+        "sources: { a: { media: { location: %s, exclude: [/data, /store/] } } }",
+        "targets: { a: { media: { location: %s/a } }, b: { media: { location: %1$s/a2 } } }",
+      })
+  void shouldTakeFoldersThatDoNotGetIntoEachOthersWay(String properties) throws Exception {
+    assertThat(read(overlapping(properties))).isNotNull();
+  }
+
+  private String overlapping(String properties) {
+    return """
+    hybrid-backup: {
+      object-store: { type: filesystem, directory: "%1$s/store" },
+      data-directory: "%1$s/data",
+      zone: UTC,
+      %2$s
+    }
+    """
+        .formatted(folder, properties.formatted(folder));
+  }
+
   @Test
   void shouldTakePatternsThatOnlyLookLikeRules() throws Exception {
     // when
