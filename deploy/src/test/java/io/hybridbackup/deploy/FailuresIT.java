@@ -736,7 +736,6 @@ class FailuresIT {
           {"replace":true,"inPlace":true}        | null         | targets.part.in-place: true
           {"replace":true,"inPlace":true,"paths":["storage/**"]} | null | without replace
           {"replace":true,"inPlace":true,"tables":["department"]} | ["database"] | without replace
-          {"replace":true,"inPlace":true,"overrides":["subscriptions"]} | null | stays the one it is
           """)
   void shouldRefuseARestoreThatContradictsItself(String options, String components, String says) {
     // given

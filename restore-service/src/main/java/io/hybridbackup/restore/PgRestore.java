@@ -131,18 +131,18 @@ final class PgRestore {
    * Writes the SQL that restores a dump into a database which has its extensions already. It ends
    * by committing the transaction that it is in, and not before.
    *
-   * @param schemas that are there already
+   * @param present what is there already, as a list of contents has it: {@code SCHEMA - letters}
    * @param owners whether owners and grants are restored
    */
   void write(
       Path dump,
-      Set<String> schemas,
+      List<String> present,
       boolean owners,
       OutputStream sql,
       Postgres database,
       Work work)
       throws ComponentFailure, IOException, InterruptedException {
-    String wanted = contents(dump, schemas, database, work);
+    String wanted = contents(dump, present, database, work);
     List<String> arguments =
         new ArrayList<>(List.of("--use-list=/dev/stdin", "--single-transaction", "--file=-"));
     if (!owners) {
@@ -166,16 +166,16 @@ final class PgRestore {
   }
 
   /** What a dump has besides extensions and what is there already. */
-  private String contents(Path dump, Set<String> schemas, Postgres database, Work work)
+  private String contents(Path dump, List<String> present, Postgres database, Work work)
       throws ComponentFailure, InterruptedException {
-    List<String> present = new ArrayList<>(List.of("EXTENSION - ", "COMMENT - EXTENSION "));
-    schemas.forEach(schema -> present.add("SCHEMA - " + schema + " "));
+    List<String> left = new ArrayList<>(List.of("EXTENSION - ", "COMMENT - EXTENSION "));
+    present.forEach(one -> left.add(one + " "));
     StringBuilder wanted = new StringBuilder();
     run(
         ToolCommand.of(program, "--list", dump.toString()),
         line -> {
           Matcher entry = ENTRY.matcher(line);
-          if (entry.matches() && present.stream().noneMatch(entry.group(1)::startsWith)) {
+          if (entry.matches() && left.stream().noneMatch(entry.group(1)::startsWith)) {
             wanted.append(line).append('\n');
           }
         },
