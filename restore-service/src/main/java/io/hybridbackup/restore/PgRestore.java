@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.function.Consumer;
@@ -64,18 +65,35 @@ final class PgRestore {
     void writeTo(OutputStream out) throws IOException;
   }
 
-  /** What the dump wants of a server. That stands at its beginning, and no more is read. */
+  /** What the dump wants of a server. That stands at its beginning, and no more is read, twice. */
   DumpSchema schema(DumpSource dump, Postgres database, Work work)
       throws ComponentFailure, IOException, InterruptedException {
     StringBuilder sql = new StringBuilder();
-    ToolCommand command =
-        ToolCommand.of(program, "--create", "--schema-only", "--no-tablespaces", "--file=-");
+    read(
+        ToolCommand.of(program, "--create", "--schema-only", "--no-tablespaces", "--file=-"),
+        dump,
+        line -> sql.append(line).append('\n'),
+        database,
+        work);
+    Set<String> owners = new TreeSet<>();
+    read(
+        ToolCommand.of(program, "--list"),
+        dump,
+        line -> DumpSchema.ownerOfLargeObjects(line).ifPresent(owners::add),
+        database,
+        work);
+    return DumpSchema.parse(sql, owners);
+  }
+
+  private void read(
+      ToolCommand command, DumpSource dump, Consumer<String> line, Postgres database, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
     try (ToolProcess process = tools.startFed(command)) {
       FutureTask<Boolean> feeding = new FutureTask<>(() -> feed(process, dump));
       Thread _ = Thread.ofPlatform().daemon().name("dump to " + program).start(feeding);
       work.own(process);
       try {
-        process.awaitLines(line -> sql.append(line).append('\n'));
+        process.awaitLines(line);
       } catch (ToolException e) {
         requireFed(feeding);
         throw e;
@@ -85,7 +103,6 @@ final class PgRestore {
     } catch (ToolException e) {
       throw failure(e, database);
     }
-    return DumpSchema.parse(sql);
   }
 
   /** What broke the dump off says more than a program that misses its end. */
