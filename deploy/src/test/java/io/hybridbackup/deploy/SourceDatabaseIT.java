@@ -74,6 +74,8 @@ class SourceDatabaseIT {
         """
         CREATE TABLE setting (name text);
         CREATE TABLE given (name text);
+        ALTER TABLE setting ENABLE ROW LEVEL SECURITY;
+        ALTER TABLE given ENABLE ROW LEVEL SECURITY;
         ALTER EXTENSION plpgsql ADD TABLE setting;
         ALTER EXTENSION plpgsql ADD TABLE given;
         UPDATE pg_extension SET extconfig = ARRAY['setting'::regclass::oid], extcondition = '{""}';
@@ -86,13 +88,15 @@ class SourceDatabaseIT {
     for (String user : List.of("reader", "blinkered", "entitled")) {
       sources.put(new SourceName(user), source(postgres, user, "SELECT path FROM secret"));
     }
-    sources.put(
-        new SourceName("extended"),
-        new Settings.Source(
-            new Settings.Database(
-                PostgresTestServer.HOST, postgres.port(), "extended", "reader", null),
-            null,
-            null));
+    for (String user : List.of("reader", "blinkered")) {
+      sources.put(
+          new SourceName("extended-" + user),
+          new Settings.Source(
+              new Settings.Database(
+                  PostgresTestServer.HOST, postgres.port(), "extended", user, null),
+              null,
+              null));
+    }
     sources.put(
         new SourceName("closed"),
         new Settings.Source(
@@ -173,11 +177,16 @@ class SourceDatabaseIT {
   @Test
   void shouldNameSettingsOfAnExtensionThatCannotBeRead() {
     // when
-    BackupFailed failed = fail("extended");
+    BackupFailed reader = fail("extended-reader");
+    BackupFailed blinkered = fail("extended-blinkered");
 
     // then
-    assertThat(failed.code()).isEqualTo(FailureCode.DATABASE_PERMISSION);
-    assertThat(failed.message()).contains("tables or sequences", ": 1, such as public.setting");
+    assertThat(reader.code()).isEqualTo(FailureCode.DATABASE_PERMISSION);
+    assertThat(reader.message()).contains("tables or sequences of", ": 1, such as public.setting");
+    assertThat(blinkered.code()).isEqualTo(FailureCode.DATABASE_PERMISSION);
+    assertThat(blinkered.message())
+        .contains("row security hides rows", ": 1, such as public.setting")
+        .doesNotContain("tables or sequences of");
   }
 
   @Test
@@ -255,6 +264,11 @@ class SourceDatabaseIT {
 
     // then
     assertThat(failed.code()).isEqualTo(FailureCode.DEADLINE);
+  }
+
+  @Test
+  void shouldEndWithItsSnapshotAtTheDeadlineDuringTheQuery() {
+    assertThat(fail("slow").code()).isEqualTo(FailureCode.DEADLINE);
   }
 
   private static void cancelWithSnapshot(String source) {

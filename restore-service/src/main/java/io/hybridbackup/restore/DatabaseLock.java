@@ -123,7 +123,7 @@ final class DatabaseLock implements AutoCloseable {
         close(nextName, true);
       }
       if (exchange.previous() != null) {
-        if (rollingBack && !prepared(exchange.name()).isEmpty()) {
+        if (rollingBack && !prepared(connection, exchange.name()).isEmpty()) {
           enter(exchange.name());
         }
         close(exchange.name(), ending);
@@ -163,8 +163,8 @@ final class DatabaseLock implements AutoCloseable {
     }
   }
 
-  /** As SQL writes them. */
-  private List<String> prepared(String name) throws SQLException {
+  /** The prepared transactions of the database of that name, as SQL writes them. */
+  static List<String> prepared(Connection connection, String name) throws SQLException {
     List<String> transactions = new ArrayList<>();
     try (PreparedStatement query =
         connection.prepareStatement(
@@ -190,7 +190,7 @@ final class DatabaseLock implements AutoCloseable {
     if (inside == null) {
       return List.of();
     }
-    List<String> transactions = prepared(name);
+    List<String> transactions = prepared(connection, name);
     for (String transaction : transactions) {
       DatabaseTarget.execute(inside, "ROLLBACK PREPARED " + transaction);
     }

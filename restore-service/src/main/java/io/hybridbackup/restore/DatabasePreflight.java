@@ -91,36 +91,20 @@ final class DatabasePreflight {
       return List.of();
     }
     requireSessionsCanBeEnded(connection);
-    return dependents(connection, overridden);
+    return dependents(connection, overridden, false);
   }
 
-  /** Makes sure that the target can be overwritten where it is. */
-  void requireOverwritable(Connection connection) throws SQLException, ComponentFailure {
+  /**
+   * Makes sure that the target can be overwritten where it is.
+   *
+   * @param overridden what it may have all the same
+   * @return for people: what becomes of that
+   */
+  List<String> requireOverwritable(Connection connection, Predicate<Dependent> overridden)
+      throws SQLException, ComponentFailure {
     requireRightToMakeSchemas(connection);
     requireRightToDrop(connection);
-    try (PreparedStatement query =
-            connection.prepareStatement(
-                """
-                SELECT 'prepared transaction ' || quote_ident(gid), 'commit or roll it back'
-                  FROM pg_prepared_xacts WHERE database = current_database()
-                UNION ALL
-                SELECT 'logical replication slot ' || slot_name,
-                       'drop it with its subscriber, which would not notice that all is replaced'
-                  FROM pg_replication_slots WHERE database = current_database()
-                UNION ALL
-                SELECT 'subscription ' || quote_ident(subname), 'drop it'
-                  FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
-                 WHERE d.datname = current_database()
-                """);
-        ResultSet found = query.executeQuery()) {
-      if (found.next()) {
-        throw ComponentFailure.permanent(
-            FailureCode.TARGET_IN_USE,
-            "the target database %s has a %s, which a restore in place does not go with; %s"
-                .formatted(postgres, found.getString(1), found.getString(2)),
-            null);
-      }
-    }
+    return dependents(connection, overridden, true);
   }
 
   private void requireRightToMakeSchemas(Connection connection)
@@ -386,25 +370,26 @@ final class DatabasePreflight {
     }
   }
 
-  /** What refers to the database by its number stays with it when it gets another name. */
-  private List<String> dependents(Connection connection, Predicate<Dependent> overridden)
+  /**
+   * What refers to the database by its number stays with it when it gets another name, and there
+   * when it is overwritten.
+   */
+  private List<String> dependents(
+      Connection connection, Predicate<Dependent> overridden, boolean inPlace)
       throws SQLException, ComponentFailure {
     List<String> staying = new ArrayList<>();
     try (PreparedStatement query =
         connection.prepareStatement(
             """
             SELECT 'prepared-transactions', 'prepared transaction ' || gid, 'commit or roll it back',
-                   'has been rolled back', owner <> current_user
+                   owner <> current_user
               FROM pg_prepared_xacts WHERE database = ?
             UNION ALL
             SELECT 'replication-slots', 'logical replication slot ' || slot_name,
-                   'drop it with its subscriber',
-                   'stays with the database that was replaced; drop it and make a new one', false
+                   'drop it with its subscriber', false
               FROM pg_replication_slots WHERE database = ?
             UNION ALL
-            SELECT 'subscriptions', 'subscription ' || subname, 'drop it',
-                   'stays with the database that was replaced, which cannot be removed while it has one',
-                   false
+            SELECT 'subscriptions', 'subscription ' || subname, 'drop it', false
               FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid WHERE d.datname = ?
             """)) {
       for (int parameter = 1; parameter <= 3; parameter++) {
@@ -420,18 +405,52 @@ final class DatabasePreflight {
                     .formatted(postgres, row.getString(2), row.getString(3), dependent.label()),
                 null);
           }
-          if (row.getBoolean(5) && !isSuperuser(connection)) {
+          if (row.getBoolean(4) && !isSuperuser(connection)) {
             throw ComponentFailure.permanent(
                 FailureCode.DATABASE_PERMISSION,
                 "the target database %s has a %s, which only a superuser or the user that prepared it may roll back; %s"
                     .formatted(postgres, row.getString(2), row.getString(3)),
                 null);
           }
-          staying.add(row.getString(2) + " " + row.getString(4));
+          staying.add(
+              row.getString(2)
+                  + (inPlace ? afterOverwriting(dependent) : afterExchanging(dependent)));
         }
       }
     }
     return staying;
+  }
+
+  private static String afterExchanging(Dependent dependent) {
+    return switch (dependent) {
+      case PREPARED_TRANSACTIONS -> " has been rolled back";
+      case REPLICATION_SLOTS ->
+          " stays with the database that was replaced; drop it and make a new one";
+      case SUBSCRIPTIONS ->
+          " stays with the database that was replaced, which cannot be removed while it has one";
+    };
+  }
+
+  private static String afterOverwriting(Dependent dependent) {
+    return switch (dependent) {
+      case PREPARED_TRANSACTIONS -> " has been rolled back";
+      case REPLICATION_SLOTS ->
+          " stays, and its subscriber does not notice that everything is another; drop both and"
+              + " make them anew";
+      case SUBSCRIPTIONS ->
+          " stays, and brings nothing for the new tables; run: ALTER SUBSCRIPTION ... REFRESH"
+              + " PUBLICATION";
+    };
+  }
+
+  /** The subscriptions of the database. */
+  static Set<String> subscriptions(Connection connection) throws SQLException {
+    return known(
+        connection,
+        """
+        SELECT subname FROM pg_subscription s JOIN pg_database d ON d.oid = s.subdbid
+         WHERE d.datname = current_database()
+        """);
   }
 
   static boolean isSuperuser(Connection connection) throws SQLException {

@@ -2,6 +2,7 @@ package io.hybridbackup.restore;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -48,12 +49,28 @@ record DumpSchema(String properties, Set<String> roles, Set<String> bound, Set<S
 
   private static final String EVERYBODY = "PUBLIC";
 
+  /** Of a list of contents: large objects, one or, from version 17 on, several of one owner. */
+  private static final Pattern LARGE_OBJECTS =
+      Pattern.compile("\\d+; \\d+ \\d+ BLOB (?:METADATA )?- \\S+ (.+)");
+
+  /**
+   * The owner of large objects, which are not in the SQL, as they count as data.
+   *
+   * @param content a line of {@code pg_restore --list}
+   * @return empty if it is something else
+   */
+  static Optional<String> ownerOfLargeObjects(String content) {
+    Matcher objects = LARGE_OBJECTS.matcher(content);
+    return objects.matches() ? Optional.of(objects.group(1)) : Optional.empty();
+  }
+
   /**
    * @param sql of {@code pg_restore --create --schema-only}
+   * @param owners of what is not in it
    */
-  static DumpSchema parse(CharSequence sql) {
+  static DumpSchema parse(CharSequence sql, Set<String> owners) {
     StringBuilder properties = new StringBuilder();
-    Set<String> roles = new TreeSet<>();
+    Set<String> roles = new TreeSet<>(owners);
     Set<String> bound = new TreeSet<>();
     Set<String> extensions = new TreeSet<>();
     List<String> statement = new ArrayList<>();

@@ -3,6 +3,7 @@ package io.hybridbackup.restore;
 import static java.nio.charset.StandardCharsets.UTF_8;
 
 import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.event.Dependent;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.RunId;
@@ -15,10 +16,10 @@ import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
 import java.time.Duration;
+import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.List;
 import java.util.Map;
-import java.util.Set;
 
 /**
  * A database that is overwritten where it is. Everything in it but its extensions is dropped, and
@@ -65,7 +66,7 @@ final class OverwrittenDatabase {
           postgres, dump.dumpedBy(), connection.getMetaData().getDatabaseProductVersion());
       psql.requireVersion(pgRestore.version());
       DatabasePreflight preflight = new DatabasePreflight(postgres);
-      preflight.requireOverwritable(connection);
+      warnings.addAll(preflight.requireOverwritable(connection, options::overrides));
       preflight.requireThere(
           connection,
           pgRestore.schema(dump.content(), postgres, work),
@@ -158,16 +159,28 @@ final class OverwrittenDatabase {
   /** Overwrites the database with a dump, or changes nothing in it. */
   void fill(Path dump, Journal journal, Work work)
       throws ComponentFailure, IOException, InterruptedException {
-    Set<String> kept;
+    List<String> kept = new ArrayList<>();
     boolean owners;
+    String application = application() + work.epoch();
     try (Connection connection = postgres.connect()) {
+      // By its name a later epoch finds it, and ends it.
+      DatabaseTarget.execute(connection, "SET application_name = '" + application + "'");
       owners = restoresOwners(connection);
-      kept = DatabasePreflight.schemasOfExtensions(connection);
+      DatabasePreflight.schemasOfExtensions(connection)
+          .forEach(schema -> kept.add("SCHEMA - " + schema));
+      DatabasePreflight.subscriptions(connection)
+          .forEach(subscription -> kept.add("SUBSCRIPTION - " + subscription));
+      journal.requireCharge();
+      if (options.overrides(Dependent.PREPARED_TRANSACTIONS)) {
+        for (String transaction : DatabaseLock.prepared(connection, postgres.name())) {
+          DatabaseTarget.execute(connection, "ROLLBACK PREPARED " + transaction);
+        }
+      }
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
     Map<String, String> environment = new HashMap<>(postgres.toolEnvironment());
-    environment.put("PGAPPNAME", application() + work.epoch());
+    environment.put("PGAPPNAME", application);
     journal.requireCharge();
     try {
       psql.run(

@@ -15,6 +15,7 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
+import java.util.TreeSet;
 import java.util.concurrent.ExecutionException;
 import java.util.concurrent.FutureTask;
 import java.util.function.Consumer;
@@ -64,18 +65,35 @@ final class PgRestore {
     void writeTo(OutputStream out) throws IOException;
   }
 
-  /** What the dump wants of a server. That stands at its beginning, and no more is read. */
+  /** What the dump wants of a server. That stands at its beginning, and no more is read, twice. */
   DumpSchema schema(DumpSource dump, Postgres database, Work work)
       throws ComponentFailure, IOException, InterruptedException {
     StringBuilder sql = new StringBuilder();
-    ToolCommand command =
-        ToolCommand.of(program, "--create", "--schema-only", "--no-tablespaces", "--file=-");
+    read(
+        ToolCommand.of(program, "--create", "--schema-only", "--no-tablespaces", "--file=-"),
+        dump,
+        line -> sql.append(line).append('\n'),
+        database,
+        work);
+    Set<String> owners = new TreeSet<>();
+    read(
+        ToolCommand.of(program, "--list"),
+        dump,
+        line -> DumpSchema.ownerOfLargeObjects(line).ifPresent(owners::add),
+        database,
+        work);
+    return DumpSchema.parse(sql, owners);
+  }
+
+  private void read(
+      ToolCommand command, DumpSource dump, Consumer<String> line, Postgres database, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
     try (ToolProcess process = tools.startFed(command)) {
       FutureTask<Boolean> feeding = new FutureTask<>(() -> feed(process, dump));
       Thread _ = Thread.ofPlatform().daemon().name("dump to " + program).start(feeding);
       work.own(process);
       try {
-        process.awaitLines(line -> sql.append(line).append('\n'));
+        process.awaitLines(line);
       } catch (ToolException e) {
         requireFed(feeding);
         throw e;
@@ -85,7 +103,6 @@ final class PgRestore {
     } catch (ToolException e) {
       throw failure(e, database);
     }
-    return DumpSchema.parse(sql);
   }
 
   /** What broke the dump off says more than a program that misses its end. */
@@ -131,18 +148,18 @@ final class PgRestore {
    * Writes the SQL that restores a dump into a database which has its extensions already. It ends
    * by committing the transaction that it is in, and not before.
    *
-   * @param schemas that are there already
+   * @param present what is there already, as a list of contents has it: {@code SCHEMA - letters}
    * @param owners whether owners and grants are restored
    */
   void write(
       Path dump,
-      Set<String> schemas,
+      List<String> present,
       boolean owners,
       OutputStream sql,
       Postgres database,
       Work work)
       throws ComponentFailure, IOException, InterruptedException {
-    String wanted = contents(dump, schemas, database, work);
+    String wanted = contents(dump, present, database, work);
     List<String> arguments =
         new ArrayList<>(List.of("--use-list=/dev/stdin", "--single-transaction", "--file=-"));
     if (!owners) {
@@ -166,16 +183,16 @@ final class PgRestore {
   }
 
   /** What a dump has besides extensions and what is there already. */
-  private String contents(Path dump, Set<String> schemas, Postgres database, Work work)
+  private String contents(Path dump, List<String> present, Postgres database, Work work)
       throws ComponentFailure, InterruptedException {
-    List<String> present = new ArrayList<>(List.of("EXTENSION - ", "COMMENT - EXTENSION "));
-    schemas.forEach(schema -> present.add("SCHEMA - " + schema + " "));
+    List<String> left = new ArrayList<>(List.of("EXTENSION - ", "COMMENT - EXTENSION "));
+    present.forEach(one -> left.add(one + " "));
     StringBuilder wanted = new StringBuilder();
     run(
         ToolCommand.of(program, "--list", dump.toString()),
         line -> {
           Matcher entry = ENTRY.matcher(line);
-          if (entry.matches() && present.stream().noneMatch(entry.group(1)::startsWith)) {
+          if (entry.matches() && left.stream().noneMatch(entry.group(1)::startsWith)) {
             wanted.append(line).append('\n');
           }
         },

@@ -56,9 +56,6 @@ final class RequestedOptions {
           "in place everything that the target has is overwritten and nothing of it kept; ask for"
               + " replace as well (--replace)");
     }
-    if (options.overwrites() && options.overrides() != null) {
-      return Optional.of("overrides have no meaning in place: the database stays the one it is");
-    }
     if (options.overrides() != null && !options.replaces()) {
       return Optional.of("overrides have a meaning only where a database is replaced");
     }

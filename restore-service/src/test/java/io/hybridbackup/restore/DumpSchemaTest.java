@@ -2,6 +2,8 @@ package io.hybridbackup.restore;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import java.util.List;
+import java.util.Set;
 import org.junit.jupiter.api.Test;
 
 class DumpSchemaTest {
@@ -9,7 +11,7 @@ class DumpSchemaTest {
   void shouldFindWhatADumpWantsOfAServer() {
     // when
     DumpSchema schema =
-        DumpSchema.parse(
+        parse(
             """
             CREATE DATABASE edms WITH TEMPLATE = template0 ENCODING = 'UTF8' LOCALE = 'de_DE.UTF-8';
             ALTER DATABASE edms OWNER TO edms_owner;
@@ -30,7 +32,7 @@ class DumpSchemaTest {
   void shouldFindTheRolesOfWhateverNamesRoles() {
     // when
     DumpSchema schema =
-        DumpSchema.parse(
+        parse(
             """
             \\restrict x'y"z
             SET standard_conforming_strings = on;
@@ -61,7 +63,7 @@ class DumpSchemaTest {
         CREATE USER MAPPING FOR reporting SERVER far;
         """;
     DumpSchema schema =
-        DumpSchema.parse(
+        parse(
             """
             CREATE DATABASE edms WITH TEMPLATE = template0;
             ALTER DATABASE edms OWNER TO reporting;
@@ -88,10 +90,32 @@ class DumpSchemaTest {
   @Test
   void shouldTakeOverNothingButPropertiesOfTheText() {
     assertThat(
-            DumpSchema.parse(
+            parse(
                     "CREATE DATABASE x WITH TEMPLATE = template0 ENCODING = 'UTF8'"
                         + " TABLESPACE = evil LC_CTYPE = 'C'; DROP DATABASE postgres;\n")
                 .properties())
         .isEqualTo(" ENCODING = 'UTF8' LC_CTYPE = 'C'");
+  }
+
+  @Test
+  void shouldFindTheOwnersOfLargeObjects() {
+    assertThat(DumpSchema.ownerOfLargeObjects("3355; 2613 4711 BLOB - 4711 keeper"))
+        .contains("keeper");
+    assertThat(DumpSchema.ownerOfLargeObjects("3356; 2613 4712 BLOB METADATA - 4712..4715 clara K"))
+        .contains("clara K");
+    for (String other :
+        List.of(
+            ";     Archive created at 2026-01-11 02:00:00 CET",
+            "3357; 0 0 BLOBS - BLOBS ",
+            "3358; 1259 16390 TABLE public BLOB keeper",
+            "3359; 0 0 ACL - LARGE OBJECT 4711 keeper")) {
+      assertThat(DumpSchema.ownerOfLargeObjects(other)).isEmpty();
+    }
+    assertThat(DumpSchema.parse("ALTER TABLE t OWNER TO reader;", Set.of("keeper")).roles())
+        .containsExactly("keeper", "reader");
+  }
+
+  private static DumpSchema parse(String sql) {
+    return DumpSchema.parse(sql, Set.of());
   }
 }

@@ -12,6 +12,7 @@ import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
 import io.hybridbackup.common.database.Postgres;
+import io.hybridbackup.common.event.Dependent;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.Component;
@@ -40,6 +41,7 @@ import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
+import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
@@ -63,8 +65,6 @@ import org.junit.jupiter.params.provider.EnumSource;
 @Timeout(300)
 class OverwriteIT {
   private static final String USER = "managed";
-  private static final RestoreOptions OPTIONS =
-      new RestoreOptions(true, null, null, null, null, null, null, null, true, null);
 
   @TempDir private static Path folder;
 
@@ -493,6 +493,59 @@ class OverwriteIT {
         .hasMessageContaining("CREATE EXTENSION");
   }
 
+  @ParameterizedTest
+  @EnumSource(Dependent.class)
+  void shouldGoOnInSpiteOfWhatDependsOnTheDatabaseOnlyWhenToldTo(Dependent dependent)
+      throws Exception {
+    // given
+    Target target = new Target(Kind.DATABASE_ALONE);
+    String reader = "CREATE SUBSCRIPTION reader CONNECTION '' PUBLICATION p WITH (connect = false)";
+    postgres.execute(
+        target.name,
+        switch (dependent) {
+          case PREPARED_TRANSACTIONS ->
+              "SET ROLE managed; BEGIN; INSERT INTO mine VALUES (2); PREPARE TRANSACTION 'it''s half'";
+          case REPLICATION_SLOTS -> "SELECT pg_create_logical_replication_slot('slot', 'pgoutput')";
+          case SUBSCRIPTIONS -> reader;
+        });
+    String expected = archived;
+    if (dependent == Dependent.SUBSCRIPTIONS) {
+      make("subscribed");
+      postgres.execute("subscribed", "CREATE TABLE letter (id int); " + reader);
+      target.dump = dump("subscribed");
+      expected = content("subscribed");
+      // Nobody else's dump has subscriptions.
+      target.user = PostgresTestServer.USER;
+    }
+
+    // when
+    assertThatThrownBy(target::check)
+
+        // then
+        .isInstanceOfSatisfying(
+            ComponentFailure.class,
+            failure -> {
+              assertThat(failure.code()).isEqualTo(FailureCode.TARGET_IN_USE);
+              assertThat(failure.getMessage()).contains("--override " + dependent.label());
+            });
+
+    // when
+    target.overridden = Set.of(dependent);
+    List<String> warnings = target.check();
+    target.epoch(1).forward();
+
+    // then
+    String warned =
+        switch (dependent) {
+          case PREPARED_TRANSACTIONS -> "prepared transaction it's half has been rolled back";
+          case REPLICATION_SLOTS -> "logical replication slot slot stays, and its subscriber";
+          case SUBSCRIPTIONS -> "subscription reader stays, and brings nothing";
+        };
+    assertThat(warnings).anyMatch(warning -> warning.startsWith(warned));
+    target.tidyUp();
+    assertThat(content(target.name)).isEqualTo(expected);
+  }
+
   /** A target in use, and what is to come in, verified. */
   private static final class Target {
     private final Kind kind;
@@ -505,6 +558,8 @@ class OverwriteIT {
     private String psql = postgres.program("psql");
     private String pgRestore = postgres.program("pg_restore");
     private String rsync = "rsync";
+    private String user = USER;
+    private @Nullable Set<Dependent> overridden;
 
     Target(Kind kind) throws Exception {
       this.kind = kind;
@@ -546,22 +601,22 @@ class OverwriteIT {
       return new Gate(folders, run, epoch, tools, rsync, steps);
     }
 
-    void check() throws Exception {
+    /** What it warns of. */
+    List<String> check() throws Exception {
+      List<String> warnings = new ArrayList<>();
       database()
-          .check(
-              new ArchivedDump("15.0", out -> Files.copy(dump, out), null),
-              work(1),
-              new ArrayList<>());
+          .check(new ArchivedDump("15.0", out -> Files.copy(dump, out), null), work(1), warnings);
+      return warnings;
     }
 
     OverwrittenDatabase database() {
       return new OverwrittenDatabase(
           new Postgres(
-              new Settings.Database(PostgresTestServer.HOST, postgres.port(), name, USER, null)),
+              new Settings.Database(PostgresTestServer.HOST, postgres.port(), name, user, null)),
           new PgRestore(tools, pgRestore, 1),
           new Psql(tools, psql),
           run,
-          OPTIONS);
+          new RestoreOptions(true, null, null, null, null, null, null, overridden, true, null));
     }
 
     Overwrite epoch(int epoch) throws InterruptedException {

@@ -4,15 +4,21 @@ import com.fasterxml.jackson.annotation.JsonCreator;
 import com.fasterxml.jackson.annotation.JsonValue;
 import java.util.Locale;
 
-/** What depends on a database as such, and does not go over to one that takes its name. */
+/**
+ * What depends on a database as such, does not go over to one that takes its name, and does not
+ * notice when it is overwritten.
+ */
 public enum Dependent {
-  /** A logical replication slot: it stays with the replaced database. */
+  /** A logical replication slot: it stays with the database that was there. */
   REPLICATION_SLOTS,
 
-  /** A subscription: it stays with the replaced database. */
+  /** A subscription: it stays with the database that was there. */
   SUBSCRIPTIONS,
 
-  /** A prepared transaction: it is rolled back, as a database that has one cannot be renamed. */
+  /**
+   * A prepared transaction: it is rolled back, as a database that has one cannot be renamed, and
+   * what it has locked cannot be dropped.
+   */
   PREPARED_TRANSACTIONS;
 
   /** The name on the wire and on the command line. */

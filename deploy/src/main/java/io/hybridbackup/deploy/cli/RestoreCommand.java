@@ -117,7 +117,8 @@ public final class RestoreCommand implements Callable<Integer> {
         paramLabel = "WHAT",
         description =
             "With --replace: go on though the database has replication-slots, subscriptions (both"
-                + " stay with the old one) or prepared-transactions (they are rolled back).")
+                + " stay with the old one, or where they are with --in-place) or"
+                + " prepared-transactions (they are rolled back).")
     private @Nullable List<String> overrides;
 
     @Option(
