@@ -350,6 +350,7 @@ final class Preparation {
     if (exchange.media() != null) {
       folders = MediaTarget.planUndoing(run, exchange.media());
       if (folders.nextFrom() != null && !Files.isDirectory(Path.of(folders.nextFrom()))) {
+      MediaTarget.requireInSight(exchange.media(), folders.nextFrom());
         throw notKept(undone, "folder " + folders.nextFrom());
       }
     }
