@@ -233,7 +233,8 @@ final class Preparation {
         findings.fileBytes(),
         findings.fileCount(),
         new LinkedHashMap<>(durations),
-        List.copyOf(warnings));
+        List.copyOf(warnings),
+        database == null || !options.overwrites() ? null : database.toString());
   }
 
   /** Fetches the dump for an epoch that has not fetched it, and verifies it once more. */
@@ -349,8 +350,8 @@ final class Preparation {
     Exchange.@Nullable Folders folders = null;
     if (exchange.media() != null) {
       folders = MediaTarget.planUndoing(run, exchange.media());
-      if (folders.nextFrom() != null && !Files.isDirectory(Path.of(folders.nextFrom()))) {
       MediaTarget.requireInSight(exchange.media(), folders.nextFrom());
+      if (folders.nextFrom() != null && !Files.isDirectory(Path.of(folders.nextFrom()))) {
         throw notKept(undone, "folder " + folders.nextFrom());
       }
     }

@@ -245,9 +245,12 @@ final class Restoration {
     return new Overwrite(
         run,
         begun,
+    String name = begun.overwritten();
+    Optional<DatabaseTarget> database =
+        name == null ? targets.database(started) : Optional.of(targets.database(started, name));
         journal,
         work,
-        targets.database(started).map(database -> database.inPlace(run, options(started))),
+        database.map(overwritten -> overwritten.inPlace(run, options(started))),
         () ->
             begun.epoch() == work.epoch()
                 ? dumps.place(run, work.epoch())
@@ -263,9 +266,12 @@ final class Restoration {
     return new Swap(
         started.restoreId(),
         begun,
+    Exchange.@Nullable Databases databases = exchange.database();
         journal,
         work,
-        exchange.database() == null ? Optional.empty() : targets.database(started),
+        databases == null
+            ? Optional.empty()
+            : Optional.of(targets.database(started, databases.name())),
         Optional.ofNullable(exchange.media()).map(folders -> targets.gate(started, folders, work)),
         options(started).replaces() || started.undoes() != null,
         options(started).overrides(Dependent.PREPARED_TRANSACTIONS),
