@@ -1098,6 +1098,37 @@ class FailuresIT {
   }
 
   @Test
+  void shouldReplaceADatabaseInUseAsItsOwnerWhoIsNoSuperuser() throws Exception {
+    // given
+    String archive = archive("edms");
+    makeManaged("owned");
+    postgres.execute("postgres", "ALTER ROLE owned CREATEDB");
+    String before = Sample.dump(postgres, "owned");
+    Path media = folder.resolve("owned");
+    RunId run;
+    try (Connection application = new Postgres(managed("owned")).connect()) {
+      // when
+      run = restore("edms", archive, "owned", "{\"replace\":true}", null);
+
+      // then
+      RestoreCompleted completed = installation.console.awaitEnd(run, RestoreCompleted.class);
+      assertThat(completed.previousDatabase()).isEqualTo("owned_before_" + run);
+      assertThat(completed.warnings()).anyMatch(warning -> warning.contains("belongs to owned"));
+      assertThat(application.isValid(1)).isFalse();
+      assertThat(withoutOwners("owned")).isEqualTo(withoutOwners("edms"));
+      Sample.assertSameFiles(folder.resolve("storage"), media);
+    }
+
+    // when
+    RunId undo = undo(archive, "owned", run);
+
+    // then
+    installation.console.awaitEnd(undo, RestoreCompleted.class);
+    assertThat(Sample.dump(postgres, "owned")).isEqualTo(before);
+    assertThat(media.resolve("mine")).hasContent("mine");
+  }
+
+  @Test
   void shouldNotTouchATargetInPlaceWhenTheArchiveIsDamaged() throws IOException {
     // given
     String archive = archive("edms");
@@ -1233,6 +1264,7 @@ class FailuresIT {
         new TargetName("depended"), new Settings.Target(postgres.settings("depended"), null));
     targets.put(
         new TargetName("busy"), new Settings.Target(postgres.settings("busy"), media("busy")));
+    targets.put(new TargetName("owned"), new Settings.Target(managed("owned"), media("owned")));
     for (String managed : List.of("managed", "spoiled")) {
       targets.put(
           new TargetName(managed), new Settings.Target(managed(managed), media(managed), true));

@@ -326,7 +326,10 @@ final class DatabaseLock implements AutoCloseable {
     return number != null && number.equals(number(connection, name));
   }
 
-  /** Who is connected. */
+  /**
+   * Who is connected. Only autovacuum has no user, which is all that others than superusers see of
+   * it, and a renaming ends it.
+   */
   private List<String> sessions(String name, boolean ending) throws SQLException {
     List<Integer> processes = new ArrayList<>();
     List<String> users = new ArrayList<>();
@@ -334,11 +337,12 @@ final class DatabaseLock implements AutoCloseable {
         connection.prepareStatement(
             """
             SELECT pid, coalesce(usename, '?') FROM pg_stat_activity
-             WHERE datname = ? AND backend_type IS DISTINCT FROM 'autovacuum worker'
-               AND application_name IS DISTINCT FROM ?
+             WHERE datname = ? AND usesysid IS NOT NULL
+               AND NOT (? AND application_name = ?)
             """)) {
       query.setString(1, name);
-      query.setString(2, within == null ? "" : ROLLING_BACK);
+      query.setBoolean(2, within != null);
+      query.setString(3, ROLLING_BACK);
       try (ResultSet rows = query.executeQuery()) {
         while (rows.next()) {
           processes.add(rows.getInt(1));

@@ -345,7 +345,7 @@ final class DatabasePreflight {
             SELECT DISTINCT quote_ident(coalesce(s.usename, '?'))
               FROM pg_stat_activity s, pg_roles me
              WHERE s.datname = ? AND me.rolname = current_user AND NOT me.rolsuper
-               AND s.backend_type IS DISTINCT FROM 'autovacuum worker'
+               AND s.usesysid IS NOT NULL
                AND NOT (pg_has_role(s.usesysid, 'USAGE')
                         OR (pg_has_role('pg_signal_backend', 'USAGE')
                             AND NOT (SELECT rolsuper FROM pg_roles WHERE oid = s.usesysid)))

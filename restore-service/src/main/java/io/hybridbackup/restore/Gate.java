@@ -407,11 +407,18 @@ final class Gate {
     return runs;
   }
 
-  /** Removes what a restore has replaced. */
-  static void removeKept(Exchange.Folders folders, RunId run) throws IOException {
+  /**
+   * Removes what a restore has replaced.
+   *
+   * @throws ComponentFailure if it cannot be seen whether that is there, which may pass
+   */
+  static void removeKept(Exchange.Folders folders, RunId run) throws IOException, ComponentFailure {
     // At once under another name, so that nobody takes for whole what is half gone.
     Path going = place(folders, run, 0);
     Path kept = Path.of(folders.keptAs());
+    if (!exists(going)) {
+      MediaTarget.requireInSight(folders, folders.keptAs());
+    }
     unseen(
         folders,
         () -> {

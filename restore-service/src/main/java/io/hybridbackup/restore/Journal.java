@@ -70,6 +70,8 @@ final class Journal {
    * @param storageBytes size of all files; null if none were restored
    * @param durations by phase, up to there
    * @param warnings up to there
+   * @param overwritten the name of the database that is overwritten in place; null if none is, and
+   *     in entries from before it was written down
    */
   record Begun(
       int epoch,
@@ -78,8 +80,21 @@ final class Journal {
       @Nullable Long storageBytes,
       @Nullable Long files,
       Map<String, Duration> durations,
-      List<String> warnings)
-      implements Entry {}
+      List<String> warnings,
+      @Nullable String overwritten)
+      implements Entry {
+    /** Nothing is overwritten. */
+    Begun(
+        int epoch,
+        Exchange exchange,
+        @Nullable Long databaseBytes,
+        @Nullable Long storageBytes,
+        @Nullable Long files,
+        Map<String, Duration> durations,
+        List<String> warnings) {
+      this(epoch, exchange, databaseBytes, storageBytes, files, durations, warnings, null);
+    }
+  }
 
   /** From here on the target's files are overwritten in place. */
   record Overwriting(int epoch) implements Entry {}

@@ -71,7 +71,7 @@ final class KeptRemoval implements SmartLifecycle {
     return schedule.isPresent();
   }
 
-  private void removeAll() {
+  void removeAll() {
     try {
       for (String name : runs.store().children(RunKeys.KEPT.value())) {
         Optional<RunId> run = RunId.ifValid(name);

@@ -36,8 +36,7 @@ final class MediaTarget {
   Exchange.Folders plan(RunId run) throws IOException {
     Path real = real(folder.toAbsolutePath().normalize());
     boolean existed = Files.exists(real);
-    boolean within =
-        existed && (Mounts.isAt(real) || isOnADiskOfItsOwn(real) || !mayWriteBeside(real));
+    boolean within = existed && isPlaceOfItsOwn(real);
     return new Exchange.Folders(
         real.toString(), within, existed, kept(run, real, within), null, false);
   }
@@ -52,13 +51,34 @@ final class MediaTarget {
   static void requireStillThere(Exchange.Folders earlier, Exchange.Folders now)
       throws ComponentFailure {
     if ((earlier.existed() && !now.existed()) || (earlier.within() && !now.within())) {
-      throw ComponentFailure.passing(
-          FailureCode.MEDIA_MISSING,
-          "the target folder "
-              + earlier.folder()
-              + " is not what it was when the restore began: mount its disk where this service runs",
-          null);
+      throw away(earlier);
     }
+  }
+
+  /**
+   * Makes sure that the disk is there on which a restore has left something.
+   *
+   * @param restored what that restore has exchanged
+   * @param left what it has left; null if nothing but the target folder
+   * @throws ComponentFailure if neither that nor the target folder can be seen, which may pass
+   */
+  static void requireInSight(Exchange.Folders restored, @Nullable String left)
+      throws ComponentFailure, IOException {
+    if (left == null || !Files.exists(Path.of(left))) {
+      Path folder = Path.of(restored.folder());
+      if (!Files.exists(folder) || (restored.within() && !isPlaceOfItsOwn(folder))) {
+        throw away(restored);
+      }
+    }
+  }
+
+  private static ComponentFailure away(Exchange.Folders folders) {
+    return ComponentFailure.passing(
+        FailureCode.MEDIA_MISSING,
+        "the target folder "
+            + folders.folder()
+            + " is not what it was when the restore began: mount its disk where this service runs",
+        null);
   }
 
   /** The restores that have scratch folders beside it or in it. */
@@ -155,8 +175,9 @@ final class MediaTarget {
     }
   }
 
-  private static boolean mayWriteBeside(Path real) {
-    return Files.isWritable(parent(real));
+  /** Whether nothing can be exchanged for the folder itself. */
+  private static boolean isPlaceOfItsOwn(Path real) throws IOException {
+    return Mounts.isAt(real) || isOnADiskOfItsOwn(real) || !Files.isWritable(parent(real));
   }
 
   private static boolean isOnADiskOfItsOwn(Path real) throws IOException {

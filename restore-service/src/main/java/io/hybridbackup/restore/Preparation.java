@@ -236,7 +236,8 @@ final class Preparation {
         findings.fileBytes(),
         findings.fileCount(),
         new LinkedHashMap<>(durations),
-        List.copyOf(warnings));
+        List.copyOf(warnings),
+        database == null || !options.overwrites() ? null : database.toString());
   }
 
   /** Fetches the dump for an epoch that has not fetched it, and verifies it once more. */
@@ -352,6 +353,7 @@ final class Preparation {
     Exchange.@Nullable Folders folders = null;
     if (exchange.media() != null) {
       folders = MediaTarget.planUndoing(run, exchange.media());
+      MediaTarget.requireInSight(exchange.media(), folders.nextFrom());
       MediaTarget.requireOneDisk(folders);
       if (folders.nextFrom() != null && !Files.isDirectory(Path.of(folders.nextFrom()))) {
         throw notKept(undone, "folder " + folders.nextFrom());

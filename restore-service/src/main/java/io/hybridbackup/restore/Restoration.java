@@ -206,7 +206,11 @@ final class Restoration {
     return targets.restores(target);
   }
 
-  /** Removes what a restore that has ended has replaced. */
+  /**
+   * Removes what a restore that has ended has replaced.
+   *
+   * @throws ComponentFailure if it cannot be, or cannot be seen: that may pass
+   */
   void removeKept(RestoreStarted started, Work work)
       throws IOException, ComponentFailure, InterruptedException {
     Optional<Begun> begun = journal(started, work).begun();
@@ -214,12 +218,11 @@ final class Restoration {
       return;
     }
     Exchange.@Nullable Databases databases = begun.get().exchange().database();
-    Optional<DatabaseTarget> database = targets.database(started);
-    if (databases != null && database.isPresent()) {
-      database.get().removeKept(databases);
+    if (databases != null && databases.previous() != null) {
+      targets.database(started, databases.name()).removeKept(databases);
     }
     Exchange.@Nullable Folders folders = begun.get().exchange().media();
-    if (folders != null) {
+    if (folders != null && folders.existed()) {
       Gate.removeKept(folders, started.restoreId());
     }
   }
@@ -242,12 +245,15 @@ final class Restoration {
   private Overwrite overwrite(RestoreStarted started, Begun begun, Journal journal, Work work)
       throws ComponentFailure {
     RunId run = started.restoreId();
+    String name = begun.overwritten();
+    Optional<DatabaseTarget> database =
+        name == null ? targets.database(started) : Optional.of(targets.database(started, name));
     return new Overwrite(
         run,
         begun,
         journal,
         work,
-        targets.database(started).map(database -> database.inPlace(run, options(started))),
+        database.map(overwritten -> overwritten.inPlace(run, options(started))),
         () ->
             begun.epoch() == work.epoch()
                 ? dumps.place(run, work.epoch())
@@ -260,12 +266,15 @@ final class Restoration {
   private Swap swap(RestoreStarted started, Begun begun, Journal journal, Work work)
       throws ComponentFailure {
     Exchange exchange = begun.exchange();
+    Exchange.@Nullable Databases databases = exchange.database();
     return new Swap(
         started.restoreId(),
         begun,
         journal,
         work,
-        exchange.database() == null ? Optional.empty() : targets.database(started),
+        databases == null
+            ? Optional.empty()
+            : Optional.of(targets.database(started, databases.name())),
         Optional.ofNullable(exchange.media()).map(folders -> targets.gate(started, folders, work)),
         options(started).replaces() || started.undoes() != null,
         options(started).overrides(Dependent.PREPARED_TRANSACTIONS),

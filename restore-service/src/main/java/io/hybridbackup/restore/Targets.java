@@ -38,6 +38,27 @@ final class Targets {
         : Optional.of(database(database));
   }
 
+  /**
+   * The database that a restore has begun to change, whatever the configuration names by now.
+   *
+   * @throws ComponentFailure if it names another one, or none, which may pass
+   */
+  DatabaseTarget database(RestoreStarted started, String name) throws ComponentFailure {
+    Optional<DatabaseTarget> database = database(started);
+    if (database.isEmpty() || !database.get().toString().equals(name)) {
+      throw ComponentFailure.passing(
+          FailureCode.UNKNOWN_TARGET,
+          "the restore %s is to the database %s, and target '%s' has %s in the configuration now; configure it as it was"
+              .formatted(
+                  started.restoreId(),
+                  name,
+                  started.target(),
+                  database.map(DatabaseTarget::toString).orElse("none")),
+          null);
+    }
+    return database.get();
+  }
+
   private DatabaseTarget database(Settings.Database database) {
     return new DatabaseTarget(
         new Postgres(database),

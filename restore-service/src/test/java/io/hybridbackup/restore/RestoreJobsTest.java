@@ -10,18 +10,21 @@ import io.hybridbackup.common.event.Fact.RestoreFailed;
 import io.hybridbackup.common.event.Fact.RestoreStarted;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.event.Origin;
+import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.TargetName;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.Claim;
+import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Heard;
 import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.job.StoppedException;
 import io.hybridbackup.common.job.TestWork;
+import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.messaging.TestPublisher;
 import io.hybridbackup.common.process.NativeTools;
@@ -45,10 +48,13 @@ import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class RestoreJobsTest {
   private static final RunId RUN = RunId.ofRequest("/test", "restore");
@@ -198,6 +204,58 @@ class RestoreJobsTest {
                 .singleElement()
                 .asString()
                 .contains(disk.resolve("kept_stray").toString()));
+  }
+
+  /** By a swap, or in place. */
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void shouldNotGoOnWithoutTheDatabaseThatItHasBegunWith(boolean inPlace) throws Exception {
+    // given
+    Path target = folder.toRealPath().resolve("target");
+    Exchange.Folders folders =
+        new Exchange.Folders(
+            target.toString(), false, false, target.resolveSibling("kept").toString(), null, false);
+    Exchange exchange =
+        new Exchange(
+            inPlace ? null : new Exchange.Databases("standby", 1L, "kept", 2L, "scratch"), folders);
+    Journal before = new Journal(runs.decisions(), RUN, TestWork.on(RUN, Component.RESTORE, 1));
+    before.take();
+    assertThat(
+            before.append(
+                new Begun(
+                    1, exchange, 5L, 3L, 1L, Map.of(), List.of(), inPlace ? "standby" : null)))
+        .isTrue();
+    Path next = target.resolveSibling(".target.restore-" + RUN + "-1").resolve("next");
+    Files.createDirectories(next);
+    RestoreStarted started =
+        new RestoreStarted(
+            RUN,
+            "edms",
+            TARGET.value(),
+            new Origin(Component.RESTORE, 0, 0, 1),
+            new ArchiveName("backup_20260111_020000"),
+            Set.of(Component.DATABASE, Component.MEDIA),
+            new RestoreOptions(true, null, null, null, null, null, null, null, inPlace, null),
+            null,
+            "alice");
+    Restoration restoration =
+        new Restoration(settings(), runs, publisher, tools, Clock.systemUTC());
+    Work work = TestWork.on(RUN, Component.RESTORE, 2);
+
+    // then
+    for (ThrowingCallable call :
+        List.<ThrowingCallable>of(
+            () -> restoration.restore(started, Instant.MAX, work),
+            () -> restoration.giveUp(started, FailureCode.INTERNAL, "no luck", work))) {
+      assertThatThrownBy(call)
+          .isInstanceOf(ComponentFailure.class)
+          .matches(failure -> ((ComponentFailure) failure).retryable())
+          .hasMessageContaining("is to the database standby")
+          .hasMessageContaining("configure it as it was");
+    }
+    assertThat(before.end()).isEmpty();
+    assertThat(next).isDirectory();
+    assertThat(target).doesNotExist();
   }
 
   private void decideEnd() {

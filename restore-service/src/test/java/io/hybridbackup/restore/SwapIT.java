@@ -10,6 +10,7 @@ import static io.hybridbackup.restore.Interruption.isKilled;
 import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.FailureCode;
@@ -19,6 +20,7 @@ import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Decisions;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.testing.PostgresTestServer;
 import io.hybridbackup.restore.Interruption.Frozen;
@@ -31,6 +33,7 @@ import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
 import java.sql.Statement;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -43,6 +46,7 @@ import java.util.stream.Stream;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
+import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.extension.AnnotatedElementContext;
 import org.junit.jupiter.api.extension.ExtensionContext;
@@ -53,10 +57,12 @@ import org.junit.jupiter.params.provider.EnumSource;
 
 /**
  * Kills and freezes an exchange at every step: the target is wholly what it was, or wholly what it
- * was to become, and a later epoch can tell which.
+ * was to become, and a later epoch can tell which. It is done as a user who owns the databases and
+ * is no superuser.
  */
 @Timeout(300)
 class SwapIT {
+  private static final String USER = "keeper";
 
   /** In memory where there is such a place, as every step waits for the disk. */
   @TempDir(factory = InMemory.class)
@@ -70,6 +76,7 @@ class SwapIT {
   @BeforeAll
   static void start() {
     postgres = PostgresTestServer.start();
+    postgres.execute("postgres", "CREATE ROLE " + USER + " LOGIN CREATEDB");
     store = new FilesystemObjectStore(folder.resolve("store"));
     tools = new NativeTools();
   }
@@ -409,7 +416,7 @@ class SwapIT {
     Target target = new Target(kind);
     String next = requireNonNull(requireNonNull(target.begun.exchange().database()).nextName());
     List<String> refusals = new ArrayList<>();
-    try (Connection _ = postgres.connect(next)) {
+    try (Connection _ = new Postgres(asUser(next)).connect()) {
 
       // when
       boolean forward =
@@ -430,6 +437,65 @@ class SwapIT {
     }
     assertThat(refusals).hasSize(1);
     target.assertNew("");
+  }
+
+  @Test
+  void shouldEndSessionsThatDoNotSayWhatTheyAre() throws Exception {
+    // given
+    Target target = new Target(Kind.DATABASE_ALONE);
+    try (Connection application = new Postgres(asUser(target.name)).connect()) {
+      DatabaseTarget.execute(application, "SET application_name = ''");
+
+      // when
+      boolean forward = target.epoch(1, SwapIT::noTrouble).forward();
+
+      // then
+      assertThat(forward).isTrue();
+      assertThat(application.isValid(1)).isFalse();
+    }
+    target.assertNew("");
+  }
+
+  @Test
+  void shouldExchangeDatabasesAtWhichAutovacuumIsAtWork() throws Exception {
+    // given
+    Target target = new Target(Kind.DATABASE_ALONE);
+    String next = requireNonNull(requireNonNull(target.begun.exchange().database()).nextName());
+    postgres.execute("postgres", "ALTER SYSTEM SET autovacuum_naptime = '1s'");
+    postgres.execute("postgres", "SELECT pg_reload_conf()");
+    for (String database : List.of(target.name, next)) {
+      postgres.execute(
+          database,
+          """
+          CREATE TABLE dead (id int, text text) WITH (
+            autovacuum_vacuum_threshold = 1, autovacuum_vacuum_scale_factor = 0,
+            autovacuum_vacuum_cost_delay = 100, autovacuum_vacuum_cost_limit = 1);
+          INSERT INTO dead SELECT n, repeat('x', 1000) FROM generate_series(1, 20000) n;
+          DELETE FROM dead;
+          """);
+    }
+    await()
+        .atMost(Duration.ofMinutes(2))
+        .until(() -> autovacuums(target.name) > 0 && autovacuums(next) > 0);
+
+    // when
+    boolean forward = target.epoch(1, SwapIT::noTrouble).forward();
+
+    // then
+    assertThat(forward).isTrue();
+    target.assertNew("");
+  }
+
+  private static int autovacuums(String database) throws SQLException {
+    try (Connection connection = postgres.connect("postgres");
+        Statement statement = connection.createStatement();
+        ResultSet row =
+            statement.executeQuery(
+                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'autovacuum: VACUUM%%dead' AND datname = '%s'"
+                    .formatted(database))) {
+      assertThat(row.next()).isTrue();
+      return row.getInt(1);
+    }
   }
 
   /** Whether the connection to the server broke on the way forward, which can pass. */
@@ -493,7 +559,7 @@ class SwapIT {
     private final Path media = folder.resolve(name).resolve("storage");
     private final DatabaseTarget database =
         new DatabaseTarget(
-            new Postgres(postgres.settings(name)),
+            new Postgres(asUser(name)),
             new PgRestore(tools, postgres.program("pg_restore"), 1),
             new Psql(tools, postgres.program("psql")));
     private final Begun begun;
@@ -749,8 +815,13 @@ class SwapIT {
     }
   }
 
+  private static Settings.Database asUser(String database) {
+    return new Settings.Database(PostgresTestServer.HOST, postgres.port(), database, USER, null);
+  }
+
   private static void make(String database, String content) {
-    postgres.execute("postgres", "CREATE DATABASE \"" + database + "\" TEMPLATE template0");
+    postgres.execute(
+        "postgres", "CREATE DATABASE \"" + database + "\" TEMPLATE template0 OWNER " + USER);
     postgres.execute(database, "CREATE TABLE what AS SELECT '" + content + "'::text AS it");
   }
 
