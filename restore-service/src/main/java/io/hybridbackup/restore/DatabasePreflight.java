@@ -1,5 +1,7 @@
 package io.hybridbackup.restore;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
 import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.Dependent;
 import io.hybridbackup.common.event.FailureCode;
@@ -202,7 +204,7 @@ final class DatabasePreflight {
     requireRoles(connection, dump, owners, showingGlobals);
     requireAll(
         dump.extensions(),
-        known(connection, "SELECT extname FROM pg_extension"),
+        octets(connection, "extname", "pg_extension"),
         "extensions",
         "the database",
         "make them there (CREATE EXTENSION); a restore in place keeps extensions and makes none");
@@ -224,7 +226,7 @@ final class DatabasePreflight {
   private void requireRoles(
       Connection connection, DumpSchema dump, boolean owners, @Nullable String showingGlobals)
       throws SQLException, ComponentFailure {
-    Set<String> known = known(connection, "SELECT rolname FROM pg_roles");
+    Set<String> known = octets(connection, "rolname", "pg_roles");
     String remedy = "make them (" + (showingGlobals == null ? "CREATE ROLE" : showingGlobals) + ")";
     requireAll(
         dump.bound(), known, "roles for its policies or user mappings", "the server of", remedy);
@@ -242,14 +244,14 @@ final class DatabasePreflight {
       throws SQLException, ComponentFailure {
     requireAll(
         wanted,
-        known(connection, "SELECT name FROM pg_available_extensions"),
+        octets(connection, "name", "pg_available_extensions"),
         "extensions",
         "the server of",
         "install their packages on the server");
     if (!isSuperuser(connection)) {
       requireAll(
           wanted,
-          known(connection, "SELECT name FROM pg_available_extension_versions WHERE trusted"),
+          octets(connection, "name", "pg_available_extension_versions WHERE trusted"),
           "extensions that user " + postgres.user() + " may make",
           "the server of",
           "restore as a superuser, as these are not trusted");
@@ -265,9 +267,25 @@ final class DatabasePreflight {
       throw ComponentFailure.permanent(
           FailureCode.DATABASE_PERMISSION,
           "the dump wants %s which %s %s does not have: %s; %s"
-              .formatted(what, where, postgres, String.join(", ", missing), remedy),
+              .formatted(
+                  what, where, postgres, DumpSchema.text(String.join(", ", missing)), remedy),
           null);
     }
+  }
+
+  /** Names as {@link DumpSchema} has them, valid in the database's encoding or not. */
+  private static Set<String> octets(Connection connection, String name, String from)
+      throws SQLException {
+    Set<String> octets = new TreeSet<>();
+    try (Statement statement = connection.createStatement();
+        ResultSet rows =
+            statement.executeQuery(
+                "SELECT decode(replace(%s, '\\', '\\\\'), 'escape') FROM %s".formatted(name, from))) {
+      while (rows.next()) {
+        octets.add(new String(rows.getBytes(1), ISO_8859_1));
+      }
+    }
+    return octets;
   }
 
   private static Set<String> known(Connection connection, String sql) throws SQLException {

@@ -1,5 +1,8 @@
 package io.hybridbackup.restore;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Set;
@@ -10,6 +13,9 @@ import java.util.regex.Pattern;
 /**
  * What a dump wants of a server, as pg_restore writes it down without the data. It is read word by
  * word, as SQL is, so that nothing within a function or a comment counts.
+ *
+ * <p>Names are octets, each in a character: the server compares those of roles so, whatever the
+ * encoding of the database in which they were made.
  *
  * @param properties of the text in the database, as CREATE DATABASE has them; begins with a space
  *     unless there are none
@@ -49,7 +55,7 @@ record DumpSchema(String properties, Set<String> roles, Set<String> bound, Set<S
   private static final String EVERYBODY = "PUBLIC";
 
   /**
-   * @param sql of {@code pg_restore --create --schema-only}
+   * @param sql of {@code pg_restore --create --schema-only}, each octet in a character
    */
   static DumpSchema parse(CharSequence sql) {
     StringBuilder properties = new StringBuilder();
@@ -71,7 +77,13 @@ record DumpSchema(String properties, Set<String> roles, Set<String> bound, Set<S
         statement.add(word);
       }
     }
-    return new DumpSchema(properties.toString(), roles, bound, extensions);
+    return new DumpSchema(text(properties.toString()), roles, bound, extensions);
+  }
+
+  /** Octets as people read them: UTF-8, or Latin 1 where they cannot be that. */
+  static String text(String octets) {
+    String text = new String(octets.getBytes(ISO_8859_1), UTF_8);
+    return text.indexOf('\ufffd') < 0 ? text : octets;
   }
 
   private static void create(

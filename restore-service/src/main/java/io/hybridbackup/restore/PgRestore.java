@@ -1,5 +1,7 @@
 package io.hybridbackup.restore;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
 import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.job.ComponentFailure;
@@ -75,7 +77,8 @@ final class PgRestore {
       Thread _ = Thread.ofPlatform().daemon().name("dump to " + program).start(feeding);
       work.own(process);
       try {
-        process.awaitLines(line -> sql.append(line).append('\n'));
+        // A dump is written in its database's encoding.
+        process.awaitLines(ISO_8859_1, line -> sql.append(line).append('\n'));
       } catch (ToolException e) {
         requireFed(feeding);
         throw e;

@@ -149,6 +149,75 @@ class PgRestoreIT {
     }
   }
 
+  /** Such a server's databases share their roles, whose names have the octets of their makers. */
+  @Test
+  void shouldKnowTheRolesOfADatabaseInAnotherEncoding() throws Exception {
+    // given
+    postgres.execute("postgres", "CREATE ROLE \"zoë\"");
+    postgres.execute(
+        "postgres",
+        "CREATE DATABASE old TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+    postgres.execute(
+        "old",
+        """
+        CREATE ROLE "mü\\ller";
+        CREATE TABLE size (number int);
+        ALTER TABLE size OWNER TO "mü\\ller";
+        GRANT SELECT ON size TO "zoÃ«"
+        """);
+    Path dump = dump("old");
+    RunId run = RunId.ofRequest("/test", "old");
+    List<String> warnings = new ArrayList<>();
+    try (NativeTools tools = new NativeTools()) {
+      // when
+      DumpSchema schema = check(tools, dump, RestoreOptions.NONE);
+      String scratch =
+          target(tools)
+              .restore(
+                  dump,
+                  schema,
+                  run,
+                  1,
+                  RestoreOptions.NONE,
+                  TestWork.on(run, Component.RESTORE, 1),
+                  warnings);
+
+      // then
+      assertThat(warnings).isEmpty();
+      try (Connection connection = postgres.connect(scratch);
+          Statement statement = connection.createStatement();
+          ResultSet row =
+              statement.executeQuery(
+                  "SELECT pg_get_userbyid(relowner), relacl::text FROM pg_class WHERE relname = 'size'")) {
+        assertThat(row.next()).isTrue();
+        assertThat(row.getString(1)).isEqualTo("mü\\ller");
+        assertThat(row.getString(2)).contains("zoÃ«");
+      }
+
+      // when
+      postgres.execute("postgres", "DROP DATABASE old");
+      postgres.execute("postgres", "DROP DATABASE " + scratch);
+      postgres.execute("postgres", "DROP ROLE \"zoë\"");
+
+      // then
+      assertThatThrownBy(() -> check(tools, dump, RestoreOptions.NONE))
+          .hasMessageContaining("roles which the server of edms")
+          .hasMessageContaining("does not have: zoë;");
+      dropOddRoles();
+      assertThatThrownBy(() -> check(tools, dump, RestoreOptions.NONE))
+          .hasMessageContaining("does not have: mü\\ller, zoÃ«;");
+    }
+  }
+
+  /** No database in UTF-8 can name them. */
+  private static void dropOddRoles() {
+    postgres.execute(
+        "postgres",
+        "CREATE DATABASE old TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+    postgres.execute("old", "DROP ROLE \"mü\\ller\"");
+    postgres.execute("postgres", "DROP DATABASE old");
+  }
+
   private static DumpSchema check(NativeTools tools, Path dump, RestoreOptions options)
       throws Exception {
     return target(tools)
