@@ -14,6 +14,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
@@ -214,13 +215,105 @@ final class DatabasePreflight {
    * Makes sure that the server has what the dump names.
    *
    * @param owners whether owners and grants are restored, if the user may do that
+   * @param extensions whether extensions are made
    * @param showingGlobals the command that shows how roles can be made; null if there is none
    */
   void requireWanted(
-      Connection connection, DumpSchema dump, boolean owners, @Nullable String showingGlobals)
+      Connection connection,
+      DumpSchema dump,
+      boolean owners,
+      boolean extensions,
+      @Nullable String showingGlobals)
       throws SQLException, ComponentFailure {
     requireRoles(connection, dump, owners && isSuperuser(connection), showingGlobals);
-    requireExtensions(connection, dump.extensions());
+    if (extensions) {
+      requireExtensions(connection, dump.extensions());
+    }
+  }
+
+  /** Makes sure that a new database can be made from that one, and then has what the dump names. */
+  void requireTemplate(Connection connection, String name, DumpSchema dump)
+      throws SQLException, ComponentFailure {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            """
+            SELECT datistemplate OR pg_has_role(datdba, 'USAGE'), pg_encoding_to_char(encoding),
+                   datcollate, datctype
+              FROM pg_database WHERE datname = ?
+            """)) {
+      query.setString(1, name);
+      try (ResultSet row = query.executeQuery()) {
+        if (!row.next()) {
+          throw ComponentFailure.permanent(
+              FailureCode.DATABASE_MISSING,
+              "there is no database %s on the server of %s, which the target has for its template; make it, and in it the extensions that are to be there"
+                  .formatted(name, postgres),
+              null);
+        }
+        if (!row.getBoolean(1)) {
+          throw ComponentFailure.permanent(
+              FailureCode.DATABASE_PERMISSION,
+              "user %s may not make databases from %s; run: ALTER DATABASE %s IS_TEMPLATE true"
+                  .formatted(postgres.user(), name, DatabaseTarget.quoted(name)),
+              null);
+        }
+        requireSame(name, "ENCODING", row.getString(2), dump);
+        requireSame(name, "LOCALE", row.getString(3), dump);
+        requireSame(name, "LC_COLLATE", row.getString(3), dump);
+        requireSame(name, "LC_CTYPE", row.getString(4), dump);
+      }
+    }
+    Postgres template = postgres.sibling(name);
+    try (Connection within = template.connect()) {
+      requireNothingBut(within, template);
+      requireAll(
+          dump.extensions(),
+          octets(within, "extname", "pg_extension"),
+          "extensions",
+          "the template " + name + " of",
+          "make them there (CREATE EXTENSION), as a superuser where they are not trusted");
+    }
+  }
+
+  private void requireSame(String template, String property, String has, DumpSchema dump)
+      throws ComponentFailure {
+    Optional<String> wants = dump.property(property);
+    if (wants.isPresent() && !wants.get().equals(has)) {
+      throw ComponentFailure.permanent(
+          FailureCode.TOOL_FAILED,
+          "the dump wants a database with %s %s, and the template %s on the server of %s has %s; make that anew: CREATE DATABASE %s TEMPLATE template0%s"
+              .formatted(
+                  property,
+                  wants.get(),
+                  template,
+                  postgres,
+                  has,
+                  DatabaseTarget.quoted(template),
+                  dump.properties()),
+          null);
+    }
+  }
+
+  /** Of an extension's schema the dump's own is left out. */
+  private static void requireNothingBut(Connection connection, Postgres template)
+      throws SQLException, ComponentFailure {
+    try (Statement statement = connection.createStatement();
+        ResultSet found =
+            statement.executeQuery(
+                "SELECT i.type || ' ' || i.identity FROM ("
+                    + OBJECTS
+                    + ") o, pg_identify_object(o.class, o.oid, 0) i"
+                    + " WHERE class NOT IN ('pg_namespace'::regclass, 'pg_extension'::regclass)"
+                    + " OR class = 'pg_namespace'::regclass AND NOT EXISTS"
+                    + " (SELECT FROM pg_extension WHERE extnamespace = o.oid) LIMIT 1")) {
+      if (found.next()) {
+        throw ComponentFailure.permanent(
+            FailureCode.TARGET_NOT_EMPTY,
+            "the template %s has more in it than extensions and their schemas (%s), and so would every database that is restored; drop that"
+                .formatted(template, found.getString(1)),
+            null);
+      }
+    }
   }
 
   private void requireRoles(
@@ -254,7 +347,8 @@ final class DatabasePreflight {
           octets(connection, "name", "pg_available_extension_versions WHERE trusted"),
           "extensions that user " + postgres.user() + " may make",
           "the server of",
-          "restore as a superuser, as these are not trusted");
+          "as these are not trusted, make them in a database that the target names as its template"
+              + " (targets.NAME.template), or restore as a superuser");
     }
   }
 
@@ -280,7 +374,8 @@ final class DatabasePreflight {
     try (Statement statement = connection.createStatement();
         ResultSet rows =
             statement.executeQuery(
-                "SELECT decode(replace(%s, '\\', '\\\\'), 'escape') FROM %s".formatted(name, from))) {
+                "SELECT decode(replace(%s, '\\', '\\\\'), 'escape') FROM %s"
+                    .formatted(name, from))) {
       while (rows.next()) {
         octets.add(new String(rows.getBytes(1), ISO_8859_1));
       }

@@ -5,6 +5,7 @@ import static java.nio.charset.StandardCharsets.UTF_8;
 
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.regex.Matcher;
@@ -132,6 +133,12 @@ record DumpSchema(String properties, Set<String> roles, Set<String> bound, Set<S
         addNames(statement, last(statement, "TO", "FROM") + 1, roles);
       }
     }
+  }
+
+  /** The value of such a property, if the dump gives it one. */
+  Optional<String> property(String name) {
+    Matcher value = Pattern.compile(" " + name + " = '((?:[^']|'')*)'").matcher(properties);
+    return value.find() ? Optional.of(value.group(1).replace("''", "'")) : Optional.empty();
   }
 
   /** Where the first of these words is; behind the end if there is none. */

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.ISO_8859_1;
 
 import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
@@ -200,6 +201,34 @@ final class PgRestore {
         line -> {},
         database,
         work);
+  }
+
+  /**
+   * Fills a database which has its extensions already.
+   *
+   * @param schemas that are there already
+   * @param owners whether owners and grants are restored
+   */
+  void fillUp(Postgres database, Path dump, Set<String> schemas, boolean owners, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
+    String wanted = contents(dump, schemas, database, work);
+    List<String> arguments = new ArrayList<>(List.of("--use-list=/dev/stdin"));
+    arguments.addAll(
+        arguments(database.name(), dump, new ChosenObjects(RestoreOptions.NONE), owners));
+    try (ToolProcess process =
+        tools.startFed(new ToolCommand(program, arguments, database.toolEnvironment()))) {
+      work.own(process);
+      try {
+        try (OutputStream list = process.input()) {
+          list.write(wanted.getBytes(StandardCharsets.UTF_8));
+        }
+        String _ = process.awaitLines(line -> {});
+      } finally {
+        work.disown(process);
+      }
+    } catch (ToolException e) {
+      throw failure(e, database);
+    }
   }
 
   private List<String> arguments(String database, Path dump, ChosenObjects chosen, boolean owners) {

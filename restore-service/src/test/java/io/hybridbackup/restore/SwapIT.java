@@ -19,6 +19,7 @@ import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Decisions;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.testing.PostgresTestServer;
 import io.hybridbackup.restore.Interruption.Frozen;
@@ -488,6 +489,7 @@ class SwapIT {
     private final DatabaseTarget database =
         new DatabaseTarget(
             new Postgres(postgres.settings(name)),
+            Settings.Target.TEMPLATE,
             new PgRestore(tools, postgres.program("pg_restore"), 1),
             new Psql(tools, postgres.program("psql")));
     private final Begun begun;
