@@ -6,7 +6,9 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.hybridbackup.common.event.Fact.BackupCompleted;
 import io.hybridbackup.common.event.Fact.BackupFailed;
 import io.hybridbackup.common.event.Fact.RestoreCompleted;
+import io.hybridbackup.common.event.Fact.RestoreFailed;
 import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.testing.Commands;
 import io.hybridbackup.common.testing.PostgresTestServer;
 import io.hybridbackup.common.testing.TopicConsole;
@@ -89,8 +91,38 @@ class UnprivilegedIT {
                     storage + "/",
                     folder.resolve("standby/storage") + "/"))
             .isEmpty();
+
+        // given
+        Path closed = Files.createDirectory(folder.resolve("closed"));
+        Path shared = Files.createDirectory(closed.resolve("shared"));
+        Path old = Files.createDirectory(shared.resolve("old"));
+        Commands.run("chown", "0:" + USER, shared.toString());
+        Commands.run("chmod", "775", shared.toString());
+
+        // then
+        assertThat(refusal(console, completed)).contains(shared + ", which belongs to somebody");
+        Commands.run("chown", USER, shared.toString());
+        assertThat(refusal(console, completed)).contains("the folder " + old + " cannot be moved");
+        Commands.run("chown", USER, old.toString());
+        RestoreCompleted _ =
+            console.awaitEnd(replaceShared(console, completed), RestoreCompleted.class);
+        assertThat(shared.resolve("documents")).isDirectory();
+        assertThat(old).doesNotExist();
       }
     }
+  }
+
+  private static String refusal(TopicConsole console, BackupCompleted completed) {
+    RestoreFailed failed = console.awaitEnd(replaceShared(console, completed), RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.MEDIA_PERMISSION);
+    return failed.message();
+  }
+
+  private static RunId replaceShared(TopicConsole console, BackupCompleted completed) {
+    return console.request(
+        "RestoreRequested",
+        "{\"source\":\"edms\",\"archive\":\"%s\",\"target\":\"shared\",\"options\":{\"replace\":true}}"
+            .formatted(completed.archive().value()));
   }
 
   /** Where this is built, that user may not be let in. */
@@ -126,6 +158,8 @@ class UnprivilegedIT {
             standby:
               database: { host: 127.0.0.1, port: %4$d, name: standby, user: %5$s }
               media: { location: "%6$s/standby/storage" }
+            shared:
+              media: { location: "%6$s/closed/shared" }
         """
             .formatted(
                 address,

@@ -1,5 +1,7 @@
 package io.hybridbackup.restore;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
 import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.Dependent;
 import io.hybridbackup.common.event.FailureCode;
@@ -12,6 +14,7 @@ import java.sql.Statement;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.function.Predicate;
@@ -186,7 +189,7 @@ final class DatabasePreflight {
     requireRoles(connection, dump, owners, showingGlobals);
     requireAll(
         dump.extensions(),
-        known(connection, "SELECT extname FROM pg_extension"),
+        octets(connection, "extname", "pg_extension"),
         "extensions",
         "the database",
         "make them there (CREATE EXTENSION); a restore in place keeps extensions and makes none");
@@ -196,19 +199,111 @@ final class DatabasePreflight {
    * Makes sure that the server has what the dump names.
    *
    * @param owners whether owners and grants are restored, if the user may do that
+   * @param extensions whether extensions are made
    * @param showingGlobals the command that shows how roles can be made; null if there is none
    */
   void requireWanted(
-      Connection connection, DumpSchema dump, boolean owners, @Nullable String showingGlobals)
+      Connection connection,
+      DumpSchema dump,
+      boolean owners,
+      boolean extensions,
+      @Nullable String showingGlobals)
       throws SQLException, ComponentFailure {
     requireRoles(connection, dump, owners && isSuperuser(connection), showingGlobals);
-    requireExtensions(connection, dump.extensions());
+    if (extensions) {
+      requireExtensions(connection, dump.extensions());
+    }
+  }
+
+  /** Makes sure that a new database can be made from that one, and then has what the dump names. */
+  void requireTemplate(Connection connection, String name, DumpSchema dump)
+      throws SQLException, ComponentFailure {
+    try (PreparedStatement query =
+        connection.prepareStatement(
+            """
+            SELECT datistemplate OR pg_has_role(datdba, 'USAGE'), pg_encoding_to_char(encoding),
+                   datcollate, datctype
+              FROM pg_database WHERE datname = ?
+            """)) {
+      query.setString(1, name);
+      try (ResultSet row = query.executeQuery()) {
+        if (!row.next()) {
+          throw ComponentFailure.permanent(
+              FailureCode.DATABASE_MISSING,
+              "there is no database %s on the server of %s, which the target has for its template; make it, and in it the extensions that are to be there"
+                  .formatted(name, postgres),
+              null);
+        }
+        if (!row.getBoolean(1)) {
+          throw ComponentFailure.permanent(
+              FailureCode.DATABASE_PERMISSION,
+              "user %s may not make databases from %s; run: ALTER DATABASE %s IS_TEMPLATE true"
+                  .formatted(postgres.user(), name, DatabaseTarget.quoted(name)),
+              null);
+        }
+        requireSame(name, "ENCODING", row.getString(2), dump);
+        requireSame(name, "LOCALE", row.getString(3), dump);
+        requireSame(name, "LC_COLLATE", row.getString(3), dump);
+        requireSame(name, "LC_CTYPE", row.getString(4), dump);
+      }
+    }
+    Postgres template = postgres.sibling(name);
+    try (Connection within = template.connect()) {
+      requireNothingBut(within, template);
+      requireAll(
+          dump.extensions(),
+          octets(within, "extname", "pg_extension"),
+          "extensions",
+          "the template " + name + " of",
+          "make them there (CREATE EXTENSION), as a superuser where they are not trusted");
+    }
+  }
+
+  private void requireSame(String template, String property, String has, DumpSchema dump)
+      throws ComponentFailure {
+    Optional<String> wants = dump.property(property);
+    if (wants.isPresent() && !wants.get().equals(has)) {
+      throw ComponentFailure.permanent(
+          FailureCode.TOOL_FAILED,
+          "the dump wants a database with %s %s, and the template %s on the server of %s has %s; make that anew: CREATE DATABASE %s TEMPLATE template0%s"
+              .formatted(
+                  property,
+                  wants.get(),
+                  template,
+                  postgres,
+                  has,
+                  DatabaseTarget.quoted(template),
+                  dump.properties()),
+          null);
+    }
+  }
+
+  /** Of an extension's schema the dump's own is left out. */
+  private static void requireNothingBut(Connection connection, Postgres template)
+      throws SQLException, ComponentFailure {
+    try (Statement statement = connection.createStatement();
+        ResultSet found =
+            statement.executeQuery(
+                "SELECT i.type || ' ' || i.identity FROM ("
+                    + OBJECTS
+                    + ") o, pg_identify_object(o.class, o.oid, 0) i"
+                    + " WHERE class NOT IN ('pg_namespace'::regclass, 'pg_extension'::regclass)"
+                    + " OR class = 'pg_namespace'::regclass AND NOT EXISTS"
+                    + " (SELECT FROM pg_extension WHERE extnamespace = o.oid) LIMIT 1")) {
+      if (found.next()) {
+        throw ComponentFailure.permanent(
+            FailureCode.TARGET_NOT_EMPTY,
+            "the template %s has more in it than extensions and their schemas (%s), and so would every database that is restored; drop that"
+                .formatted(template, found.getString(1)),
+            null);
+      }
+    }
   }
 
   private void requireRoles(
       Connection connection, DumpSchema dump, boolean owners, @Nullable String showingGlobals)
       throws SQLException, ComponentFailure {
-    Set<String> known = known(connection, "SELECT rolname FROM pg_roles");
+    Set<String> known = octets(connection, "rolname", "pg_roles");
     String remedy = "make them (" + (showingGlobals == null ? "CREATE ROLE" : showingGlobals) + ")";
     requireAll(
         dump.bound(), known, "roles for its policies or user mappings", "the server of", remedy);
@@ -226,17 +321,18 @@ final class DatabasePreflight {
       throws SQLException, ComponentFailure {
     requireAll(
         wanted,
-        known(connection, "SELECT name FROM pg_available_extensions"),
+        octets(connection, "name", "pg_available_extensions"),
         "extensions",
         "the server of",
         "install their packages on the server");
     if (!isSuperuser(connection)) {
       requireAll(
           wanted,
-          known(connection, "SELECT name FROM pg_available_extension_versions WHERE trusted"),
+          octets(connection, "name", "pg_available_extension_versions WHERE trusted"),
           "extensions that user " + postgres.user() + " may make",
           "the server of",
-          "restore as a superuser, as these are not trusted");
+          "as these are not trusted, make them in a database that the target names as its template"
+              + " (targets.NAME.template), or restore as a superuser");
     }
   }
 
@@ -249,9 +345,26 @@ final class DatabasePreflight {
       throw ComponentFailure.permanent(
           FailureCode.DATABASE_PERMISSION,
           "the dump wants %s which %s %s does not have: %s; %s"
-              .formatted(what, where, postgres, String.join(", ", missing), remedy),
+              .formatted(
+                  what, where, postgres, DumpSchema.text(String.join(", ", missing)), remedy),
           null);
     }
+  }
+
+  /** Names as {@link DumpSchema} has them, valid in the database's encoding or not. */
+  private static Set<String> octets(Connection connection, String name, String from)
+      throws SQLException {
+    Set<String> octets = new TreeSet<>();
+    try (Statement statement = connection.createStatement();
+        ResultSet rows =
+            statement.executeQuery(
+                "SELECT decode(replace(%s, '\\', '\\\\'), 'escape') FROM %s"
+                    .formatted(name, from))) {
+      while (rows.next()) {
+        octets.add(new String(rows.getBytes(1), ISO_8859_1));
+      }
+    }
+    return octets;
   }
 
   private static Set<String> known(Connection connection, String sql) throws SQLException {

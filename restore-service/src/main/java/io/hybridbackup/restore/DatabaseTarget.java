@@ -5,6 +5,7 @@ import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.settings.Settings;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Path;
@@ -32,12 +33,17 @@ final class DatabaseTarget {
   private static final String NO_SUCH_DATABASE = "3D000";
 
   private final Postgres postgres;
+  private final String template;
   private final PgRestore pgRestore;
   private final Psql psql;
   private final DatabasePreflight preflight;
 
-  DatabaseTarget(Postgres postgres, PgRestore pgRestore, Psql psql) {
+  /**
+   * @param template the database that scratch databases are made from
+   */
+  DatabaseTarget(Postgres postgres, String template, PgRestore pgRestore, Psql psql) {
     this.postgres = postgres;
+    this.template = template;
     this.pgRestore = pgRestore;
     this.psql = psql;
     this.preflight = new DatabasePreflight(postgres);
@@ -70,12 +76,19 @@ final class DatabaseTarget {
       DumpSchema schema = pgRestore.schema(dump.content(), postgres, work);
       if (!options.selects()) {
         preflight.requireWanted(
-            connection, schema, !options.leavesOwnersOut(), dump.showingGlobals());
+            connection, schema, !options.leavesOwnersOut(), !hasTemplate(), dump.showingGlobals());
+      }
+      if (hasTemplate()) {
+        preflight.requireTemplate(connection, template, schema);
       }
       return schema;
     } catch (SQLException e) {
       throw postgres.failure(e);
     }
+  }
+
+  private boolean hasTemplate() {
+    return !template.equals(Settings.Target.TEMPLATE);
   }
 
   static String ownersLeftOut(Postgres postgres) {
@@ -108,7 +121,7 @@ final class DatabaseTarget {
       RestoreOptions options,
       Work work,
       List<String> warnings)
-      throws ComponentFailure, InterruptedException {
+      throws ComponentFailure, IOException, InterruptedException {
     Postgres scratch = postgres.sibling(scratchPrefix(run) + epoch);
     boolean owners = !options.leavesOwnersOut();
     try (Connection connection = maintenance()) {
@@ -117,7 +130,8 @@ final class DatabaseTarget {
           connection,
           "CREATE DATABASE "
               + name
-              + " WITH TEMPLATE = template0"
+              + " WITH TEMPLATE = "
+              + quoted(template)
               + schema.properties()
               + tablespace(connection, warnings));
       execute(connection, "REVOKE CONNECT ON DATABASE " + name + " FROM PUBLIC");
@@ -135,12 +149,26 @@ final class DatabaseTarget {
     }
     // Nobody waits for its single commits: all of them are on disk before it gets its name.
     set(scratch.name(), "SET synchronous_commit = off");
-    pgRestore.fill(scratch, dump, chosen, owners, work);
+    if (hasTemplate() && !options.selects()) {
+      List<String> present =
+          schemasOfExtensions(scratch).stream().map(own -> "SCHEMA - " + own).toList();
+      pgRestore.fillUp(scratch, dump, present, owners, work);
+    } else {
+      pgRestore.fill(scratch, dump, chosen, owners, work);
+    }
     set(scratch.name(), "RESET synchronous_commit");
     if (options.selects()) {
       chosen.requireRestored(scratch);
     }
     return scratch.name();
+  }
+
+  private static Set<String> schemasOfExtensions(Postgres scratch) throws ComponentFailure {
+    try (Connection connection = scratch.connect()) {
+      return DatabasePreflight.schemasOfExtensions(connection);
+    } catch (SQLException e) {
+      throw scratch.failure(e);
+    }
   }
 
   /** The one of the database that is to be replaced, as CREATE DATABASE has it. */

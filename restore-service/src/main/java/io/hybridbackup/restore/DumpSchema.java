@@ -1,5 +1,8 @@
 package io.hybridbackup.restore;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+import static java.nio.charset.StandardCharsets.UTF_8;
+
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -11,6 +14,9 @@ import java.util.regex.Pattern;
 /**
  * What a dump wants of a server, as pg_restore writes it down without the data. It is read word by
  * word, as SQL is, so that nothing within a function or a comment counts.
+ *
+ * <p>Names are octets, each in a character: the server compares those of roles so, whatever the
+ * encoding of the database in which they were made.
  *
  * @param properties of the text in the database, as CREATE DATABASE has them; begins with a space
  *     unless there are none
@@ -56,7 +62,7 @@ record DumpSchema(String properties, Set<String> roles, Set<String> bound, Set<S
   /**
    * The owner of large objects, which are not in the SQL, as they count as data.
    *
-   * @param content a line of {@code pg_restore --list}
+   * @param content a line of {@code pg_restore --list}, each octet in a character
    * @return empty if it is something else
    */
   static Optional<String> ownerOfLargeObjects(String content) {
@@ -65,8 +71,8 @@ record DumpSchema(String properties, Set<String> roles, Set<String> bound, Set<S
   }
 
   /**
-   * @param sql of {@code pg_restore --create --schema-only}
-   * @param owners of what is not in it
+   * @param sql of {@code pg_restore --create --schema-only}, each octet in a character
+   * @param owners of what is not in it, likewise
    */
   static DumpSchema parse(CharSequence sql, Set<String> owners) {
     StringBuilder properties = new StringBuilder();
@@ -88,7 +94,13 @@ record DumpSchema(String properties, Set<String> roles, Set<String> bound, Set<S
         statement.add(word);
       }
     }
-    return new DumpSchema(properties.toString(), roles, bound, extensions);
+    return new DumpSchema(text(properties.toString()), roles, bound, extensions);
+  }
+
+  /** Octets as people read them: UTF-8, or Latin 1 where they cannot be that. */
+  static String text(String octets) {
+    String text = new String(octets.getBytes(ISO_8859_1), UTF_8);
+    return text.indexOf('\ufffd') < 0 ? text : octets;
   }
 
   private static void create(
@@ -137,6 +149,12 @@ record DumpSchema(String properties, Set<String> roles, Set<String> bound, Set<S
         addNames(statement, last(statement, "TO", "FROM") + 1, roles);
       }
     }
+  }
+
+  /** The value of such a property, if the dump gives it one. */
+  Optional<String> property(String name) {
+    Matcher value = Pattern.compile(" " + name + " = '((?:[^']|'')*)'").matcher(properties);
+    return value.find() ? Optional.of(value.group(1).replace("''", "'")) : Optional.empty();
   }
 
   /** Where the first of these words is; behind the end if there is none. */

@@ -3,6 +3,7 @@ package io.hybridbackup.restore;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.runtime.Mounts;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
@@ -25,6 +26,8 @@ final class MediaTarget {
   /** For what nobody but this service is to look into. */
   static final FileAttribute<Set<PosixFilePermission>> PRIVATE =
       PosixFilePermissions.asFileAttribute(PosixFilePermissions.fromString("rwx------"));
+
+  private static final Path SELF = Path.of("/proc/self");
 
   private final Path folder;
 
@@ -172,6 +175,41 @@ final class MediaTarget {
           "something is mounted at %s, within the target folder %s, and would go away with what the restore replaces; unmount it, restore the two folders one by one, or restore in place (--in-place)"
               .formatted(mounted.get(), plan.folder()),
           null);
+    }
+  }
+
+  /**
+   * Makes sure that what is in the target can be moved out of it, entry by entry, where that is how
+   * it is exchanged. Only a folder's owner sets its times, and whoever moves a folder elsewhere
+   * writes in it.
+   *
+   * @throws ComponentFailure if not
+   */
+  static void requireMovable(Exchange.Folders plan) throws ComponentFailure, IOException {
+    Path target = Path.of(plan.folder());
+    if (!plan.within() || NativeTools.isRoot()) {
+      return;
+    }
+    if (!Files.getAttribute(target, "unix:uid").equals(Files.getAttribute(SELF, "unix:uid"))) {
+      throw ComponentFailure.permanent(
+          FailureCode.MEDIA_PERMISSION,
+          "the files are exchanged within the target folder %s, which belongs to somebody else; run the restore service as its owner or as root, or let it write in %s"
+              .formatted(target, parent(target)),
+          null);
+    }
+    try (DirectoryStream<Path> folders =
+        Files.newDirectoryStream(
+            target,
+            entry -> Files.isDirectory(entry, LinkOption.NOFOLLOW_LINKS) && !Gate.isOwn(entry))) {
+      for (Path moved : folders) {
+        if (!Files.isWritable(moved)) {
+          throw ComponentFailure.permanent(
+              FailureCode.MEDIA_PERMISSION,
+              "the folder %s cannot be moved out of the target folder; let the restore service write in it, or run that as root"
+                  .formatted(moved),
+              null);
+        }
+      }
     }
   }
 

@@ -1,7 +1,10 @@
 package io.hybridbackup.restore;
 
+import static java.nio.charset.StandardCharsets.ISO_8859_1;
+
 import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
@@ -93,7 +96,8 @@ final class PgRestore {
       Thread _ = Thread.ofPlatform().daemon().name("dump to " + program).start(feeding);
       work.own(process);
       try {
-        process.awaitLines(line);
+        // A dump is written in its database's encoding.
+        process.awaitLines(ISO_8859_1, line);
       } catch (ToolException e) {
         requireFed(feeding);
         throw e;
@@ -214,6 +218,34 @@ final class PgRestore {
         line -> {},
         database,
         work);
+  }
+
+  /**
+   * Fills a database which has its extensions already.
+   *
+   * @param present what is there already, as a list of contents has it: {@code SCHEMA - letters}
+   * @param owners whether owners and grants are restored
+   */
+  void fillUp(Postgres database, Path dump, List<String> present, boolean owners, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
+    String wanted = contents(dump, present, database, work);
+    List<String> arguments = new ArrayList<>(List.of("--use-list=/dev/stdin"));
+    arguments.addAll(
+        arguments(database.name(), dump, new ChosenObjects(RestoreOptions.NONE), owners));
+    try (ToolProcess process =
+        tools.startFed(new ToolCommand(program, arguments, database.toolEnvironment()))) {
+      work.own(process);
+      try {
+        try (OutputStream list = process.input()) {
+          list.write(wanted.getBytes(StandardCharsets.UTF_8));
+        }
+        String _ = process.awaitLines(line -> {});
+      } finally {
+        work.disown(process);
+      }
+    } catch (ToolException e) {
+      throw failure(e, database);
+    }
   }
 
   private List<String> arguments(String database, Path dump, ChosenObjects chosen, boolean owners) {

@@ -170,6 +170,7 @@ final class Preparation {
       folders = media.get().plan(run);
       if (!options.overwrites()) {
         MediaTarget.requireOneDisk(folders);
+        MediaTarget.requireMovable(folders);
       }
       if (!options.replaces()) {
         media.get().requireEmpty();
@@ -355,6 +356,7 @@ final class Preparation {
       folders = MediaTarget.planUndoing(run, exchange.media());
       MediaTarget.requireInSight(exchange.media(), folders.nextFrom());
       MediaTarget.requireOneDisk(folders);
+      MediaTarget.requireMovable(folders);
       if (folders.nextFrom() != null && !Files.isDirectory(Path.of(folders.nextFrom()))) {
         throw notKept(undone, "folder " + folders.nextFrom());
       }

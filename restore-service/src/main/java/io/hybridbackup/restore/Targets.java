@@ -32,10 +32,11 @@ final class Targets {
 
   /** The database that is restored to; empty if none is. */
   Optional<DatabaseTarget> database(RestoreStarted started) throws ComponentFailure {
-    Settings.@Nullable Database database = target(started).database();
+    Settings.Target target = target(started);
+    Settings.@Nullable Database database = target.database();
     return database == null || !started.components().contains(Component.DATABASE)
         ? Optional.empty()
-        : Optional.of(database(database));
+        : Optional.of(database(database, target.template()));
   }
 
   /**
@@ -59,9 +60,10 @@ final class Targets {
     return database.get();
   }
 
-  private DatabaseTarget database(Settings.Database database) {
+  private DatabaseTarget database(Settings.Database database, String template) {
     return new DatabaseTarget(
         new Postgres(database),
+        template,
         new PgRestore(
             tools, settings.tools().pgRestore(), Runtime.getRuntime().availableProcessors()),
         new Psql(tools, settings.tools().psql()));
@@ -76,7 +78,7 @@ final class Targets {
     }
     Settings.@Nullable Database database = target.database();
     if (database != null) {
-      runs.addAll(database(database).restores(target.inPlace()));
+      runs.addAll(database(database, target.template()).restores(target.inPlace()));
     }
     return runs;
   }

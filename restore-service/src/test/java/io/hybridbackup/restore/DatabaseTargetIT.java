@@ -8,6 +8,7 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.TestWork;
 import io.hybridbackup.common.process.NativeTools;
+import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.testing.Commands;
 import io.hybridbackup.common.testing.PostgresTestServer;
 import java.nio.file.Path;
@@ -142,6 +143,7 @@ class DatabaseTargetIT {
   private static DatabaseTarget target(String name) {
     return new DatabaseTarget(
         new Postgres(postgres.settings(name)),
+        Settings.Target.TEMPLATE,
         new PgRestore(tools, postgres.program("pg_restore"), 1),
         new Psql(tools, postgres.program("psql")));
   }

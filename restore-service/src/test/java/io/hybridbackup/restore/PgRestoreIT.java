@@ -149,19 +149,170 @@ class PgRestoreIT {
     }
   }
 
+  /** Such a server's databases share their roles, whose names have the octets of their makers. */
+  @Test
+  void shouldKnowTheRolesOfADatabaseInAnotherEncoding() throws Exception {
+    // given
+    postgres.execute("postgres", "CREATE ROLE \"zoë\"");
+    postgres.execute(
+        "postgres",
+        "CREATE DATABASE old TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+    postgres.execute(
+        "old",
+        """
+        CREATE ROLE "mü\\ller";
+        CREATE TABLE size (number int);
+        ALTER TABLE size OWNER TO "mü\\ller";
+        GRANT SELECT ON size TO "zoÃ«"
+        """);
+    Path dump = dump("old");
+    RunId run = RunId.ofRequest("/test", "old");
+    List<String> warnings = new ArrayList<>();
+    try (NativeTools tools = new NativeTools()) {
+      // when
+      DumpSchema schema = check(tools, dump, RestoreOptions.NONE);
+      String scratch =
+          target(tools)
+              .restore(
+                  dump,
+                  schema,
+                  run,
+                  1,
+                  RestoreOptions.NONE,
+                  TestWork.on(run, Component.RESTORE, 1),
+                  warnings);
+
+      // then
+      assertThat(warnings).isEmpty();
+      try (Connection connection = postgres.connect(scratch);
+          Statement statement = connection.createStatement();
+          ResultSet row =
+              statement.executeQuery(
+                  "SELECT pg_get_userbyid(relowner), relacl::text FROM pg_class WHERE relname = 'size'")) {
+        assertThat(row.next()).isTrue();
+        assertThat(row.getString(1)).isEqualTo("mü\\ller");
+        assertThat(row.getString(2)).contains("zoÃ«");
+      }
+
+      // when
+      postgres.execute("postgres", "DROP DATABASE old");
+      postgres.execute("postgres", "DROP DATABASE " + scratch);
+      postgres.execute("postgres", "DROP ROLE \"zoë\"");
+
+      // then
+      assertThatThrownBy(() -> check(tools, dump, RestoreOptions.NONE))
+          .hasMessageContaining("roles which the server of edms")
+          .hasMessageContaining("does not have: zoë;");
+      dropOddRoles();
+      assertThatThrownBy(() -> check(tools, dump, RestoreOptions.NONE))
+          .hasMessageContaining("does not have: mü\\ller, zoÃ«;");
+    }
+  }
+
+  /** No database in UTF-8 can name them. */
+  private static void dropOddRoles() {
+    postgres.execute(
+        "postgres",
+        "CREATE DATABASE old TEMPLATE template0 ENCODING 'LATIN1' LC_COLLATE 'C' LC_CTYPE 'C'");
+    postgres.execute("old", "DROP ROLE \"mü\\ller\"");
+    postgres.execute("postgres", "DROP DATABASE old");
+  }
+
+  @Test
+  void shouldTakeExtensionsThatItMayNotMakeFromTheOperatorsTemplate() throws Exception {
+    // given
+    String extensions =
+        "CREATE SCHEMA tools; CREATE EXTENSION bloom SCHEMA tools; CREATE EXTENSION \"uuid-ossp\"";
+    postgres.createDatabase("extended");
+    postgres.execute("extended", extensions);
+    postgres.execute(
+        "extended",
+        """
+        CREATE TABLE page (number int);
+        INSERT INTO page VALUES (7);
+        CREATE INDEX known ON page USING bloom (number);
+        COMMENT ON EXTENSION bloom IS 'ours'
+        """);
+    Path dump = dump("extended");
+    postgres.execute("postgres", "CREATE ROLE plain_user LOGIN CREATEDB");
+    postgres.createDatabase("pattern");
+    List<String> warnings = new ArrayList<>();
+    try (NativeTools tools = new NativeTools()) {
+      // then
+      DatabaseTarget without = target(tools, "plain_user", Settings.Target.TEMPLATE);
+      assertThatThrownBy(() -> check(without, dump, RestoreOptions.NONE))
+          .hasMessageContaining("extensions that user plain_user may make")
+          .hasMessageContaining("does not have: bloom; ")
+          .hasMessageContaining("targets.NAME.template");
+      DatabaseTarget target = target(tools, "plain_user", "pattern");
+      assertThatThrownBy(() -> check(target, dump, RestoreOptions.NONE))
+          .hasMessageContaining("run: ALTER DATABASE \"pattern\" IS_TEMPLATE true");
+      postgres.execute("postgres", "ALTER DATABASE pattern IS_TEMPLATE true");
+      assertThatThrownBy(() -> check(target, dump, RestoreOptions.NONE))
+          .hasMessageContaining("extensions which the template pattern of edms")
+          .hasMessageContaining("does not have: bloom, uuid-ossp; make them there");
+      postgres.execute("pattern", extensions + "; CREATE TABLE stray ()");
+      assertThatThrownBy(() -> check(target, dump, RestoreOptions.NONE))
+          .hasMessageContaining("(table public.stray)");
+      postgres.execute("pattern", "DROP TABLE stray");
+      assertThatThrownBy(
+              () -> check(target(tools, "plain_user", "nowhere"), dump, RestoreOptions.NONE))
+          .hasMessageContaining("there is no database nowhere");
+      postgres.execute(
+          "postgres",
+          "CREATE DATABASE latin TEMPLATE template0 ENCODING 'LATIN1' LOCALE 'C' IS_TEMPLATE true");
+      assertThatThrownBy(
+              () -> check(target(tools, "plain_user", "latin"), dump, RestoreOptions.NONE))
+          .hasMessageContaining("with ENCODING UTF8, and the template latin")
+          .hasMessageContaining("CREATE DATABASE \"latin\" TEMPLATE template0 ENCODING = 'UTF8'");
+
+      // when
+      RunId run = RunId.ofRequest("/test", "extended");
+      String scratch =
+          target.restore(
+              dump,
+              check(target, dump, RestoreOptions.NONE),
+              run,
+              1,
+              RestoreOptions.NONE,
+              TestWork.on(run, Component.RESTORE, 1),
+              warnings);
+
+      // then
+      assertThat(
+              Commands.run(
+                  postgres.program("psql"),
+                  "-Atc",
+                  "SELECT amname, (SELECT number FROM page) FROM pg_class c JOIN pg_am a ON a.oid ="
+                      + " relam WHERE relname = 'known'",
+                  postgres.url(scratch)))
+          .isEqualTo("bloom|7\n");
+    }
+  }
+
   private static DumpSchema check(NativeTools tools, Path dump, RestoreOptions options)
       throws Exception {
-    return target(tools)
-        .check(
-            new ArchivedDump("15.0", out -> Files.copy(dump, out), null),
-            options,
-            TestWork.on(RunId.ofRequest("/test", "check"), Component.RESTORE, 1),
-            new ArrayList<>());
+    return check(target(tools), dump, options);
+  }
+
+  private static DumpSchema check(DatabaseTarget target, Path dump, RestoreOptions options)
+      throws Exception {
+    return target.check(
+        new ArchivedDump("15.0", out -> Files.copy(dump, out), null),
+        options,
+        TestWork.on(RunId.ofRequest("/test", "check"), Component.RESTORE, 1),
+        new ArrayList<>());
   }
 
   private static DatabaseTarget target(NativeTools tools) {
+    return target(tools, PostgresTestServer.USER, Settings.Target.TEMPLATE);
+  }
+
+  private static DatabaseTarget target(NativeTools tools, String user, String template) {
     return new DatabaseTarget(
-        new Postgres(postgres.settings("edms")),
+        new Postgres(
+            new Settings.Database(PostgresTestServer.HOST, postgres.port(), "edms", user, null)),
+        template,
         new PgRestore(tools, postgres.program("pg_restore"), 1),
         new Psql(tools, postgres.program("psql")));
   }

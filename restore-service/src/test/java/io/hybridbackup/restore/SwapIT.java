@@ -560,6 +560,7 @@ class SwapIT {
     private final DatabaseTarget database =
         new DatabaseTarget(
             new Postgres(asUser(name)),
+            Settings.Target.TEMPLATE,
             new PgRestore(tools, postgres.program("pg_restore"), 1),
             new Psql(tools, postgres.program("psql")));
     private final Begun begun;

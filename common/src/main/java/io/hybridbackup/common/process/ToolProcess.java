@@ -6,6 +6,7 @@ import java.io.InputStream;
 import java.io.InputStreamReader;
 import java.io.OutputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.Charset;
 import java.nio.charset.StandardCharsets;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
@@ -73,8 +74,13 @@ public final class ToolProcess implements AutoCloseable {
 
   /** Hands each line of the standard output to {@code line}, then waits for the program's end. */
   public String awaitLines(Consumer<String> line) throws ToolException, InterruptedException {
-    try (BufferedReader reader =
-        new BufferedReader(new InputStreamReader(output(), StandardCharsets.UTF_8))) {
+    return awaitLines(StandardCharsets.UTF_8, line);
+  }
+
+  /** As {@link #awaitLines(Consumer)}, of an output that is written in another way. */
+  public String awaitLines(Charset charset, Consumer<String> line)
+      throws ToolException, InterruptedException {
+    try (BufferedReader reader = new BufferedReader(new InputStreamReader(output(), charset))) {
       for (String next = reader.readLine(); next != null; next = reader.readLine()) {
         line.accept(next);
       }

@@ -138,11 +138,22 @@ public record Settings(
    * At least one of database and media is there; nothing is excluded from a target's media.
    *
    * @param inPlace whether a restore may overwrite what is there where it is
+   * @param template the database of the same server that a restore makes a new one from, which has
+   *     no more in it than extensions
    */
-  public record Target(@Nullable Database database, @Nullable Media media, boolean inPlace) {
+  public record Target(
+      @Nullable Database database, @Nullable Media media, boolean inPlace, String template) {
+    /** What PostgreSQL has for that; nothing is in it. */
+    public static final String TEMPLATE = "template0";
+
     /** With nothing overwritten in place. */
     public Target(@Nullable Database database, @Nullable Media media) {
       this(database, media, false);
+    }
+
+    /** With new databases made from {@link #TEMPLATE}. */
+    public Target(@Nullable Database database, @Nullable Media media, boolean inPlace) {
+      this(database, media, inPlace, TEMPLATE);
     }
   }
 

@@ -354,8 +354,20 @@ public final class SettingsFile {
     }
     boolean inPlace =
         target.value("in-place", "write true or false", SettingsFile::bool).orElse(false);
+    Optional<String> template = target.text("template");
+    if (template.isPresent() && database == null) {
+      target.note(
+          "template",
+          "is what a database is made from, and there is none",
+          "remove it, or add a database");
+    } else if (database != null && template.equals(Optional.of(database.name()))) {
+      target.note(
+          "template",
+          "is the database that is restored to",
+          "name another one, which has no more in it than extensions");
+    }
     target.finish();
-    return new Settings.Target(database, media, inPlace);
+    return new Settings.Target(database, media, inPlace, template.orElse(Settings.Target.TEMPLATE));
   }
 
   private Settings.@Nullable Database database(Section owner) {

@@ -213,6 +213,24 @@ class SettingsFileTest {
   }
 
   @Test
+  void shouldMakeDatabasesFromTheTemplateThatATargetNames() throws Exception {
+    // when
+    Settings settings =
+        read(
+            MINIMAL
+                + """
+                  targets:
+                    plain: { database: { host: db, name: plain, user: edms } }
+                    extended: { database: { host: db, name: edms, user: edms }, template: pattern }
+                """);
+
+    // then
+    assertThat(settings.targets().values())
+        .extracting(Settings.Target::template)
+        .containsExactly("template0", "pattern");
+  }
+
+  @Test
   void shouldSaveGlobalsOnlyWhereThatIsAskedForAndThereIsADatabase() throws Exception {
     String source =
         MINIMAL
@@ -389,6 +407,8 @@ class SettingsFileTest {
         "sources: { edms: { media: { location: /srv }, compression: 10 } }",
         "sources: { edms: { media: { location: /srv }, compression: best } }",
         "sources: { edms: { media: { location: /srv }, compression: pg_dump } }",
+        "targets: { edms: { media: { location: /srv }, template: pattern } }",
+        "targets: { edms: { database: { host: db, name: edms, user: u }, template: edms } }",
         "zone: Berlin, zone: Berlin",
         "souces: {}",
       })
