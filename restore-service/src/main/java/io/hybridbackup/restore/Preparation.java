@@ -2,8 +2,10 @@ package io.hybridbackup.restore;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import io.hybridbackup.common.archive.ArchiveReader;
 import io.hybridbackup.common.archive.ArchiveReader.Amount;
 import io.hybridbackup.common.archive.ExtractOptions;
+import io.hybridbackup.common.archive.HeldFolder;
 import io.hybridbackup.common.archive.OwnerMapping;
 import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.archive.Selection;
@@ -23,6 +25,7 @@ import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.restore.Journal.Begun;
 import io.hybridbackup.restore.Journal.Preparing;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -265,8 +268,6 @@ final class Preparation {
   private void extractMedia(Findings findings, Exchange.Folders folders)
       throws ComponentFailure, IOException, InterruptedException {
     long begun = System.nanoTime();
-    Gate gate = targets.gate(started, folders, work);
-    gate.make();
     boolean root = NativeTools.isRoot();
     ExtractOptions extraction =
         new ExtractOptions(
@@ -275,19 +276,28 @@ final class Preparation {
             new OwnerMapping(numbers(options.users()), numbers(options.groups())));
     ProgressListener progress =
         reporter("fetch-media", Objects.requireNonNull(findings.fileBytes()));
-    List<String> paths = options.paths();
-    warnings.addAll(
-        paths == null
-            ? findings.archive().reader().extractMedia(gate.next(), extraction, progress)
-            : findings
-                .archive()
-                .reader()
-                .extractMedia(Selection.of(paths), gate.next(), extraction, progress));
+    try (Gate gate = targets.gate(started, folders, work)) {
+      gate.make();
+      warnings.addAll(extract(findings.archive().reader(), gate.next(), extraction, progress));
+      gate.seal();
+    }
     if (!root) {
       warnings.add("files belong to the user of the restore service: only root can give them");
     }
-    gate.seal();
     durations.put("fetch-media", since(begun));
+  }
+
+  private List<String> extract(
+      ArchiveReader archive, Path folder, ExtractOptions extraction, ProgressListener progress)
+      throws IOException {
+    List<String> paths = options.paths();
+    try {
+      return paths == null
+          ? archive.extractMedia(folder, extraction, progress)
+          : archive.extractMedia(Selection.of(paths), folder, extraction, progress);
+    } catch (FileSystemException e) {
+      throw new IOException(HeldFolder.named(String.valueOf(e.getMessage())), e);
+    }
   }
 
   private static Map<Long, Long> numbers(@Nullable Map<Long, Long> numbers) {
@@ -355,15 +365,16 @@ final class Preparation {
     }
     boolean _ = journal.append(new Preparing(work.epoch(), folders));
     if (folders != null) {
-      Gate gate = targets.gate(started, folders, work);
-      gate.make();
-      journal.requireCharge();
-      if (folders.nextFrom() == null) {
-        Path _ = Files.createDirectory(gate.next());
-      } else {
-        gate.takeNext(Path.of(folders.nextFrom()));
+      try (Gate gate = targets.gate(started, folders, work)) {
+        gate.make();
+        journal.requireCharge();
+        if (folders.nextFrom() == null) {
+          Path _ = Files.createDirectory(gate.next());
+        } else {
+          gate.takeNext(Path.of(folders.nextFrom()));
+        }
+        gate.seal();
       }
-      gate.seal();
     }
     return new Begun(
         work.epoch(),

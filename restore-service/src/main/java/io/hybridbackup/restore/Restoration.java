@@ -243,7 +243,6 @@ final class Restoration {
       throws ComponentFailure {
     RunId run = started.restoreId();
     return new Overwrite(
-        run,
         begun,
         journal,
         work,
@@ -261,7 +260,6 @@ final class Restoration {
       throws ComponentFailure {
     Exchange exchange = begun.exchange();
     return new Swap(
-        started.restoreId(),
         begun,
         journal,
         work,

@@ -572,7 +572,6 @@ class OverwriteIT {
       Journal journal = journal(epoch);
       journal.take();
       return new Overwrite(
-          run,
           begun,
           journal,
           work(epoch),
