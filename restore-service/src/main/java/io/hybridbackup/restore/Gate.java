@@ -507,10 +507,21 @@ final class Gate implements AutoCloseable {
     return runs;
   }
 
-  /** Removes what a restore has replaced. */
-  static void removeKept(Exchange.Folders folders, RunId run) throws IOException {
+  /**
+   * Removes what a restore has replaced; what people have removed is removed already.
+   *
+   * @throws ComponentFailure if its disk is away, which may pass
+   */
+  static void removeKept(Exchange.Folders folders, RunId run) throws IOException, ComponentFailure {
     // At once under another name, so that nobody takes for whole what is half gone.
     Path going = name(folders, run, 0);
+    if (!exists(Path.of(folders.keptAs())) && !exists(home(folders).resolve(going))) {
+      if (folders.existed() && !folders.bringsNothing()) {
+        MediaTarget.requireStillThere(
+            folders, new MediaTarget(Path.of(folders.folder())).plan(run));
+      }
+      return;
+    }
     try (HeldFolder home = HeldFolder.open(home(folders))) {
       Path kept = in(home.path(), Path.of(folders.keptAs()));
       unseen(
