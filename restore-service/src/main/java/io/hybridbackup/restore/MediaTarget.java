@@ -100,11 +100,12 @@ final class MediaTarget {
   }
 
   /**
-   * Makes sure that the folder can be exchanged and that there is room for what comes in.
+   * Makes sure that the folder can be exchanged.
    *
+   * @return the folder, which exists, that what comes in is made in or below
    * @throws ComponentFailure if not
    */
-  void requireExchangeable(Exchange.Folders plan, long bytes) throws ComponentFailure, IOException {
+  Path requireExchangeable(Exchange.Folders plan) throws ComponentFailure {
     Path target = Path.of(plan.folder());
     if (plan.existed() && !Files.isDirectory(target)) {
       throw ComponentFailure.permanent(
@@ -122,15 +123,7 @@ final class MediaTarget {
               + target,
           null);
     }
-    long free = Files.getFileStore(home).getUsableSpace();
-    if (free < bytes) {
-      throw ComponentFailure.permanent(
-          FailureCode.DISK_FULL,
-          "%s has %,d bytes free, and the restore needs %,d there beside what is there already;"
-                  .formatted(home, free, bytes)
-              + " free some",
-          null);
-    }
+    return home;
   }
 
   private static boolean mayWriteBeside(Path real) {

@@ -4,6 +4,7 @@ import static java.nio.charset.StandardCharsets.US_ASCII;
 
 import io.hybridbackup.common.archive.ArchiveReader;
 import io.hybridbackup.common.archive.ArchiveReader.Amount;
+import io.hybridbackup.common.archive.ArchiveReader.Room;
 import io.hybridbackup.common.archive.ExtractOptions;
 import io.hybridbackup.common.archive.HeldFolder;
 import io.hybridbackup.common.archive.OwnerMapping;
@@ -130,13 +131,15 @@ final class Preparation {
    * @param schema null if no database is made
    * @param folders null if no files are
    * @param files how much of them; null if none
+   * @param room what all that takes of disks, for people
    */
   record Findings(
       OpenedArchive archive,
       @Nullable DatabaseTarget database,
       @Nullable DumpSchema schema,
       Exchange.@Nullable Folders folders,
-      @Nullable Amount files) {
+      @Nullable Amount files,
+      List<String> room) {
     @Nullable Long dumpBytes() {
       return database == null ? null : archive.dump().bytes();
     }
@@ -156,6 +159,7 @@ final class Preparation {
     Optional<DatabaseTarget> database = targets.database(started);
     Optional<MediaTarget> media = targets.media(started);
     OpenedArchive archive = OpenedArchive.open(runs, started, work);
+    RequiredRoom room = targets.requiredRoom();
     DumpSchema schema = null;
     if (database.isPresent()) {
       if (options.overwrites()) {
@@ -163,24 +167,33 @@ final class Preparation {
       } else {
         schema = database.get().check(archive.archivedDump(), options, work, warnings);
       }
-      dumps.requireRoom(archive.dump().bytes());
+      // Its folder comes with it.
+      room.add(dumps.home(), "the dump", new Room(archive.dump().bytes(), 2));
     }
     Exchange.@Nullable Folders folders = null;
     Amount files = null;
     if (media.isPresent()) {
       requireRightToMapOwners();
-      files = archive.files(options);
       folders = media.get().plan(run);
       if (!options.replaces()) {
         media.get().requireEmpty();
       }
-      // In place there are two of each file for a while: the verified one and the target's.
-      media
-          .get()
-          .requireExchangeable(folders, options.overwrites() ? 2 * files.bytes() : files.bytes());
+      Path home = media.get().requireExchangeable(folders);
+      long blockBytes = room.blockBytes(home);
+      files = archive.files(options, blockBytes);
+      if (options.paths() == null && !room.has(home, taken(files))) {
+        files = archive.allFiles(blockBytes);
+      }
+      room.add(home, "the files", taken(files));
     }
+    room.require();
     durations.put("preflight", since(begun));
-    return new Findings(archive, database.orElse(null), schema, folders, files);
+    return new Findings(archive, database.orElse(null), schema, folders, files, room.told());
+  }
+
+  /** In place there are two of each file for a while: the verified one and the target's. */
+  private Room taken(Amount files) {
+    return options.overwrites() ? files.room().plus(files.room()) : files.room();
   }
 
   private void requireRightToMapOwners() throws ComponentFailure {
