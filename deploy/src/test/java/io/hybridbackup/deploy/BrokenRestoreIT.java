@@ -8,6 +8,7 @@ import static org.junit.jupiter.api.Assumptions.assumeTrue;
 import io.hybridbackup.common.event.Fact.BackupCompleted;
 import io.hybridbackup.common.event.Fact.RestoreCompleted;
 import io.hybridbackup.common.event.Fact.RestoreFailed;
+import io.hybridbackup.common.event.Fact.RestoreProgressed;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
@@ -40,6 +41,9 @@ import org.junit.jupiter.params.provider.ValueSource;
 class BrokenRestoreIT {
   private static final Duration PATIENCE = Duration.ofSeconds(60);
 
+  /** What a symbolic link needs a block of some disks for, which nobody can know of any. */
+  private static final String LONG = "far away ".repeat(25);
+
   @TempDir private static Path folder;
 
   private static PostgresTestServer postgres;
@@ -56,6 +60,7 @@ class BrokenRestoreIT {
     Path many = Files.createDirectory(folder.resolve("many"));
     for (int n = 0; n < 1000; n++) {
       Files.writeString(many.resolve(n + ".txt"), "letter " + n);
+      Files.createSymbolicLink(many.resolve(n + ".link"), Path.of(LONG));
     }
     installation =
         Installation.start(
@@ -96,8 +101,8 @@ class BrokenRestoreIT {
       Path media = folder.resolve(target.equals("within") ? "disk" : "disk/storage");
       Files.createDirectories(media);
       Files.writeString(media.resolve("mine"), "mine");
-      // There is room for their bytes, and not for so many files.
-      disk.leave(1);
+      // There is room for the files, but not for the links as well.
+      disk.leave(5);
 
       // when
       RunId run = replace("pages", archive, target);
@@ -123,6 +128,41 @@ class BrokenRestoreIT {
       postgres.execute("target", "SELECT FROM page");
       postgres.execute(
           "postgres", "DROP DATABASE \"" + completed.previousDatabase() + "\" WITH (FORCE)");
+    } finally {
+      Files.deleteIfExists(folder.resolve("disk"));
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"bytes", "inodes"})
+  void shouldSayBeforeAnythingIsFetchedThatThereIsNoRoomForSoManyFiles(String lacking)
+      throws Exception {
+    assumeTrue(Commands.root(), "only root can mount a small disk");
+    // given
+    String archive = archive("pages");
+    try (SmallDisk disk = SmallDisk.mount(folder.resolve("disk"))) {
+      // The sum of the files' sizes is far smaller.
+      if (lacking.equals("bytes")) {
+        disk.leave(1);
+      } else {
+        disk.leaveInodes(1500);
+      }
+
+      for (String dryRun : List.of("true", "false")) {
+        // when
+        RunId run =
+            restore("pages", archive, "beside", "{\"replace\":true,\"dryRun\":" + dryRun + "}");
+
+        // then
+        RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+        assertThat(failed.code()).isEqualTo(FailureCode.DISK_FULL);
+        assertThat(failed.message())
+            .contains("4,096,000 bytes and 2,001 inodes on the disk of " + folder.resolve("disk"))
+            .containsPattern("[\\d,]+ bytes and [\\d,]+ inodes are free; free some");
+        assertThat(failed.rolledBack()).isTrue();
+        assertThat(installation.console.facts(run, RestoreProgressed.class)).isEmpty();
+      }
+      assertThat(folder.resolve("disk")).isEmptyDirectory();
     } finally {
       Files.deleteIfExists(folder.resolve("disk"));
     }
@@ -297,10 +337,14 @@ class BrokenRestoreIT {
   }
 
   private static RunId replace(String source, String archive, String target) {
+    return restore(source, archive, target, "{\"replace\":true}");
+  }
+
+  private static RunId restore(String source, String archive, String target, String options) {
     return installation.console.request(
         "RestoreRequested",
-        "{\"source\":\"%s\",\"archive\":\"%s\",\"target\":\"%s\",\"options\":{\"replace\":true}}"
-            .formatted(source, archive, target));
+        "{\"source\":\"%s\",\"archive\":\"%s\",\"target\":\"%s\",\"options\":%s}"
+            .formatted(source, archive, target, options));
   }
 
   private static Settings.Source source(String database, String media) {

@@ -628,6 +628,9 @@ class FailuresIT {
         .anyMatch(line -> line.contains("rename database occupied to occupied_before_" + run))
         .anyMatch(line -> line.contains("name the new files " + folder.resolve("free")))
         .anyMatch(line -> line.matches("fetch the dump, [\\d,]+ bytes, to .*"))
+        .anyMatch(line ->
+            line.matches(
+                "take about [\\d,]+ bytes and \\d+ inodes on the disk of .*\\(the dump\\) and .*\\(the files\\).* are free"))
         .last()
         .asString()
         .contains("seconds");

@@ -6,12 +6,12 @@ import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.process.ToolCommand;
 import io.hybridbackup.common.process.ToolException;
+import io.hybridbackup.common.runtime.Filesystem;
 import io.hybridbackup.common.runtime.Mounts;
 import io.hybridbackup.common.settings.Settings;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
 import java.nio.file.DirectoryStream;
-import java.nio.file.FileStore;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -44,10 +44,6 @@ final class Staging implements AutoCloseable {
    * soon as it closes the file anywhere, so nobody here may even open it a second time.
    */
   private static final Set<Path> HELD = ConcurrentHashMap.newKeySet();
-
-  /** Filesystems that neither compress nor share what is in files. */
-  private static final Set<String> STORED_AS_LONG_AS_THEY_ARE =
-      Set.of("ext2", "ext3", "ext4", "xfs", "tmpfs");
 
   private static final Pattern PASS = Pattern.compile("pass-(\\d{6})(\\.incomplete)?");
 
@@ -270,8 +266,9 @@ final class Staging implements AutoCloseable {
    */
   void requireRoom(long bytes, long inodes, NativeTools tools)
       throws ComponentFailure, IOException, InterruptedException {
-    long freeBytes = Files.getFileStore(folder).getUsableSpace();
-    long freeInodes = inodes(folder, tools).map(Inodes::free).orElse(inodes);
+    Filesystem disk = Filesystem.of(folder, tools);
+    long freeBytes = disk.freeBytes();
+    long freeInodes = disk.inodes().map(Filesystem.Inodes::free).orElse(inodes);
     if (bytes > freeBytes || inodes > freeInodes) {
       throw full(
           media.location(),
@@ -287,13 +284,13 @@ final class Staging implements AutoCloseable {
    * does not compress; but for sparse files, which take their whole length in a copy.
    */
   boolean mayLackRoom(NativeTools tools) throws IOException, InterruptedException {
-    FileStore source = Files.getFileStore(media.location());
-    long used = source.getTotalSpace() - source.getUnallocatedSpace();
-    Optional<Inodes> sources = inodes(media.location(), tools);
-    Optional<Inodes> ours = inodes(folder, tools);
+    Filesystem source = Filesystem.of(media.location(), tools);
+    Filesystem disk = Filesystem.of(folder, tools);
+    Optional<Filesystem.Inodes> sources = source.inodes();
+    Optional<Filesystem.Inodes> ours = disk.inodes();
     boolean fits =
-        STORED_AS_LONG_AS_THEY_ARE.contains(source.type())
-            && used < Files.getFileStore(folder).getUsableSpace()
+        source.storesPlainly()
+            && source.usedBytes() < disk.freeBytes()
             && sources.isPresent()
             && (ours.isEmpty() || sources.get().used() < ours.get().free())
             && Mounts.anyBelow(media.location().toRealPath()).isEmpty();
@@ -309,13 +306,13 @@ final class Staging implements AutoCloseable {
    */
   void requireRoomForCopy(Rsync.Size whole, NativeTools tools)
       throws ComponentFailure, IOException, InterruptedException {
-    FileStore disk = Files.getFileStore(folder);
-    long bytes = STORED_AS_LONG_AS_THEY_ARE.contains(disk.type()) ? whole.bytes() : 0;
+    Filesystem disk = Filesystem.of(folder, tools);
+    long bytes = disk.storesPlainly() ? whole.bytes() : 0;
     long inodes = whole.inodes();
-    if (bytes > disk.getUsableSpace()) {
+    if (bytes > disk.freeBytes()) {
       bytes -= taken("--block-size=1", tools).orElse(bytes);
     }
-    if (inodes > inodes(folder, tools).map(Inodes::free).orElse(inodes)) {
+    if (inodes > disk.inodes().map(Filesystem.Inodes::free).orElse(inodes)) {
       // One of those is the tree itself, which is no part of the whole.
       inodes -= taken("--inodes", tools).orElse(inodes + 1) - 1;
     }
@@ -330,30 +327,6 @@ final class Staging implements AutoCloseable {
     } catch (ToolException e) {
       LOG.debug("cannot find out what {} takes", copy(), e);
       return OptionalLong.empty();
-    }
-  }
-
-  /** Of a filesystem. */
-  private record Inodes(long total, long free) {
-    long used() {
-      return total - free;
-    }
-  }
-
-  /** Those of the filesystem that a folder is on, if it counts them and says so. */
-  private static Optional<Inodes> inodes(Path folder, NativeTools tools)
-      throws InterruptedException {
-    try {
-      String said =
-          tools.run(ToolCommand.of("stat", "--file-system", "--format=%c %d", folder.toString()));
-      String[] totalAndFree = said.strip().split(" ", -1);
-      long total = Long.parseLong(totalAndFree[0]);
-      return total == 0
-          ? Optional.empty()
-          : Optional.of(new Inodes(total, Long.parseLong(totalAndFree[1])));
-    } catch (ToolException e) {
-      LOG.debug("cannot find out how many inodes there are below {}", folder, e);
-      return Optional.empty();
     }
   }
 

@@ -1,8 +1,6 @@
 package io.hybridbackup.restore;
 
-import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.RunId;
-import io.hybridbackup.common.job.ComponentFailure;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -20,17 +18,9 @@ final class DumpFolder {
     this.dataDirectory = dataDirectory;
   }
 
-  /** Makes sure that there is room for a dump of that size. */
-  void requireRoom(long bytes) throws ComponentFailure, IOException {
-    Path folder = Files.createDirectories(dataDirectory);
-    long free = Files.getFileStore(folder).getUsableSpace();
-    if (free < bytes) {
-      throw ComponentFailure.permanent(
-          FailureCode.DISK_FULL,
-          "data-directory %s has %,d bytes free, and the dump has %,d; free some"
-              .formatted(folder, free, bytes),
-          null);
-    }
+  /** The data directory, made if it was not there. */
+  Path home() throws IOException {
+    return Files.createDirectories(dataDirectory);
   }
 
   /** Where that epoch's dump belongs, in a folder for nobody else. */

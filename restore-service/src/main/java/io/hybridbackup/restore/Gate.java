@@ -1,5 +1,6 @@
 package io.hybridbackup.restore;
 
+import io.hybridbackup.common.archive.HeldFolder;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
@@ -10,6 +11,7 @@ import io.hybridbackup.common.process.ToolException;
 import io.hybridbackup.common.process.ToolProcess;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NoSuchFileException;
@@ -27,6 +29,7 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -34,10 +37,15 @@ import org.slf4j.LoggerFactory;
  * The folder through which files go into a target and out of it, by renaming alone. It lies beside
  * the target or, where that is a mount point, in it.
  *
- * <p>Its name holds the epoch, and every renaming begins or ends in it. A later epoch renames the
- * gate itself before it does anything: whatever an earlier one that was frozen still tries then
- * finds no such path. It is there until the restore has ended: one that cannot be seen says nothing
- * but that its disk is away. What is in it tells how far the exchange has come:
+ * <p>That may be the application's own folder, where its user can rename whatever is there and put
+ * a symbolic link in its place. So the gate, and the folder that it lies in, are held open from the
+ * moment that they are seen to be what they should be, and no path leads to them by name.
+ *
+ * <p>In the gate is one folder, the chamber, whose name is the epoch, and every renaming begins or
+ * ends in it. A later epoch renames the chamber before it does anything: whatever an earlier one
+ * that was frozen still tries then finds no such path. The gate is there until the restore has
+ * ended: one that cannot be seen says nothing but that its disk is away. What is in the chamber
+ * tells how far the exchange has come:
  *
  * <ul>
  *   <li>{@code next}: nothing of it is in the target yet;
@@ -47,7 +55,7 @@ import org.slf4j.LoggerFactory;
  *   <li>{@code strays}: what something else has made in the target meanwhile.
  * </ul>
  */
-final class Gate {
+final class Gate implements AutoCloseable {
   private static final Logger LOG = LoggerFactory.getLogger(Gate.class);
 
   /** What an exchange within a folder leaves where it is: the service's own, and the disk's. */
@@ -85,11 +93,13 @@ final class Gate {
   private static final String ROOT_AFTER = "root-after";
 
   private final Exchange.Folders folders;
-  private final Path target;
-  private final Path path;
+  private final RunId run;
+  private final int epoch;
   private final NativeTools tools;
   private final String rsync;
   private final Consumer<String> steps;
+  private @Nullable HeldFolder home;
+  private @Nullable HeldFolder gate;
 
   /**
    * @param steps is told of each step before it is taken
@@ -102,15 +112,11 @@ final class Gate {
       String rsync,
       Consumer<String> steps) {
     this.folders = folders;
-    this.target = Path.of(folders.folder());
-    this.path = place(folders, run, epoch);
+    this.run = run;
+    this.epoch = epoch;
     this.tools = tools;
     this.rsync = rsync;
     this.steps = steps;
-  }
-
-  private static Path place(Exchange.Folders folders, RunId run, int epoch) {
-    return home(folders).resolve(prefix(folders, run) + epoch);
   }
 
   /** The folder in which the gate lies. */
@@ -124,52 +130,103 @@ final class Gate {
     return name + ".restore-" + run + "-";
   }
 
+  /** The gate that an epoch makes. */
+  private static Path name(Exchange.Folders folders, RunId run, int epoch) {
+    return Path.of(prefix(folders, run) + epoch);
+  }
+
   /** The name by which a folder within a target is none of the application's. */
   static boolean isOwn(Path entry) {
     return String.valueOf(entry.getFileName()).matches(OWN);
   }
 
-  /** Makes the gate, empty. Belongs to one epoch of one restore. */
+  /** Makes the gate, empty, and holds it. Belongs to one epoch of one restore. */
   void make() throws IOException {
-    Files.createDirectories(home(folders));
-    unseen(folders, () -> Files.createDirectory(path, MediaTarget.PRIVATE));
+    HeldFolder held = HeldFolder.make(home(folders));
+    home = held;
+    Path name = name(folders, run, epoch);
+    unseen(
+        folders, held, () -> Files.createDirectory(held.path().resolve(name), MediaTarget.PRIVATE));
+    gate = held.ownChild(name);
+    Path _ = Files.createDirectory(chamber(), MediaTarget.PRIVATE);
   }
 
-  /** Where what is to come in is put together. */
+  /** Lets go of the gate, if it is held; {@link #claim} holds it again. */
+  @Override
+  public void close() throws IOException {
+    try (HeldFolder _ = home;
+        HeldFolder _ = gate) {
+      home = null;
+      gate = null;
+    }
+  }
+
+  private HeldFolder home() {
+    return Objects.requireNonNull(home, "the gate is not held");
+  }
+
+  private HeldFolder gate() {
+    return Objects.requireNonNull(gate, "the gate is not held");
+  }
+
+  private Path chamber() {
+    return gate().path().resolve(Integer.toString(epoch));
+  }
+
+  private Path chamber(String name) {
+    return chamber().resolve(name);
+  }
+
+  private Path target() {
+    return folders.within() ? home().path() : beside(folders.folder());
+  }
+
+  /** Something that lies where the gate lies. */
+  private Path beside(String path) {
+    return in(home().path(), Path.of(path));
+  }
+
+  /** Where what is to come in is put together, as long as the gate is held. */
   Path next() {
-    return path.resolve(NEXT);
+    return chamber(NEXT);
   }
 
   /** Takes what an earlier restore has kept for what is to come in. */
   void takeNext(Path kept) throws IOException {
-    unseen(folders, () -> Files.move(kept, next(), StandardCopyOption.ATOMIC_MOVE));
+    unseen(folders, home(), () -> move(beside(kept.toString()), next()));
   }
 
   /** All that has been put together is on disk, and described for {@link #exchange}. */
   void seal() throws IOException, ComponentFailure, InterruptedException {
     if (folders.within()) {
-      copyRoot(next(), path.resolve(ROOT_AFTER));
-      copyRoot(target, path.resolve(ROOT_BEFORE));
+      copyRoot(next(), chamber(ROOT_AFTER));
+      copyRoot(target(), chamber(ROOT_BEFORE));
     }
     sync();
   }
 
   /**
-   * Makes the gate of an earlier epoch this one's.
+   * Holds the gate, and makes the chamber of an earlier epoch this one's.
    *
-   * @param first the earliest epoch whose gate counts
+   * @param first the epoch that has made the gate
    * @throws ComponentFailure if no gate can be seen, which may pass
    */
-  void claim(RunId run, int first) throws IOException, ComponentFailure {
-    int mine = epoch(folders, run, path);
-    for (Path gate : gates(folders, run)) {
-      int epoch = epoch(folders, run, gate);
-      if (epoch >= first && epoch < mine) {
-        steps.accept("claim the gate");
-        unseen(folders, () -> Files.move(gate, path, StandardCopyOption.ATOMIC_MOVE));
+  void claim(int first) throws IOException, ComponentFailure {
+    close();
+    if (Files.isDirectory(home(folders))) {
+      HeldFolder held = HeldFolder.open(home(folders));
+      home = held;
+      for (Path name : gates(folders, run, held)) {
+        int maker = epoch(folders, run, name);
+        if (gate == null && maker >= first && maker <= epoch) {
+          gate = held.ownChild(name);
+        }
       }
     }
-    if (!exists(path)) {
+    if (gate != null) {
+      claimChamber();
+    }
+    if (gate == null || !exists(chamber())) {
       throw ComponentFailure.passing(
           FailureCode.MEDIA_MISSING,
           "the files of the restore cannot be seen in "
@@ -179,32 +236,52 @@ final class Gate {
     }
   }
 
+  private void claimChamber() throws IOException {
+    List<Path> older = new ArrayList<>();
+    for (Path entry : entries(gate().path())) {
+      if (!isChamber(entry)) {
+        older.add(entry);
+      } else if (Integer.parseInt(String.valueOf(entry.getFileName())) < epoch) {
+        steps.accept("claim the gate");
+        move(entry, chamber());
+      }
+    }
+    // A gate of an older version has no chamber, and its name was changed instead.
+    for (Path entry : older) {
+      move(entry, in(made(chamber()), entry));
+    }
+  }
+
+  private static boolean isChamber(Path entry) {
+    return String.valueOf(entry.getFileName()).matches(EPOCH);
+  }
+
   /** Puts what is to come in into the target, from wherever an earlier try left off. */
   void exchange() throws IOException, ComponentFailure, InterruptedException {
     if (folders.within()) {
       exchangeEntries();
       describe(ROOT_AFTER);
     } else if (exists(next())) {
-      if (folders.existed() && !exists(path.resolve(PREVIOUS))) {
+      if (folders.existed() && !exists(chamber(PREVIOUS))) {
         steps.accept("move the folder out");
-        Files.move(target, path.resolve(PREVIOUS), StandardCopyOption.ATOMIC_MOVE);
+        move(target(), chamber(PREVIOUS));
       }
       steps.accept("move the folder in");
       evict(place());
-      Files.move(next(), place(), StandardCopyOption.ATOMIC_MOVE);
+      move(next(), place());
     }
     sync();
   }
 
   /** Whether all that is to come in is in the target. */
   boolean isExchanged() throws IOException {
-    boolean putBack = folders.nextFrom() != null && exists(Path.of(folders.nextFrom()));
-    return !exists(next()) && !exists(path.resolve(INCOMING)) && !putBack;
+    boolean putBack = folders.nextFrom() != null && exists(beside(folders.nextFrom()));
+    return !exists(next()) && !exists(chamber(INCOMING)) && !putBack;
   }
 
   /** Where the folder that comes in goes. */
   private Path place() {
-    return folders.bringsNothing() ? path.resolve(ARRIVED) : target;
+    return folders.bringsNothing() ? chamber(ARRIVED) : target();
   }
 
   /** Puts the target back as it was, from wherever the exchange has got to. */
@@ -214,21 +291,21 @@ final class Gate {
     } else {
       if (isExchanged()) {
         steps.accept("move the folder out again");
-        Files.move(place(), next(), StandardCopyOption.ATOMIC_MOVE);
+        move(place(), next());
       }
-      if (exists(path.resolve(PREVIOUS))) {
+      if (exists(chamber(PREVIOUS))) {
         steps.accept("move the folder back in");
-        evict(target);
-        Files.move(path.resolve(PREVIOUS), target, StandardCopyOption.ATOMIC_MOVE);
+        evict(target());
+        move(chamber(PREVIOUS), target());
       }
     }
     keepStrays();
     if (folders.nextFrom() != null && exists(next())) {
       steps.accept("put back what was kept");
       if (folders.within()) {
-        likeRoot(path.resolve(ROOT_AFTER), next());
+        likeRoot(chamber(ROOT_AFTER), next());
       }
-      Files.move(next(), Path.of(folders.nextFrom()), StandardCopyOption.ATOMIC_MOVE);
+      move(next(), beside(folders.nextFrom()));
     }
     if (folders.within()) {
       describe(ROOT_BEFORE);
@@ -251,12 +328,14 @@ final class Gate {
     if (folders.within()) {
       LEFT_ALONE.forEach(name -> arguments.add("--exclude=" + name));
     }
-    arguments.addAll(List.of("--", next() + "/", target + "/"));
-    runAlone(ToolCommand.of(rsync).with(arguments), work);
+    try (HeldFolder target = HeldFolder.open(Path.of(folders.folder()))) {
+      arguments.addAll(List.of("--", next() + "/", target.path() + "/"));
+      runAlone(ToolCommand.of(rsync).with(arguments), work);
+    }
     sync();
     steps.accept("the target is overwritten");
     // At once, so that nobody takes for whole what is half removed.
-    Files.move(next(), path.resolve(OVERWRITTEN), StandardCopyOption.ATOMIC_MOVE);
+    move(next(), chamber(OVERWRITTEN));
   }
 
   /** Waits until no rsync of an earlier epoch is at work in the target. */
@@ -276,7 +355,7 @@ final class Gate {
         throw ComponentFailure.passing(
             FailureCode.TARGET_IN_USE,
             "another rsync is at work in "
-                + target
+                + folders.folder()
                 + " and does not end; see whether it is frozen or hangs on a disk, and end it",
             null);
       }
@@ -287,7 +366,7 @@ final class Gate {
   /** False if it was not run because another program holds the lock. */
   private boolean ranAlone(ToolCommand command, Work work)
       throws ComponentFailure, InterruptedException {
-    try (ToolProcess process = tools.startHolding(path.resolve("rsync.lock"), command)) {
+    try (ToolProcess process = tools.startHolding(chamber("rsync.lock"), command)) {
       work.own(process);
       try {
         String _ = process.awaitLines(line -> {});
@@ -304,7 +383,7 @@ final class Gate {
   }
 
   private ComponentFailure overwriteFailure(ToolException e) {
-    String said = e.getMessage() + " (target folder " + target + ")";
+    String said = said(e);
     if (said.contains("No space left on device") || said.contains("Disk quota exceeded")) {
       return ComponentFailure.permanent(FailureCode.DISK_FULL, said + "; free some", e);
     }
@@ -317,13 +396,13 @@ final class Gate {
 
   /** Gives what was in the target, and what was made there meanwhile, its name for keeping. */
   void keep() throws IOException, ComponentFailure, InterruptedException {
-    Path previous = path.resolve(PREVIOUS);
+    Path previous = chamber(PREVIOUS);
     if (exists(previous)) {
       steps.accept("keep the previous folder");
       if (folders.within()) {
-        likeRoot(path.resolve(ROOT_BEFORE), previous);
+        likeRoot(chamber(ROOT_BEFORE), previous);
       }
-      Files.move(previous, Path.of(folders.keptAs()), StandardCopyOption.ATOMIC_MOVE);
+      move(previous, beside(folders.keptAs()));
     }
     keepStrays();
     if (folders.within()) {
@@ -333,14 +412,17 @@ final class Gate {
   }
 
   private void keepStrays() throws IOException {
-    Path strays = path.resolve(STRAYS);
+    Path strays = chamber(STRAYS);
     if (exists(strays)) {
       Path kept = strays(folders);
-      for (Path number : entries(strays)) {
-        for (Path stray : entries(number)) {
-          Files.move(stray, free(kept, stray), StandardCopyOption.ATOMIC_MOVE);
+      Path place = made(in(home().path(), kept));
+      try (HeldFolder held = home().ownChild(Objects.requireNonNull(place.getFileName()))) {
+        for (Path number : entries(strays)) {
+          for (Path stray : entries(number)) {
+            move(stray, free(held.path(), stray));
+          }
+          Files.delete(number);
         }
-        Files.delete(number);
       }
       Files.delete(strays);
       LOG.atWarn()
@@ -367,20 +449,38 @@ final class Gate {
    * @throws IOException also if there is something in one that must not be lost
    */
   static void remove(Exchange.Folders folders, RunId run, int before) throws IOException {
-    for (Path gate : gates(folders, run)) {
-      if (epoch(folders, run, gate) < before) {
-        if (exists(gate.resolve(PREVIOUS))
-            || exists(gate.resolve(INCOMING))
-            || exists(gate.resolve(STRAYS))) {
+    if (!Files.isDirectory(home(folders))) {
+      return;
+    }
+    try (HeldFolder home = HeldFolder.open(home(folders))) {
+      for (Path name : gates(folders, run, home)) {
+        if (epoch(folders, run, name) < before) {
+          empty(folders, home, name);
+          unseen(folders, home, () -> home.delete(name));
+        }
+      }
+    }
+  }
+
+  /** Takes out of a gate what does not belong to its restore. */
+  private static void empty(Exchange.Folders folders, HeldFolder home, Path name)
+      throws IOException {
+    try (HeldFolder gate = home.ownChild(name)) {
+      // A gate of an older version is its own chamber.
+      List<Path> chambers = new ArrayList<>(List.of(gate.path()));
+      entries(gate.path()).stream().filter(Gate::isChamber).forEach(chambers::add);
+      for (Path chamber : chambers) {
+        if (exists(chamber.resolve(PREVIOUS))
+            || exists(chamber.resolve(INCOMING))
+            || exists(chamber.resolve(STRAYS))) {
           throw new IOException(
-              gate + " still holds files of the target; move them where they belong by hand");
+              home(folders).resolve(name)
+                  + " still holds files of the target; move them where they belong by hand");
         }
-        if (folders.nextFrom() != null && exists(gate.resolve(NEXT))) {
-          Path from = Path.of(folders.nextFrom());
-          unseen(
-              folders, () -> Files.move(gate.resolve(NEXT), from, StandardCopyOption.ATOMIC_MOVE));
+        if (folders.nextFrom() != null && exists(chamber.resolve(NEXT))) {
+          Path from = in(home.path(), Path.of(folders.nextFrom()));
+          unseen(folders, home, () -> move(chamber.resolve(NEXT), from));
         }
-        unseen(folders, () -> MediaTarget.delete(gate));
       }
     }
   }
@@ -408,26 +508,32 @@ final class Gate {
   }
 
   /**
-   * Removes what a restore has replaced.
+   * Removes what a restore has replaced; what people have removed is removed already.
    *
-   * @throws ComponentFailure if it cannot be seen whether that is there, which may pass
+   * @throws ComponentFailure if its disk is away, which may pass
    */
   static void removeKept(Exchange.Folders folders, RunId run) throws IOException, ComponentFailure {
     // At once under another name, so that nobody takes for whole what is half gone.
-    Path going = place(folders, run, 0);
-    Path kept = Path.of(folders.keptAs());
-    if (!exists(going)) {
-      MediaTarget.requireInSight(folders, folders.keptAs());
+    Path going = name(folders, run, 0);
+    if (!exists(Path.of(folders.keptAs())) && !exists(home(folders).resolve(going))) {
+      if (folders.existed() && !folders.bringsNothing()) {
+        MediaTarget.requireInSight(folders, folders.keptAs());
+      }
+      return;
     }
-    unseen(
-        folders,
-        () -> {
-          MediaTarget.delete(going);
-          if (exists(kept)) {
-            Files.move(kept, going, StandardCopyOption.ATOMIC_MOVE);
-            MediaTarget.delete(going);
-          }
-        });
+    try (HeldFolder home = HeldFolder.open(home(folders))) {
+      Path kept = in(home.path(), Path.of(folders.keptAs()));
+      unseen(
+          folders,
+          home,
+          () -> {
+            home.delete(going);
+            if (exists(kept)) {
+              move(kept, home.path().resolve(going));
+              home.delete(going);
+            }
+          });
+    }
   }
 
   private interface Change {
@@ -435,44 +541,48 @@ final class Gate {
   }
 
   /** What comes and goes within a target is none of the application's: its time stays. */
-  private static void unseen(Exchange.Folders folders, Change change) throws IOException {
-    if (!folders.within() || !Files.isDirectory(home(folders))) {
+  private static void unseen(Exchange.Folders folders, HeldFolder home, Change change)
+      throws IOException {
+    if (!folders.within()) {
       change.make();
       return;
     }
-    FileTime modified = Files.getLastModifiedTime(home(folders));
+    FileTime modified = Files.getLastModifiedTime(home.path());
     change.make();
-    Files.setLastModifiedTime(home(folders), modified);
+    Files.setLastModifiedTime(home.path(), modified);
   }
 
-  private static List<Path> gates(Exchange.Folders folders, RunId run) throws IOException {
-    if (!Files.isDirectory(home(folders))) {
-      return List.of();
+  private static void move(Path from, Path to) throws IOException {
+    try {
+      Files.move(from, to, StandardCopyOption.ATOMIC_MOVE);
+    } catch (FileSystemException e) {
+      throw new IOException(HeldFolder.named(String.valueOf(e.getMessage())), e);
     }
+  }
+
+  private static List<Path> gates(Exchange.Folders folders, RunId run, HeldFolder home)
+      throws IOException {
     String prefix = prefix(folders, run);
     List<Path> gates = new ArrayList<>();
-    try (DirectoryStream<Path> found =
-        Files.newDirectoryStream(
-            home(folders),
-            entry -> {
-              String name = String.valueOf(entry.getFileName());
-              return name.startsWith(prefix) && name.substring(prefix.length()).matches(EPOCH);
-            })) {
-      found.forEach(gates::add);
+    for (Path entry : entries(home.path())) {
+      Path name = Objects.requireNonNull(entry.getFileName());
+      if (name.toString().startsWith(prefix)
+          && name.toString().substring(prefix.length()).matches(EPOCH)) {
+        gates.add(name);
+      }
     }
     return gates;
   }
 
-  private static int epoch(Exchange.Folders folders, RunId run, Path gate) {
-    return Integer.parseInt(
-        String.valueOf(gate.getFileName()).substring(prefix(folders, run).length()));
+  private static int epoch(Exchange.Folders folders, RunId run, Path name) {
+    return Integer.parseInt(name.toString().substring(prefix(folders, run).length()));
   }
 
   private void exchangeEntries() throws IOException {
-    Path previous = path.resolve(PREVIOUS);
-    Path incoming = path.resolve(INCOMING);
+    Path previous = chamber(PREVIOUS);
+    Path incoming = chamber(INCOMING);
     if (exists(next())) {
-      Path names = made(path.resolve(NAMES));
+      Path names = made(chamber(NAMES));
       for (Path entry : entries(next())) {
         if (!exists(in(names, entry))) {
           Path _ = Files.createFile(in(names, entry));
@@ -480,31 +590,31 @@ final class Gate {
       }
       clear(made(previous), entry -> true);
       steps.accept("the target is cleared");
-      Files.move(next(), incoming, StandardCopyOption.ATOMIC_MOVE);
+      move(next(), incoming);
     }
     if (exists(incoming)) {
       fill(incoming);
-      for (Path entry : entries(target)) {
+      for (Path entry : entries(target())) {
         if (!isOwn(entry) && !comesIn(entry)) {
           evict(entry);
         }
       }
       steps.accept("the target is filled");
-      Files.move(incoming, path.resolve(ARRIVED), StandardCopyOption.ATOMIC_MOVE);
+      move(incoming, chamber(ARRIVED));
     }
   }
 
   private void revertEntries() throws IOException {
-    Path previous = path.resolve(PREVIOUS);
-    Path incoming = path.resolve(INCOMING);
-    if (exists(path.resolve(ARRIVED))) {
+    Path previous = chamber(PREVIOUS);
+    Path incoming = chamber(INCOMING);
+    if (exists(chamber(ARRIVED))) {
       steps.accept("clear the target again");
-      Files.move(path.resolve(ARRIVED), incoming, StandardCopyOption.ATOMIC_MOVE);
+      move(chamber(ARRIVED), incoming);
     }
     if (exists(incoming)) {
       clear(incoming, this::comesIn);
       steps.accept("the target is cleared again");
-      Files.move(incoming, next(), StandardCopyOption.ATOMIC_MOVE);
+      move(incoming, next());
     }
     if (exists(previous)) {
       fill(previous);
@@ -518,17 +628,17 @@ final class Gate {
 
   /** A gate of an older version has no names, and took for its own whatever was there. */
   private boolean comesIn(Path entry) throws IOException {
-    Path names = path.resolve(NAMES);
+    Path names = chamber(NAMES);
     return !exists(names) || exists(in(names, entry));
   }
 
   /** Moves all that the application sees in the target out of it. */
   private void clear(Path to, Question belongs) throws IOException {
-    for (Path entry : entries(target)) {
+    for (Path entry : entries(target())) {
       if (!isOwn(entry)) {
         steps.accept("move an entry");
         if (belongs.ask(entry) && !exists(in(to, entry))) {
-          Files.move(entry, in(to, entry), StandardCopyOption.ATOMIC_MOVE);
+          move(entry, in(to, entry));
         } else {
           evict(entry);
         }
@@ -540,8 +650,8 @@ final class Gate {
     for (Path entry : entries(from)) {
       if (!isOwn(entry)) {
         steps.accept("move an entry");
-        evict(in(target, entry));
-        Files.move(entry, in(target, entry), StandardCopyOption.ATOMIC_MOVE);
+        evict(in(target(), entry));
+        move(entry, in(target(), entry));
       }
     }
   }
@@ -549,7 +659,7 @@ final class Gate {
   /** Sets aside what an application has made that goes on writing, if it has. */
   private void evict(Path entry) throws IOException {
     if (exists(entry)) {
-      Files.move(entry, free(path.resolve(STRAYS), entry), StandardCopyOption.ATOMIC_MOVE);
+      move(entry, free(chamber(STRAYS), entry));
     }
   }
 
@@ -581,7 +691,7 @@ final class Gate {
 
   private void describe(String like) throws ComponentFailure, InterruptedException {
     steps.accept("describe the target");
-    likeRoot(path.resolve(like), target);
+    likeRoot(chamber(like), target());
   }
 
   /** Gives one folder the owner, permissions, attributes and time of another. */
@@ -593,16 +703,22 @@ final class Gate {
 
   private void sync() throws ComponentFailure, InterruptedException {
     steps.accept("sync");
-    run(ToolCommand.of("sync", "--file-system", "--", path.toString()));
+    run(ToolCommand.of("sync", "--file-system", "--", chamber().toString()));
   }
 
   private void run(ToolCommand command) throws ComponentFailure, InterruptedException {
     try {
       String _ = tools.run(command);
     } catch (ToolException e) {
-      throw ComponentFailure.passing(
-          FailureCode.TOOL_FAILED, e.getMessage() + " (target folder " + target + ")", e);
+      throw ComponentFailure.passing(FailureCode.TOOL_FAILED, said(e), e);
     }
+  }
+
+  private String said(ToolException e) {
+    return HeldFolder.named(String.valueOf(e.getMessage()))
+        + " (target folder "
+        + folders.folder()
+        + ")";
   }
 
   private static List<Path> entries(Path folder) throws IOException {

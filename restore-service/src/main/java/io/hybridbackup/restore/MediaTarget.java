@@ -7,12 +7,9 @@ import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.runtime.Mounts;
 import java.io.IOException;
 import java.nio.file.DirectoryStream;
-import java.nio.file.FileVisitResult;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.SimpleFileVisitor;
-import java.nio.file.attribute.BasicFileAttributes;
 import java.nio.file.attribute.FileAttribute;
 import java.nio.file.attribute.PosixFilePermission;
 import java.nio.file.attribute.PosixFilePermissions;
@@ -128,11 +125,12 @@ final class MediaTarget {
   }
 
   /**
-   * Makes sure that the folder can be exchanged and that there is room for what comes in.
+   * Makes sure that the folder can be exchanged.
    *
+   * @return the folder, which exists, that what comes in is made in or below
    * @throws ComponentFailure if not
    */
-  void requireExchangeable(Exchange.Folders plan, long bytes) throws ComponentFailure, IOException {
+  Path requireExchangeable(Exchange.Folders plan) throws ComponentFailure {
     Path target = Path.of(plan.folder());
     if (plan.existed() && !Files.isDirectory(target)) {
       throw ComponentFailure.permanent(
@@ -150,15 +148,7 @@ final class MediaTarget {
               + target,
           null);
     }
-    long free = Files.getFileStore(home).getUsableSpace();
-    if (free < bytes) {
-      throw ComponentFailure.permanent(
-          FailureCode.DISK_FULL,
-          "%s has %,d bytes free, and the restore needs %,d there beside what is there already;"
-                  .formatted(home, free, bytes)
-              + " free some",
-          null);
-    }
+    return home;
   }
 
   /**
@@ -249,51 +239,5 @@ final class MediaTarget {
         Files.newDirectoryStream(folder, child -> !Gate.isOwn(child))) {
       return !children.iterator().hasNext();
     }
-  }
-
-  /**
-   * Deletes a folder and all that is in it; one that is not there is deleted already.
-   *
-   * @throws IOException also if another disk is mounted in it; then nothing is deleted
-   */
-  static void delete(Path tree) throws IOException {
-    if (!Files.exists(tree, LinkOption.NOFOLLOW_LINKS)) {
-      return;
-    }
-    Optional<Path> mounted = Mounts.anyBelow(tree);
-    if (mounted.isPresent()) {
-      throw new IOException(
-          "something is mounted at "
-              + mounted.get()
-              + ", within what is to be deleted; unmount it");
-    }
-    Files.walkFileTree(
-        tree,
-        new SimpleFileVisitor<>() {
-          @Override
-          public FileVisitResult preVisitDirectory(Path path, BasicFileAttributes attributes)
-              throws IOException {
-            // A restored folder may be read-only even for its owner.
-            Files.setAttribute(path, "unix:mode", 0700);
-            return FileVisitResult.CONTINUE;
-          }
-
-          @Override
-          public FileVisitResult visitFile(Path path, BasicFileAttributes attributes)
-              throws IOException {
-            Files.delete(path);
-            return FileVisitResult.CONTINUE;
-          }
-
-          @Override
-          public FileVisitResult postVisitDirectory(Path path, @Nullable IOException failure)
-              throws IOException {
-            if (failure != null) {
-              throw failure;
-            }
-            Files.delete(path);
-            return FileVisitResult.CONTINUE;
-          }
-        });
   }
 }

@@ -2,6 +2,7 @@ package io.hybridbackup.restore;
 
 import io.hybridbackup.common.archive.ArchiveReader;
 import io.hybridbackup.common.archive.ArchiveReader.Amount;
+import io.hybridbackup.common.archive.ArchiveReader.Room;
 import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.archive.Selection;
 import io.hybridbackup.common.event.Fact.RestoreStarted;
@@ -81,18 +82,23 @@ record OpenedArchive(ArchiveReader reader, Manifest manifest) {
   }
 
   /**
-   * How much of the files is asked for; only where the archive has any.
+   * How much of the files is asked for; only where the archive has any. Where all are, the room is
+   * what they take at most, as the index of many takes its time.
    *
+   * @param blockBytes what a file's size is rounded up to a multiple of
    * @throws ComponentFailure if a pattern matches nothing
    */
-  Amount files(RestoreOptions options) throws ComponentFailure, IOException {
+  Amount files(RestoreOptions options, long blockBytes) throws ComponentFailure, IOException {
     List<String> paths = options.paths();
     if (paths == null) {
       StoragePart part = Objects.requireNonNull(manifest.storagePart());
-      return new Amount(part.files(), part.bytes());
+      return new Amount(
+          part.files(),
+          part.bytes(),
+          new Room(part.bytes() + part.files() * (blockBytes - 1), part.files() + part.folders()));
     }
     Selection selection = Selection.of(paths);
-    Amount amount = reader.mediaAmount(selection);
+    Amount amount = reader.mediaAmount(selection, blockBytes);
     if (!selection.unmatched().isEmpty()) {
       throw ComponentFailure.permanent(
           FailureCode.NOTHING_TO_DO,
@@ -102,5 +108,10 @@ record OpenedArchive(ArchiveReader reader, Manifest manifest) {
           null);
     }
     return amount;
+  }
+
+  /** How much all files are, by the index. */
+  Amount allFiles(long blockBytes) throws IOException {
+    return reader.mediaAmount(Selection.of(List.of()), blockBytes);
   }
 }

@@ -1,6 +1,5 @@
 package io.hybridbackup.restore;
 
-import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.restore.Journal.Begun;
@@ -20,7 +19,6 @@ import java.util.function.Consumer;
  * forward; a restore that cannot go on there ends as {@link Torn}.
  */
 final class Overwrite implements Ending {
-  private final RunId run;
   private final int first;
   private final Journal journal;
   private final Work work;
@@ -40,7 +38,6 @@ final class Overwrite implements Ending {
    * @param steps is told of each step before it is taken
    */
   Overwrite(
-      RunId run,
       Begun begun,
       Journal journal,
       Work work,
@@ -48,7 +45,6 @@ final class Overwrite implements Ending {
       Dump dump,
       Optional<Gate> gate,
       Consumer<String> steps) {
-    this.run = run;
     this.first = begun.epoch();
     this.journal = journal;
     this.work = work;
@@ -61,40 +57,44 @@ final class Overwrite implements Ending {
   @Override
   public boolean forward() throws ComponentFailure, IOException, InterruptedException {
     steps.accept("lock");
-    boolean committed = claim();
-    Optional<Entry> end = journal.end();
-    if (end.isPresent()) {
-      return end.get() instanceof Done;
+    try (Gate _ = gate.orElse(null)) {
+      boolean committed = claim();
+      Optional<Entry> end = journal.end();
+      if (end.isPresent()) {
+        return end.get() instanceof Done;
+      }
+      if (database.isPresent() && !committed) {
+        steps.accept("fetch the dump");
+        Path fetched = dump.fetch();
+        steps.accept("overwrite the database");
+        database.get().fill(fetched, journal, work);
+      }
+      if (gate.isPresent() && !gate.get().isOverwritten()) {
+        steps.accept("begin with the files");
+        boolean _ = journal.append(new Overwriting(work.epoch()));
+        steps.accept("overwrite the files");
+        gate.get().overwrite(work);
+      }
+      steps.accept("done");
+      return journal.append(new Done(work.epoch()));
     }
-    if (database.isPresent() && !committed) {
-      steps.accept("fetch the dump");
-      Path fetched = dump.fetch();
-      steps.accept("overwrite the database");
-      database.get().fill(fetched, journal, work);
-    }
-    if (gate.isPresent() && !gate.get().isOverwritten()) {
-      steps.accept("begin with the files");
-      boolean _ = journal.append(new Overwriting(work.epoch()));
-      steps.accept("overwrite the files");
-      gate.get().overwrite(work);
-    }
-    steps.accept("done");
-    return journal.append(new Done(work.epoch()));
   }
 
   @Override
   public boolean back(Failed reason) throws ComponentFailure, IOException, InterruptedException {
     steps.accept("lock to go back");
-    boolean committed = claim();
-    if (journal.end().isEmpty()) {
-      boolean touched = committed || journal.overwrites();
-      if (touched && (gate.isEmpty() || gate.get().isOverwritten())) {
-        return false;
+    try (Gate _ = gate.orElse(null)) {
+      boolean committed = claim();
+      if (journal.end().isEmpty()) {
+        boolean touched = committed || journal.overwrites();
+        if (touched && (gate.isEmpty() || gate.get().isOverwritten())) {
+          return false;
+        }
+        steps.accept("decide to fail");
+        boolean _ = journal.append(touched ? torn(reason, committed) : reason);
       }
-      steps.accept("decide to fail");
-      boolean _ = journal.append(touched ? torn(reason, committed) : reason);
+      return !(journal.end().orElseThrow() instanceof Done);
     }
-    return !(journal.end().orElseThrow() instanceof Done);
   }
 
   private Torn torn(Failed reason, boolean committed) throws InterruptedException {
@@ -118,7 +118,7 @@ final class Overwrite implements Ending {
     journal.requireCharge();
     boolean committed = database.isPresent() && database.get().claim(journal, work);
     if (gate.isPresent() && journal.end().isEmpty()) {
-      gate.get().claim(run, first);
+      gate.get().claim(first);
       gate.get().awaitOthers(work);
     }
     journal.requireCharge();

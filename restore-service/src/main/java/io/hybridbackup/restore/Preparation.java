@@ -2,8 +2,11 @@ package io.hybridbackup.restore;
 
 import static java.nio.charset.StandardCharsets.US_ASCII;
 
+import io.hybridbackup.common.archive.ArchiveReader;
 import io.hybridbackup.common.archive.ArchiveReader.Amount;
+import io.hybridbackup.common.archive.ArchiveReader.Room;
 import io.hybridbackup.common.archive.ExtractOptions;
+import io.hybridbackup.common.archive.HeldFolder;
 import io.hybridbackup.common.archive.OwnerMapping;
 import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.archive.Selection;
@@ -23,6 +26,7 @@ import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.restore.Journal.Begun;
 import io.hybridbackup.restore.Journal.Preparing;
 import java.io.IOException;
+import java.nio.file.FileSystemException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -127,13 +131,15 @@ final class Preparation {
    * @param schema null if no database is made
    * @param folders null if no files are
    * @param files how much of them; null if none
+   * @param room what all that takes of disks, for people
    */
   record Findings(
       OpenedArchive archive,
       @Nullable DatabaseTarget database,
       @Nullable DumpSchema schema,
       Exchange.@Nullable Folders folders,
-      @Nullable Amount files) {
+      @Nullable Amount files,
+      List<String> room) {
     @Nullable Long dumpBytes() {
       return database == null ? null : archive.dump().bytes();
     }
@@ -153,6 +159,7 @@ final class Preparation {
     Optional<DatabaseTarget> database = targets.database(started);
     Optional<MediaTarget> media = targets.media(started);
     OpenedArchive archive = OpenedArchive.open(runs, started, work);
+    RequiredRoom room = targets.requiredRoom();
     DumpSchema schema = null;
     if (database.isPresent()) {
       if (options.overwrites()) {
@@ -160,13 +167,13 @@ final class Preparation {
       } else {
         schema = database.get().check(archive.archivedDump(), options, work, warnings);
       }
-      dumps.requireRoom(archive.dump().bytes());
+      // Its folder comes with it.
+      room.add(dumps.home(), "the dump", new Room(archive.dump().bytes(), 2));
     }
     Exchange.@Nullable Folders folders = null;
     Amount files = null;
     if (media.isPresent()) {
       requireRightToMapOwners();
-      files = archive.files(options);
       folders = media.get().plan(run);
       if (!options.overwrites()) {
         MediaTarget.requireOneDisk(folders);
@@ -175,13 +182,22 @@ final class Preparation {
       if (!options.replaces()) {
         media.get().requireEmpty();
       }
-      // In place there are two of each file for a while: the verified one and the target's.
-      media
-          .get()
-          .requireExchangeable(folders, options.overwrites() ? 2 * files.bytes() : files.bytes());
+      Path home = media.get().requireExchangeable(folders);
+      long blockBytes = room.blockBytes(home);
+      files = archive.files(options, blockBytes);
+      if (options.paths() == null && !room.has(home, taken(files))) {
+        files = archive.allFiles(blockBytes);
+      }
+      room.add(home, "the files", taken(files));
     }
+    room.require();
     durations.put("preflight", since(begun));
-    return new Findings(archive, database.orElse(null), schema, folders, files);
+    return new Findings(archive, database.orElse(null), schema, folders, files, room.told());
+  }
+
+  /** In place there are two of each file for a while: the verified one and the target's. */
+  private Room taken(Amount files) {
+    return options.overwrites() ? files.room().plus(files.room()) : files.room();
   }
 
   private void requireRightToMapOwners() throws ComponentFailure {
@@ -270,8 +286,6 @@ final class Preparation {
   private void extractMedia(Findings findings, Exchange.Folders folders)
       throws ComponentFailure, IOException, InterruptedException {
     long begun = System.nanoTime();
-    Gate gate = targets.gate(started, folders, work);
-    gate.make();
     boolean root = NativeTools.isRoot();
     ExtractOptions extraction =
         new ExtractOptions(
@@ -280,19 +294,28 @@ final class Preparation {
             new OwnerMapping(numbers(options.users()), numbers(options.groups())));
     ProgressListener progress =
         reporter("fetch-media", Objects.requireNonNull(findings.fileBytes()));
-    List<String> paths = options.paths();
-    warnings.addAll(
-        paths == null
-            ? findings.archive().reader().extractMedia(gate.next(), extraction, progress)
-            : findings
-                .archive()
-                .reader()
-                .extractMedia(Selection.of(paths), gate.next(), extraction, progress));
+    try (Gate gate = targets.gate(started, folders, work)) {
+      gate.make();
+      warnings.addAll(extract(findings.archive().reader(), gate.next(), extraction, progress));
+      gate.seal();
+    }
     if (!root) {
       warnings.add("files belong to the user of the restore service: only root can give them");
     }
-    gate.seal();
     durations.put("fetch-media", since(begun));
+  }
+
+  private List<String> extract(
+      ArchiveReader archive, Path folder, ExtractOptions extraction, ProgressListener progress)
+      throws IOException {
+    List<String> paths = options.paths();
+    try {
+      return paths == null
+          ? archive.extractMedia(folder, extraction, progress)
+          : archive.extractMedia(Selection.of(paths), folder, extraction, progress);
+    } catch (FileSystemException e) {
+      throw new IOException(HeldFolder.named(String.valueOf(e.getMessage())), e);
+    }
   }
 
   private static Map<Long, Long> numbers(@Nullable Map<Long, Long> numbers) {
@@ -363,15 +386,16 @@ final class Preparation {
     }
     boolean _ = journal.append(new Preparing(work.epoch(), folders));
     if (folders != null) {
-      Gate gate = targets.gate(started, folders, work);
-      gate.make();
-      journal.requireCharge();
-      if (folders.nextFrom() == null) {
-        Path _ = Files.createDirectory(gate.next());
-      } else {
-        gate.takeNext(Path.of(folders.nextFrom()));
+      try (Gate gate = targets.gate(started, folders, work)) {
+        gate.make();
+        journal.requireCharge();
+        if (folders.nextFrom() == null) {
+          Path _ = Files.createDirectory(gate.next());
+        } else {
+          gate.takeNext(Path.of(folders.nextFrom()));
+        }
+        gate.seal();
       }
-      gate.seal();
     }
     return new Begun(
         work.epoch(),

@@ -28,6 +28,7 @@ final class Rehearsal {
   static List<String> of(
       Exchange exchange, Preparation.Findings findings, RestoreOptions options, Settings settings) {
     List<String> plan = new ArrayList<>();
+    findings.room().forEach(room -> plan.add("take about " + room));
     long seconds = 0;
     Exchange.@Nullable Databases databases = exchange.database();
     if (findings.database() != null) {

@@ -249,7 +249,6 @@ final class Restoration {
     Optional<DatabaseTarget> database =
         name == null ? targets.database(started) : Optional.of(targets.database(started, name));
     return new Overwrite(
-        run,
         begun,
         journal,
         work,
@@ -268,7 +267,6 @@ final class Restoration {
     Exchange exchange = begun.exchange();
     Exchange.@Nullable Databases databases = exchange.database();
     return new Swap(
-        started.restoreId(),
         begun,
         journal,
         work,

@@ -1,6 +1,5 @@
 package io.hybridbackup.restore;
 
-import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.restore.Journal.Begun;
@@ -24,7 +23,6 @@ import org.jspecify.annotations.Nullable;
  * can only be decided while the database still has its old name.
  */
 final class Swap implements Ending {
-  private final RunId run;
   private final Exchange exchange;
   private final Journal journal;
   private final Work work;
@@ -44,7 +42,6 @@ final class Swap implements Ending {
    * @param steps is told of each step before it is taken
    */
   Swap(
-      RunId run,
       Begun begun,
       Journal journal,
       Work work,
@@ -53,7 +50,6 @@ final class Swap implements Ending {
       boolean endingSessions,
       boolean rollingBack,
       Consumer<String> steps) {
-    this.run = run;
     this.exchange = begun.exchange();
     this.first = begun.epoch();
     this.journal = journal;
@@ -68,7 +64,8 @@ final class Swap implements Ending {
   @Override
   public boolean forward() throws ComponentFailure, IOException, InterruptedException {
     steps.accept("lock");
-    try (Held held = hold()) {
+    try (Gate _ = gate.orElse(null);
+        Held held = hold()) {
       Optional<Entry> end = journal.end();
       if (end.isPresent()) {
         return end.get() instanceof Done;
@@ -97,7 +94,8 @@ final class Swap implements Ending {
   @Override
   public boolean back(Failed reason) throws ComponentFailure, IOException, InterruptedException {
     steps.accept("lock to go back");
-    try (Held held = hold()) {
+    try (Gate _ = gate.orElse(null);
+        Held held = hold()) {
       Optional<Entry> end = journal.end();
       if (end.isPresent() && end.get() instanceof Done) {
         return false;
@@ -141,7 +139,7 @@ final class Swap implements Ending {
     /** Makes sure that the files are at hand, and that no earlier epoch moves them any more. */
     void claim() throws ComponentFailure, IOException {
       if (gate.isPresent()) {
-        gate.get().claim(run, first);
+        gate.get().claim(first);
       }
     }
 

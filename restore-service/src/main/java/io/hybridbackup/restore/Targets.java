@@ -102,6 +102,10 @@ final class Targets {
     return target;
   }
 
+  RequiredRoom requiredRoom() {
+    return new RequiredRoom(tools);
+  }
+
   /** The gate of this epoch of a restore. */
   Gate gate(RestoreStarted started, Exchange.Folders folders, Work work) {
     return new Gate(

@@ -105,7 +105,7 @@ class KeptRemovalTest {
   @Test
   void shouldWaitForTheDatabaseThatTheConfigurationDoesNotNameAnyMore() throws Exception {
     // given
-    end(new Exchange.Databases("edms", 1L, "edms_before", 2L, "scratch"));
+    end(new Exchange.Databases("edms", 1L, "edms_before", 2L, "scratch", false));
 
     // when
     removal().removeAll();

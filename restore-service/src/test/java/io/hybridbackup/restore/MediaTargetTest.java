@@ -5,6 +5,7 @@ import static org.assertj.core.api.Assertions.assertThatCode;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.hybridbackup.common.archive.HeldFolder;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.testing.Commands;
@@ -54,7 +55,7 @@ class MediaTargetTest {
       assertThatThrownBy(() -> MediaTarget.requireOneDisk(plan))
           .isInstanceOf(ComponentFailure.class)
           .hasMessageContaining("mounted at " + scans.toRealPath() + ", within the target folder");
-      assertThatThrownBy(() -> MediaTarget.delete(folder))
+      assertThatThrownBy(() -> delete(folder))
           .isInstanceOf(IOException.class)
           .hasMessageContaining("mounted at " + scans);
       assertThat(scan).hasContent("scan");
@@ -64,8 +65,14 @@ class MediaTargetTest {
     } finally {
       Commands.run("umount", scans.toString());
     }
-    MediaTarget.delete(folder);
+    delete(folder);
     assertThat(folder).doesNotExist();
+  }
+
+  private void delete(Path folder) throws IOException {
+    try (HeldFolder parent = HeldFolder.open(disk.toRealPath())) {
+      parent.delete(disk.relativize(folder));
+    }
   }
 
   private static Exchange.Folders plan(Path folder) throws IOException {

@@ -627,7 +627,6 @@ class OverwriteIT {
       Journal journal = journal(epoch);
       journal.take();
       return new Overwrite(
-          run,
           begun,
           journal,
           work(epoch),

@@ -217,7 +217,8 @@ class RestoreJobsTest {
             target.toString(), false, false, target.resolveSibling("kept").toString(), null, false);
     Exchange exchange =
         new Exchange(
-            inPlace ? null : new Exchange.Databases("standby", 1L, "kept", 2L, "scratch"), folders);
+            inPlace ? null : new Exchange.Databases("standby", 1L, "kept", 2L, "scratch", false),
+            folders);
     Journal before = new Journal(runs.decisions(), RUN, TestWork.on(RUN, Component.RESTORE, 1));
     before.take();
     assertThat(

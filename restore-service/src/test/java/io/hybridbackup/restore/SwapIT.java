@@ -29,6 +29,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.FileTime;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -371,6 +372,41 @@ class SwapIT {
     }
   }
 
+  /** As the user may whose folder it is in. */
+  @ParameterizedTest
+  @EnumSource(
+      value = Kind.class,
+      names = {"FOLDER_ALONE", "MOUNT_POINT_ALONE"})
+  void shouldChangeNothingElsewhereWhenALinkTakesTheGatesPlaceAtAnyStep(Kind kind)
+      throws Exception {
+    Trouble trouble = new Trouble(() -> {});
+    for (int step = 0; trouble.isNextAt(step); step++) {
+      // given
+      Target target = new Target(kind);
+      Target.Elsewhere elsewhere = target.new Elsewhere();
+      trouble.becomes(elsewhere::putALinkInTheGatesPlace);
+
+      // when
+      boolean forward = isForward(target.epoch(1, trouble));
+
+      // then
+      elsewhere.assertUntouched("replaced at step " + step);
+      if (trouble.happened) {
+        elsewhere.putTheGateBack();
+      }
+      assertThat(forward || target.epoch(2, SwapIT::noTrouble).forward()).isTrue();
+      target.assertNew("replaced at step " + step);
+    }
+  }
+
+  private static boolean isForward(Swap swap) throws Exception {
+    try {
+      return swap.forward();
+    } catch (ComponentFailure | IOException e) {
+      return false;
+    }
+  }
+
   private static void assertWaits(ThrowingCallable call) {
     assertThatThrownBy(call)
         .isInstanceOfSatisfying(
@@ -511,12 +547,16 @@ class SwapIT {
 
   /** Something that happens at one step of an exchange. */
   private static final class Trouble implements Consumer<String> {
-    private final Runnable trouble;
+    private Runnable trouble;
     private int left;
     private boolean happened = true;
 
     Trouble(Runnable trouble) {
       this.trouble = trouble;
+    }
+
+    void becomes(Runnable other) {
+      trouble = other;
     }
 
     /** Prepares for that step; false if there was none before it any more. */
@@ -634,7 +674,6 @@ class SwapIT {
       Journal journal = journal(epoch);
       journal.take();
       return new Swap(
-          run,
           begun,
           journal,
           new Work(run, Component.RESTORE, epoch),
@@ -750,6 +789,48 @@ class SwapIT {
     void bringTheDiskBack() throws IOException {
       Files.delete(disk());
       Files.move(folder.resolve(name + " away"), disk());
+    }
+
+    /** A folder that no restore has to do with, and that looks like a gate. */
+    private final class Elsewhere {
+      private final Path folder = SwapIT.folder.resolve(name + " elsewhere");
+      private final List<String> before;
+
+      Elsewhere() throws IOException {
+        for (String chamber : List.of("1", "2", "")) {
+          for (String child : List.of("next", "incoming", "previous", "strays/1", "names")) {
+            plant(folder.resolve(chamber).resolve(child), "new");
+          }
+        }
+        before = list(folder);
+      }
+
+      private Path gate(int number) {
+        String gate = ".restore-" + run + "-" + number;
+        return kind.within ? media.resolve(gate) : media.resolveSibling(".storage" + gate);
+      }
+
+      void putALinkInTheGatesPlace() {
+        try {
+          FileTime modified = Files.getLastModifiedTime(gate(1).getParent());
+          Files.move(gate(1), gate(9));
+          Files.createSymbolicLink(gate(1), folder);
+          Files.setLastModifiedTime(gate(1).getParent(), modified);
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+      }
+
+      void putTheGateBack() throws IOException {
+        FileTime modified = Files.getLastModifiedTime(gate(1).getParent());
+        Files.delete(gate(1));
+        Files.move(gate(9), gate(1));
+        Files.setLastModifiedTime(gate(1).getParent(), modified);
+      }
+
+      void assertUntouched(String when) {
+        assertThat(list(folder)).as(when).isEqualTo(before);
+      }
     }
 
     /** Makes at every step whatever is not there, until the exchange lets it use its new files. */

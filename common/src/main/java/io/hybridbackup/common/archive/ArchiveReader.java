@@ -272,32 +272,77 @@ public final class ArchiveReader {
     }
   }
 
-  /** How much there is of something: no folders, and content that is shared only once. */
-  public record Amount(long files, long bytes) {}
+  /**
+   * How much there is of something.
+   *
+   * @param files how many, folders not counted
+   * @param bytes sum of the files' sizes, content that is shared only once
+   * @param room what it takes of a disk
+   */
+  public record Amount(long files, long bytes, Room room) {}
 
   /**
-   * How much is chosen of {@code storage/}; only the index is read.
+   * What files take of a disk.
    *
+   * @param bytes in whole blocks
+   * @param inodes those of folders too
+   */
+  public record Room(long bytes, long inodes) {
+    public Room plus(Room other) {
+      return new Room(bytes + other.bytes, inodes + other.inodes);
+    }
+  }
+
+  /**
+   * How much is chosen of {@code storage/}; only the index is read. Of the room it takes, folders
+   * that are made on the way to something are not counted, nor the blocks of any folder.
+   *
+   * @param blockBytes what a file's size is rounded up to a multiple of
    * @throws ArchiveCorruptException if the index is damaged
    * @throws IllegalArgumentException if the archive has no media
    */
-  public Amount mediaAmount(Selection selection) throws IOException {
-    long[] amount = new long[2];
-    // What a file's hard links behind it share, as long as none of its names has been chosen.
-    long[] shared = new long[1];
+  public Amount mediaAmount(Selection selection, long blockBytes) throws IOException {
+    Count count = new Count(blockBytes);
     entries(
         Component.MEDIA,
         entry -> {
           if (entry.type() != ArchiveEntry.Type.HARDLINK) {
-            shared[0] = entry.type() == ArchiveEntry.Type.FILE ? entry.size() : 0;
+            count.shared = entry.type() == ArchiveEntry.Type.FILE ? entry.size() : 0;
+            count.apart = true;
           }
-          if (entry.type() != ArchiveEntry.Type.FOLDER && selection.contains(entry.path())) {
-            amount[0]++;
-            amount[1] += shared[0];
-            shared[0] = 0;
+          if (selection.contains(entry.path())) {
+            count.add(entry.type() == ArchiveEntry.Type.FOLDER);
           }
         });
-    return new Amount(amount[0], amount[1]);
+    return new Amount(count.files, count.bytes, new Room(count.blocks * blockBytes, count.inodes));
+  }
+
+  /** What has been chosen so far. */
+  private static final class Count {
+    private final long blockBytes;
+    private long files;
+    private long bytes;
+    private long blocks;
+    private long inodes;
+
+    /** What a file's hard links behind it share, as long as none of its names has been chosen. */
+    private long shared;
+
+    /** Whether none of its names has. */
+    private boolean apart;
+
+    Count(long blockBytes) {
+      this.blockBytes = blockBytes;
+    }
+
+    private void add(boolean folder) {
+      files += folder ? 0 : 1;
+      bytes += shared;
+      blocks += Math.ceilDiv(shared, blockBytes);
+      inodes += apart ? 1 : 0;
+      shared = 0;
+      apart = false;
+    }
   }
 
   /** Fails on whatever is there already, a dangling symbolic link too. */

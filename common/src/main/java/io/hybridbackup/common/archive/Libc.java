@@ -23,6 +23,12 @@ final class Libc {
   static final int ENODATA = 61;
   static final int EOPNOTSUPP = 95;
 
+  /**
+   * The descriptor stands for a place, and nothing is read by it; programs that start do not get
+   * it.
+   */
+  private static final int O_PATH_O_CLOEXEC = 012000000;
+
   private static final int AT_FDCWD = -100;
   private static final int AT_SYMLINK_NOFOLLOW = 0x100;
 
@@ -46,6 +52,8 @@ final class Libc {
   private static final MethodHandle MKNOD = call("mknod", INT, POINTER, INT, LONG);
   private static final MethodHandle LCHOWN = call("lchown", INT, POINTER, INT, INT);
   private static final MethodHandle CHMOD = call("chmod", INT, POINTER, INT);
+  private static final MethodHandle OPEN = call("open", INT, POINTER, INT);
+  private static final MethodHandle CLOSE = call("close", INT, INT);
   private static final MethodHandle UTIMENSAT = call("utimensat", INT, INT, POINTER, POINTER, INT);
 
   private Libc() {}
@@ -55,7 +63,7 @@ final class Libc {
     private final int errno;
 
     CallException(String call, EntryPath path, int errno) {
-      super(call + " failed on " + path + ": error " + errno);
+      super(call + " failed on " + HeldFolder.named(path.toString()) + ": error " + errno);
       this.errno = errno;
     }
 
@@ -225,6 +233,24 @@ final class Libc {
         "chmod",
         path,
         (arena, state) -> (int) CHMOD.invokeExact(state, string(arena, path.bytes()), mode));
+  }
+
+  /**
+   * Opens something as a place for paths to begin at. Follows a symbolic link.
+   *
+   * @return the descriptor, to be closed
+   */
+  static int openPlace(EntryPath path) throws CallException {
+    return (int)
+        check(
+            "open",
+            path,
+            (arena, state) ->
+                (int) OPEN.invokeExact(state, string(arena, path.bytes()), O_PATH_O_CLOEXEC));
+  }
+
+  static void close(int descriptor, EntryPath path) throws CallException {
+    check("close", path, (arena, state) -> (int) CLOSE.invokeExact(state, descriptor));
   }
 
   /** Sets the time of modification, and of access with it. */

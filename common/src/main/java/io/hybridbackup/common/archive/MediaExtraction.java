@@ -45,7 +45,8 @@ final class MediaExtraction implements PartReader.Handler, AutoCloseable {
 
   MediaExtraction(Path folder, ExtractOptions options) throws IOException {
     Files.createDirectories(folder);
-    this.root = folder.toRealPath();
+    // Unless it has to be, a path is not resolved: it may go through a folder that is held open.
+    this.root = Files.isSymbolicLink(folder) ? folder.toRealPath() : folder.toAbsolutePath();
     try (DirectoryStream<Path> entries = Files.newDirectoryStream(root)) {
       if (entries.iterator().hasNext()) {
         throw new DirectoryNotEmptyException(root.toString());

@@ -189,9 +189,23 @@ class ArchiveReaderTest {
               List.of("storage/small"),
               List.of("storage/z-linked"),
               List.of("storage/small", "storage/z-linked"))) {
-        assertThat(fixture.reader().mediaAmount(Selection.of(chosen)))
-            .isEqualTo(new ArchiveReader.Amount(chosen.size(), "small".length()));
+        assertThat(fixture.reader().mediaAmount(Selection.of(chosen), 4096))
+            .isEqualTo(
+                new ArchiveReader.Amount(
+                    chosen.size(), "small".length(), new ArchiveReader.Room(4096, 1)));
       }
+    }
+  }
+
+  @Test
+  void shouldCountTheBlocksThatFilesTakeAndTheInodes() throws IOException {
+    try (ArchiveFixture fixture = fixture()) {
+      Selection everything = Selection.of(List.of());
+      long bytes = 100_000L + "small".length();
+      assertThat(fixture.reader().mediaAmount(everything, 1))
+          .isEqualTo(new ArchiveReader.Amount(3, bytes, new ArchiveReader.Room(bytes, 4)));
+      assertThat(fixture.reader().mediaAmount(everything, 4096).room())
+          .isEqualTo(new ArchiveReader.Room(25 * 4096 + 4096, 4));
     }
   }
 
