@@ -232,6 +232,8 @@ final class OverwrittenDatabase {
       statement text;
       extensions bigint;
     BEGIN
+      PERFORM set_config('synchronous_commit', 'on', true)
+        WHERE current_setting('synchronous_commit') = 'off';
       UPDATE %1$s.marker SET committed = true WHERE epoch = %2$d AND NOT committed;
       IF NOT FOUND THEN
         RAISE EXCEPTION 'another worker has taken this restore over';

@@ -22,6 +22,7 @@ import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.FilesystemObjectStore;
+import io.hybridbackup.common.testing.Commands;
 import io.hybridbackup.common.testing.PostgresTestServer;
 import io.hybridbackup.restore.Interruption.Frozen;
 import io.hybridbackup.restore.Journal.Begun;
@@ -470,7 +471,10 @@ class SwapIT {
     }
     await()
         .atMost(Duration.ofMinutes(2))
-        .until(() -> autovacuums(target.name) > 0 && autovacuums(next) > 0);
+        .until(() ->
+            one("SELECT count(DISTINCT datname) FROM pg_stat_activity"
+                    + " WHERE query LIKE 'autovacuum: VACUUM%dead'")
+                .equals("2"));
 
     // when
     boolean forward = target.epoch(1, SwapIT::noTrouble).forward();
@@ -480,16 +484,43 @@ class SwapIT {
     target.assertNew("");
   }
 
-  private static int autovacuums(String database) throws SQLException {
-    try (Connection connection = postgres.connect("postgres");
-        Statement statement = connection.createStatement();
-        ResultSet row =
-            statement.executeQuery(
-                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'autovacuum: VACUUM%%dead' AND datname = '%s'"
-                    .formatted(database))) {
-      assertThat(row.next()).isTrue();
-      return row.getInt(1);
-    }
+  @Test
+  void shouldBeOnDiskBeforeItIsDoneWhateverTheUsersSettings() throws Exception {
+    // given
+    Target target = new Target(Kind.DATABASE_ALONE);
+    postgres.execute("postgres", "ALTER ROLE " + USER + " SET synchronous_commit = off");
+    postgres.execute("postgres", "ALTER SYSTEM SET wal_writer_delay = '10s'");
+    postgres.execute("postgres", "SELECT pg_reload_conf()");
+    List<String> before = new ArrayList<>();
+    List<String> flushed = new ArrayList<>();
+
+    // when
+    boolean forward =
+        target
+            .epoch(
+                1,
+                step -> {
+                  if (step.equals("rename the databases")) {
+                    before.add(one("SELECT pg_current_wal_insert_lsn()"));
+                  } else if (step.equals("done")) {
+                    flushed.add(
+                        one(
+                            "SELECT pg_current_wal_flush_lsn() > '%s'"
+                                .formatted(before.getFirst())));
+                  }
+                })
+            .forward();
+
+    // then
+    assertThat(forward).isTrue();
+    assertThat(flushed).containsExactly("t");
+    postgres.execute("postgres", "ALTER ROLE " + USER + " RESET synchronous_commit");
+    postgres.execute("postgres", "ALTER SYSTEM RESET wal_writer_delay");
+    postgres.execute("postgres", "SELECT pg_reload_conf()");
+  }
+
+  private static String one(String query) {
+    return Commands.run(postgres.program("psql"), "-Atc", query, postgres.url("postgres")).strip();
   }
 
   /** Whether the connection to the server broke on the way forward, which can pass. */
