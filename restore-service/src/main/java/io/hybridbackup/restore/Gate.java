@@ -86,6 +86,7 @@ final class Gate {
 
   private final Exchange.Folders folders;
   private final Path target;
+  private final Work work;
   private final Path path;
   private final NativeTools tools;
   private final String rsync;
@@ -96,14 +97,14 @@ final class Gate {
    */
   Gate(
       Exchange.Folders folders,
-      RunId run,
-      int epoch,
+      Work work,
       NativeTools tools,
       String rsync,
       Consumer<String> steps) {
     this.folders = folders;
     this.target = Path.of(folders.folder());
-    this.path = place(folders, run, epoch);
+    this.work = work;
+    this.path = place(folders, work.run(), work.epoch());
     this.tools = tools;
     this.rsync = rsync;
     this.steps = steps;
@@ -245,14 +246,14 @@ final class Gate {
    * Makes the target's content equal to what is to come in, where it is. Every file is compared by
    * its content, so that it can be done again.
    */
-  void overwrite(Work work) throws IOException, ComponentFailure, InterruptedException {
+  void overwrite() throws IOException, ComponentFailure, InterruptedException {
     List<String> arguments =
         new ArrayList<>(List.of("-aHAX", "--numeric-ids", "--checksum", "--delete"));
     if (folders.within()) {
       LEFT_ALONE.forEach(name -> arguments.add("--exclude=" + name));
     }
     arguments.addAll(List.of("--", next() + "/", target + "/"));
-    runAlone(ToolCommand.of(rsync).with(arguments), work);
+    runAlone(ToolCommand.of(rsync).with(arguments));
     sync();
     steps.accept("the target is overwritten");
     // At once, so that nobody takes for whole what is half removed.
@@ -260,18 +261,17 @@ final class Gate {
   }
 
   /** Waits until no rsync of an earlier epoch is at work in the target. */
-  void awaitOthers(Work work) throws ComponentFailure, InterruptedException {
-    runAlone(ToolCommand.of(rsync, "--version"), work);
+  void awaitOthers() throws ComponentFailure, InterruptedException {
+    runAlone(ToolCommand.of(rsync, "--version"));
   }
 
   /**
    * The lock lies in the gate and goes with it: what an earlier epoch starts late finds neither.
    * What it has started holds it until it ends.
    */
-  private void runAlone(ToolCommand command, Work work)
-      throws ComponentFailure, InterruptedException {
+  private void runAlone(ToolCommand command) throws ComponentFailure, InterruptedException {
     long end = System.nanoTime() + PATIENCE.toNanos();
-    while (!ranAlone(command, work)) {
+    while (!ranAlone(command)) {
       if (System.nanoTime() > end) {
         throw ComponentFailure.passing(
             FailureCode.TARGET_IN_USE,
@@ -285,8 +285,7 @@ final class Gate {
   }
 
   /** False if it was not run because another program holds the lock. */
-  private boolean ranAlone(ToolCommand command, Work work)
-      throws ComponentFailure, InterruptedException {
+  private boolean ranAlone(ToolCommand command) throws ComponentFailure, InterruptedException {
     try (ToolProcess process = tools.startHolding(path.resolve("rsync.lock"), command)) {
       work.own(process);
       try {
@@ -298,12 +297,12 @@ final class Gate {
       if (e.exitCode() == ToolException.LOCKED) {
         return false;
       }
-      throw overwriteFailure(e);
+      throw rsyncFailure(e);
     }
     return true;
   }
 
-  private ComponentFailure overwriteFailure(ToolException e) {
+  private ComponentFailure rsyncFailure(ToolException e) {
     String said = e.getMessage() + " (target folder " + target + ")";
     if (said.contains("No space left on device") || said.contains("Disk quota exceeded")) {
       return ComponentFailure.permanent(FailureCode.DISK_FULL, said + "; free some", e);
@@ -586,7 +585,7 @@ final class Gate {
 
   /** Gives one folder the owner, permissions, attributes and time of another. */
   private void likeRoot(Path like, Path folder) throws ComponentFailure, InterruptedException {
-    run(
+    runAlone(
         ToolCommand.of(
             rsync, "-aAX", "--numeric-ids", "--exclude=*", "--", like + "/", folder + "/"));
   }

@@ -558,7 +558,7 @@ class OverwriteIT {
     }
 
     private Gate gate(Exchange.Folders folders, int epoch, Consumer<String> steps) {
-      return new Gate(folders, run, epoch, tools, rsync, steps);
+      return new Gate(folders, work(epoch), tools, rsync, steps);
     }
 
     void check() throws Exception {

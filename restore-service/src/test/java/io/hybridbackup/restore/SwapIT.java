@@ -30,6 +30,7 @@ import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -41,6 +42,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -435,6 +439,57 @@ class SwapIT {
   }
 
   @Test
+  void shouldWaitForAnRsyncThatAnEarlierEpochHasLeftBehind() throws Exception {
+    // given
+    Target target = new Target(Kind.DATABASE_AND_MOUNT_POINT);
+    Path started = folder.resolve("rsync.started");
+    Path go = folder.resolve("rsync.go");
+    target.rsync = slowRsync(started, go);
+    try (Frozen first =
+        new Frozen(Integer.MAX_VALUE, steps -> target.epoch(1, steps), Ending::forward)) {
+      await().atMost(Duration.ofSeconds(30)).until(() -> Files.exists(started));
+      target.rsync = "rsync";
+      Swap next = target.epoch(2, SwapIT::noTrouble);
+      CompletableFuture<Boolean> back = new CompletableFuture<>();
+      Thread.ofPlatform()
+          .daemon()
+          .start(() -> {
+            try {
+              back.complete(next.back(GIVEN_UP));
+            } catch (Throwable e) {
+              back.completeExceptionally(e);
+            }
+          });
+
+      // when
+      assertThatThrownBy(() -> back.get(2, TimeUnit.SECONDS)).isInstanceOf(TimeoutException.class);
+      Files.createFile(go);
+
+      // then
+      assertThat(back.get(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(first.thaw()).isFalse();
+      target.assertOld("");
+    }
+  }
+
+  /** It has read what the target is to be like when it is held up. */
+  private static String slowRsync(Path started, Path go) throws IOException {
+    Path script =
+        Files.writeString(
+            folder.resolve("slow-rsync"),
+            """
+            #!/bin/bash
+            cp -a "${@: -2:1}" %1$s.read
+            touch %1$s
+            until [ -e %2$s ]; do sleep 0.05; done
+            exec rsync "${@:1:$#-2}" %1$s.read/ "${@: -1}"
+            """
+                .formatted(started, go));
+    Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
+    return script.toString();
+  }
+
+  @Test
   void shouldEndSessionsThatDoNotSayWhatTheyAre() throws Exception {
     // given
     Target target = new Target(Kind.DATABASE_ALONE);
@@ -588,6 +643,7 @@ class SwapIT {
             new PgRestore(tools, postgres.program("pg_restore"), 1),
             new Psql(tools, postgres.program("psql")));
     private final Begun begun;
+    private String rsync = "rsync";
 
     Target(Kind kind) throws Exception {
       this.kind = kind;
@@ -644,11 +700,15 @@ class SwapIT {
     }
 
     private Journal journal(int epoch) {
-      return new Journal(new Decisions(store), run, new Work(run, Component.RESTORE, epoch));
+      return new Journal(new Decisions(store), run, work(epoch));
+    }
+
+    private Work work(int epoch) {
+      return new Work(run, Component.RESTORE, epoch);
     }
 
     private Gate gate(Exchange.Folders folders, int epoch, Consumer<String> steps) {
-      return new Gate(folders, run, epoch, tools, "rsync", steps);
+      return new Gate(folders, work(epoch), tools, rsync, steps);
     }
 
     Swap epoch(int epoch, Consumer<String> steps) throws InterruptedException {
@@ -658,7 +718,7 @@ class SwapIT {
           run,
           begun,
           journal,
-          new Work(run, Component.RESTORE, epoch),
+          work(epoch),
           kind.database ? Optional.of(database) : Optional.empty(),
           Optional.ofNullable(begun.exchange().media()).map(folders -> gate(folders, epoch, steps)),
           true,
