@@ -477,6 +477,11 @@ final class DatabaseTarget {
     try {
       // A frozen epoch may hold a lock on what is to be renamed or dropped.
       execute(connection, "SET lock_timeout = '30s'");
+      // What the journal says afterwards is on disk.
+      execute(
+          connection,
+          "SELECT set_config('synchronous_commit', 'on', false)"
+              + " WHERE current_setting('synchronous_commit') = 'off'");
       return connection;
     } catch (SQLException e) {
       throw postgres.failure(e);

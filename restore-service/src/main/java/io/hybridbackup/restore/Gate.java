@@ -93,6 +93,7 @@ final class Gate implements AutoCloseable {
   private static final String ROOT_AFTER = "root-after";
 
   private final Exchange.Folders folders;
+  private final Work work;
   private final RunId run;
   private final int epoch;
   private final NativeTools tools;
@@ -106,14 +107,14 @@ final class Gate implements AutoCloseable {
    */
   Gate(
       Exchange.Folders folders,
-      RunId run,
-      int epoch,
+      Work work,
       NativeTools tools,
       String rsync,
       Consumer<String> steps) {
     this.folders = folders;
-    this.run = run;
-    this.epoch = epoch;
+    this.work = work;
+    this.run = work.run();
+    this.epoch = work.epoch();
     this.tools = tools;
     this.rsync = rsync;
     this.steps = steps;
@@ -322,7 +323,7 @@ final class Gate implements AutoCloseable {
    * Makes the target's content equal to what is to come in, where it is. Every file is compared by
    * its content, so that it can be done again.
    */
-  void overwrite(Work work) throws IOException, ComponentFailure, InterruptedException {
+  void overwrite() throws IOException, ComponentFailure, InterruptedException {
     List<String> arguments =
         new ArrayList<>(List.of("-aHAX", "--numeric-ids", "--checksum", "--delete"));
     if (folders.within()) {
@@ -330,7 +331,7 @@ final class Gate implements AutoCloseable {
     }
     try (HeldFolder target = HeldFolder.open(Path.of(folders.folder()))) {
       arguments.addAll(List.of("--", next() + "/", target.path() + "/"));
-      runAlone(ToolCommand.of(rsync).with(arguments), work);
+      runAlone(ToolCommand.of(rsync).with(arguments));
     }
     sync();
     steps.accept("the target is overwritten");
@@ -339,18 +340,17 @@ final class Gate implements AutoCloseable {
   }
 
   /** Waits until no rsync of an earlier epoch is at work in the target. */
-  void awaitOthers(Work work) throws ComponentFailure, InterruptedException {
-    runAlone(ToolCommand.of(rsync, "--version"), work);
+  void awaitOthers() throws ComponentFailure, InterruptedException {
+    runAlone(ToolCommand.of(rsync, "--version"));
   }
 
   /**
    * The lock lies in the gate and goes with it: what an earlier epoch starts late finds neither.
    * What it has started holds it until it ends.
    */
-  private void runAlone(ToolCommand command, Work work)
-      throws ComponentFailure, InterruptedException {
+  private void runAlone(ToolCommand command) throws ComponentFailure, InterruptedException {
     long end = System.nanoTime() + PATIENCE.toNanos();
-    while (!ranAlone(command, work)) {
+    while (!ranAlone(command)) {
       if (System.nanoTime() > end) {
         throw ComponentFailure.passing(
             FailureCode.TARGET_IN_USE,
@@ -364,8 +364,7 @@ final class Gate implements AutoCloseable {
   }
 
   /** False if it was not run because another program holds the lock. */
-  private boolean ranAlone(ToolCommand command, Work work)
-      throws ComponentFailure, InterruptedException {
+  private boolean ranAlone(ToolCommand command) throws ComponentFailure, InterruptedException {
     try (ToolProcess process = tools.startHolding(chamber("rsync.lock"), command)) {
       work.own(process);
       try {
@@ -377,12 +376,12 @@ final class Gate implements AutoCloseable {
       if (e.exitCode() == ToolException.LOCKED) {
         return false;
       }
-      throw overwriteFailure(e);
+      throw rsyncFailure(e);
     }
     return true;
   }
 
-  private ComponentFailure overwriteFailure(ToolException e) {
+  private ComponentFailure rsyncFailure(ToolException e) {
     String said = said(e);
     if (said.contains("No space left on device") || said.contains("Disk quota exceeded")) {
       return ComponentFailure.permanent(FailureCode.DISK_FULL, said + "; free some", e);
@@ -696,7 +695,7 @@ final class Gate implements AutoCloseable {
 
   /** Gives one folder the owner, permissions, attributes and time of another. */
   private void likeRoot(Path like, Path folder) throws ComponentFailure, InterruptedException {
-    run(
+    runAlone(
         ToolCommand.of(
             rsync, "-aAX", "--numeric-ids", "--exclude=*", "--", like + "/", folder + "/"));
   }

@@ -73,7 +73,7 @@ final class Overwrite implements Ending {
         steps.accept("begin with the files");
         boolean _ = journal.append(new Overwriting(work.epoch()));
         steps.accept("overwrite the files");
-        gate.get().overwrite(work);
+        gate.get().overwrite();
       }
       steps.accept("done");
       return journal.append(new Done(work.epoch()));
@@ -119,7 +119,7 @@ final class Overwrite implements Ending {
     boolean committed = database.isPresent() && database.get().claim(journal, work);
     if (gate.isPresent() && journal.end().isEmpty()) {
       gate.get().claim(first);
-      gate.get().awaitOthers(work);
+      gate.get().awaitOthers();
     }
     journal.requireCharge();
     return committed;

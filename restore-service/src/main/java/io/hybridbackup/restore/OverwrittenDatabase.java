@@ -32,6 +32,10 @@ import java.util.Map;
  */
 final class OverwrittenDatabase {
   private static final Duration PATIENCE = Duration.ofSeconds(30);
+
+  /** For a database that its settings keep from being changed, until it has been overwritten. */
+  private static final String WRITE = "SET default_transaction_read_only = off; ";
+
   private static final String MAY_NOT_WAIT = "55P03";
   private static final String MADE_BY_ANOTHER = "23505";
 
@@ -96,7 +100,7 @@ final class OverwrittenDatabase {
    */
   boolean claim(Journal journal, Work work) throws ComponentFailure, InterruptedException {
     try (Connection connection = postgres.connect()) {
-      DatabaseTarget.execute(connection, "SET lock_timeout = '1s'");
+      DatabaseTarget.execute(connection, WRITE + "SET lock_timeout = '1s'");
       long end = System.nanoTime() + PATIENCE.toNanos();
       while (!tryClaim(connection, work.epoch())) {
         if (System.nanoTime() > end) {
@@ -212,7 +216,7 @@ final class OverwrittenDatabase {
   /** Removes the marker. */
   void removeMarker() throws ComponentFailure {
     try (Connection connection = postgres.connect()) {
-      DatabaseTarget.execute(connection, "SET lock_timeout = '30s'");
+      DatabaseTarget.execute(connection, WRITE + "SET lock_timeout = '30s'");
       DatabaseTarget.execute(connection, "DROP SCHEMA IF EXISTS " + schema + " CASCADE");
     } catch (SQLException e) {
       throw postgres.failure(e);
@@ -241,6 +245,8 @@ final class OverwrittenDatabase {
       statement text;
       extensions bigint;
     BEGIN
+      PERFORM set_config('synchronous_commit', 'on', true)
+        WHERE current_setting('synchronous_commit') = 'off';
       UPDATE %1$s.marker SET committed = true WHERE epoch = %2$d AND NOT committed;
       IF NOT FOUND THEN
         RAISE EXCEPTION 'another worker has taken this restore over';

@@ -108,13 +108,7 @@ final class Targets {
 
   /** The gate of this epoch of a restore. */
   Gate gate(RestoreStarted started, Exchange.Folders folders, Work work) {
-    return new Gate(
-        folders,
-        started.restoreId(),
-        work.epoch(),
-        tools,
-        settings.tools().rsync(),
-        step -> told(started, step));
+    return new Gate(folders, work, tools, settings.tools().rsync(), step -> told(started, step));
   }
 
   /** Tells people of a step by which the target changes. */

@@ -463,6 +463,21 @@ class OverwriteIT {
   }
 
   @Test
+  void shouldOverwriteADatabaseThatItsSettingsKeepFromBeingChanged() throws Exception {
+    // given
+    Target target = new Target(Kind.DATABASE_ALONE);
+    postgres.execute(
+        "postgres", "ALTER DATABASE " + target.name + " SET default_transaction_read_only = on");
+
+    // when
+    assertThat(target.epoch(1).forward()).isTrue();
+
+    // then
+    target.assertNew("");
+    assertThat(one(target.name, "SHOW default_transaction_read_only")).isEqualTo("on");
+  }
+
+  @Test
   void shouldNameWhatTheUserMayNotDrop() throws Exception {
     // given
     Target target = new Target(Kind.DATABASE_ALONE);
@@ -598,7 +613,7 @@ class OverwriteIT {
     }
 
     private Gate gate(Exchange.Folders folders, int epoch, Consumer<String> steps) {
-      return new Gate(folders, run, epoch, tools, rsync, steps);
+      return new Gate(folders, work(epoch), tools, rsync, steps);
     }
 
     /** What it warns of. */

@@ -22,6 +22,7 @@ import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.FilesystemObjectStore;
+import io.hybridbackup.common.testing.Commands;
 import io.hybridbackup.common.testing.PostgresTestServer;
 import io.hybridbackup.restore.Interruption.Frozen;
 import io.hybridbackup.restore.Journal.Begun;
@@ -30,6 +31,7 @@ import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -41,6 +43,9 @@ import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
+import java.util.concurrent.CompletableFuture;
+import java.util.concurrent.TimeUnit;
+import java.util.concurrent.TimeoutException;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.stream.Stream;
@@ -476,6 +481,57 @@ class SwapIT {
   }
 
   @Test
+  void shouldWaitForAnRsyncThatAnEarlierEpochHasLeftBehind() throws Exception {
+    // given
+    Target target = new Target(Kind.DATABASE_AND_MOUNT_POINT);
+    Path started = folder.resolve("rsync.started");
+    Path go = folder.resolve("rsync.go");
+    target.rsync = slowRsync(started, go);
+    try (Frozen first =
+        new Frozen(Integer.MAX_VALUE, steps -> target.epoch(1, steps), Ending::forward)) {
+      await().atMost(Duration.ofSeconds(30)).until(() -> Files.exists(started));
+      target.rsync = "rsync";
+      Swap next = target.epoch(2, SwapIT::noTrouble);
+      CompletableFuture<Boolean> back = new CompletableFuture<>();
+      Thread.ofPlatform()
+          .daemon()
+          .start(() -> {
+            try {
+              back.complete(next.back(GIVEN_UP));
+            } catch (Throwable e) {
+              back.completeExceptionally(e);
+            }
+          });
+
+      // when
+      assertThatThrownBy(() -> back.get(2, TimeUnit.SECONDS)).isInstanceOf(TimeoutException.class);
+      Files.createFile(go);
+
+      // then
+      assertThat(back.get(60, TimeUnit.SECONDS)).isTrue();
+      assertThat(first.thaw()).isFalse();
+      target.assertOld("");
+    }
+  }
+
+  /** It has read what the target is to be like when it is held up. */
+  private static String slowRsync(Path started, Path go) throws IOException {
+    Path script =
+        Files.writeString(
+            folder.resolve("slow-rsync"),
+            """
+            #!/bin/bash
+            cp -a "${@: -2:1}" %1$s.read
+            touch %1$s
+            until [ -e %2$s ]; do sleep 0.05; done
+            exec rsync "${@:1:$#-2}" %1$s.read/ "${@: -1}"
+            """
+                .formatted(started, go));
+    Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwxr-xr-x"));
+    return script.toString();
+  }
+
+  @Test
   void shouldEndSessionsThatDoNotSayWhatTheyAre() throws Exception {
     // given
     Target target = new Target(Kind.DATABASE_ALONE);
@@ -512,7 +568,10 @@ class SwapIT {
     }
     await()
         .atMost(Duration.ofMinutes(2))
-        .until(() -> autovacuums(target.name) > 0 && autovacuums(next) > 0);
+        .until(() ->
+            one("SELECT count(DISTINCT datname) FROM pg_stat_activity"
+                    + " WHERE query LIKE 'autovacuum: VACUUM%dead'")
+                .equals("2"));
 
     // when
     boolean forward = target.epoch(1, SwapIT::noTrouble).forward();
@@ -522,16 +581,43 @@ class SwapIT {
     target.assertNew("");
   }
 
-  private static int autovacuums(String database) throws SQLException {
-    try (Connection connection = postgres.connect("postgres");
-        Statement statement = connection.createStatement();
-        ResultSet row =
-            statement.executeQuery(
-                "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'autovacuum: VACUUM%%dead' AND datname = '%s'"
-                    .formatted(database))) {
-      assertThat(row.next()).isTrue();
-      return row.getInt(1);
-    }
+  @Test
+  void shouldBeOnDiskBeforeItIsDoneWhateverTheUsersSettings() throws Exception {
+    // given
+    Target target = new Target(Kind.DATABASE_ALONE);
+    postgres.execute("postgres", "ALTER ROLE " + USER + " SET synchronous_commit = off");
+    postgres.execute("postgres", "ALTER SYSTEM SET wal_writer_delay = '10s'");
+    postgres.execute("postgres", "SELECT pg_reload_conf()");
+    List<String> before = new ArrayList<>();
+    List<String> flushed = new ArrayList<>();
+
+    // when
+    boolean forward =
+        target
+            .epoch(
+                1,
+                step -> {
+                  if (step.equals("rename the databases")) {
+                    before.add(one("SELECT pg_current_wal_insert_lsn()"));
+                  } else if (step.equals("done")) {
+                    flushed.add(
+                        one(
+                            "SELECT pg_current_wal_flush_lsn() > '%s'"
+                                .formatted(before.getFirst())));
+                  }
+                })
+            .forward();
+
+    // then
+    assertThat(forward).isTrue();
+    assertThat(flushed).containsExactly("t");
+    postgres.execute("postgres", "ALTER ROLE " + USER + " RESET synchronous_commit");
+    postgres.execute("postgres", "ALTER SYSTEM RESET wal_writer_delay");
+    postgres.execute("postgres", "SELECT pg_reload_conf()");
+  }
+
+  private static String one(String query) {
+    return Commands.run(postgres.program("psql"), "-Atc", query, postgres.url("postgres")).strip();
   }
 
   /** Whether the connection to the server broke on the way forward, which can pass. */
@@ -604,6 +690,7 @@ class SwapIT {
             new PgRestore(tools, postgres.program("pg_restore"), 1),
             new Psql(tools, postgres.program("psql")));
     private final Begun begun;
+    private String rsync = "rsync";
 
     Target(Kind kind) throws Exception {
       this.kind = kind;
@@ -663,11 +750,15 @@ class SwapIT {
     }
 
     private Journal journal(int epoch) {
-      return new Journal(new Decisions(store), run, new Work(run, Component.RESTORE, epoch));
+      return new Journal(new Decisions(store), run, work(epoch));
+    }
+
+    private Work work(int epoch) {
+      return new Work(run, Component.RESTORE, epoch);
     }
 
     private Gate gate(Exchange.Folders folders, int epoch, Consumer<String> steps) {
-      return new Gate(folders, run, epoch, tools, "rsync", steps);
+      return new Gate(folders, work(epoch), tools, rsync, steps);
     }
 
     Swap epoch(int epoch, Consumer<String> steps) throws InterruptedException {
@@ -676,7 +767,7 @@ class SwapIT {
       return new Swap(
           begun,
           journal,
-          new Work(run, Component.RESTORE, epoch),
+          work(epoch),
           kind.database ? Optional.of(database) : Optional.empty(),
           Optional.ofNullable(begun.exchange().media()).map(folders -> gate(folders, epoch, steps)),
           true,
