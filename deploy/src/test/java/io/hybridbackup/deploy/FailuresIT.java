@@ -1014,6 +1014,30 @@ class FailuresIT {
     Commands.run("rm", "-r", folder.resolve("part").toString());
   }
 
+  @Test
+  void shouldNotTakeADiskAwayThatIsMountedInTheTarget() throws Exception {
+    assumeTrue(Commands.root(), "only root can mount a disk");
+    // given
+    String archive = archive("edms");
+    Path part = Files.createDirectory(folder.resolve("part"));
+    try (SmallDisk _ = SmallDisk.mount(part.resolve("scans"))) {
+      Path scan = Files.writeString(part.resolve("scans/scan"), "scan");
+
+      for (String options : List.of("{\"replace\":true,\"dryRun\":true}", "{\"replace\":true}")) {
+        // when
+        RunId run = restore("edms", archive, "part", options, "[\"media\"]");
+
+        // then
+        RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+        assertThat(failed.code()).isEqualTo(FailureCode.TARGET_IN_USE);
+        assertThat(failed.message()).contains("mounted at " + part.resolve("scans"), "unmount it");
+        assertThat(scan).hasContent("scan");
+        assertThat(children(part)).containsExactly("scans");
+      }
+    }
+    Commands.run("rm", "-r", part.toString());
+  }
+
   private static List<String> children(Path parent) {
     return Stream.of(requireNonNull(parent.toFile().list())).sorted().toList();
   }
