@@ -433,13 +433,22 @@ class FailuresIT {
     for (int sixteenth = 1; sixteenth < 16; sixteenth += 2) {
       places.add(length * sixteenth / 16);
     }
+    Sample.createLargeDatabase(postgres, "spared", 10);
+    Path spared = Files.createDirectory(folder.resolve("spared"));
+    Files.writeString(spared.resolve("mine"), "mine");
+    String before = database("spared") + listing(spared);
     for (long place : places) {
       flip(file, place);
 
       // when
       RunId run = installation.console.restore("edms", archive, "standby");
+      RunId replacing = restore("edms", archive, "spared", "{\"replace\":true}", null);
 
       // then
+      RestoreFailed spoiled = installation.console.awaitEnd(replacing, RestoreFailed.class);
+      assertThat(spoiled.code()).as("byte %d", place).isEqualTo(FailureCode.ARCHIVE_CORRUPT);
+      assertThat(spoiled.rolledBack()).isTrue();
+      assertThat(database("spared") + listing(spared)).as("byte %d", place).isEqualTo(before);
       RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
       assertThat(failed.code()).as("byte %d", place).isEqualTo(FailureCode.ARCHIVE_CORRUPT);
       assertThat(failed.message()).contains(archive, "use another");
@@ -448,6 +457,21 @@ class FailuresIT {
       installation.assertUntouched(postgres, "standby", "free");
       flip(file, place);
     }
+    postgres.execute("postgres", "DROP DATABASE spared");
+  }
+
+  /** That it is the same one, and all that is in it. */
+  private static String database(String name) {
+    return Commands.run(
+            postgres.program("psql"),
+            "-Atc",
+            "SELECT oid, datallowconn FROM pg_database WHERE datname = '" + name + "'",
+            postgres.url("postgres"))
+        + Sample.dump(postgres, name);
+  }
+
+  private static String listing(Path folder) {
+    return Commands.run("find", folder.toString(), "-printf", "%p %i %m %u %g %s %T@\\n");
   }
 
   private static void flip(Path file, long place) throws IOException {
@@ -624,19 +648,67 @@ class FailuresIT {
 
     // then
     RestoreCompleted completed = installation.console.awaitEnd(run, RestoreCompleted.class);
+    long dump = dumpBytes(archive);
+    Tree tree = tree(folder.resolve("storage"));
     assertThat(completed.plan())
-        .anyMatch(line -> line.contains("rename database occupied to occupied_before_" + run))
-        .anyMatch(line -> line.contains("name the new files " + folder.resolve("free")))
-        .anyMatch(line -> line.matches("fetch the dump, [\\d,]+ bytes, to .*"))
-        .anyMatch(line ->
-            line.matches(
-                "take about [\\d,]+ bytes and \\d+ inodes on the disk of .*\\(the dump\\) and .*\\(the files\\).* are free"))
-        .last()
+        .filteredOn(line -> line.startsWith("take "))
+        .singleElement()
         .asString()
-        .contains("seconds");
+        .matches(
+            "take about [\\d,]+ bytes and \\d+ inodes on the disk of .*\\(the dump\\) and .*\\(the files\\).* are free");
+    assertThat(completed.plan())
+        .filteredOn(line -> !line.startsWith("take "))
+        .containsExactly(
+            "fetch the dump, %,d bytes, to %s".formatted(dump, folder.resolve("data")),
+            "restore it into a new database beside occupied",
+            "fetch %,d files, %,d bytes, beside %s"
+                .formatted(tree.files(), tree.bytes(), folder.resolve("free")),
+            "end all sessions at database occupied, and let nobody connect",
+            "name the new files " + folder.resolve("free"),
+            "rename database occupied to occupied_before_%s and the new one to occupied"
+                .formatted(run),
+            "remove what was kept after PT20S",
+            "this takes about %,d seconds on a machine of two cores"
+                .formatted(1 + Math.max(dump / 40_000_000, tree.bytes() / 100_000_000)));
+    assertThat(completed.databaseBytes()).isEqualTo(dump);
+    assertThat(completed.storageBytes()).isEqualTo(tree.bytes());
+    assertThat(completed.files()).isEqualTo(tree.files());
     assertThat(Sample.dump(postgres, "occupied")).isEqualTo(before);
     assertThat(folder.resolve("free")).doesNotExist();
     assertThat(databases()).doesNotContain("occupied_before_");
+  }
+
+  /** As tar finds it. */
+  private static long dumpBytes(String archive) throws IOException {
+    Path unpacked = Files.createTempDirectory("unpacked");
+    Commands.run(
+        "tar",
+        "-xzf",
+        installation.store().resolve("backups/edms").resolve(archive + ".tar.gz").toString(),
+        "-C",
+        unpacked.toString(),
+        "database.dump");
+    Path dump = unpacked.resolve("database.dump");
+    long bytes = Files.size(dump);
+    Files.delete(dump);
+    Files.delete(unpacked);
+    return bytes;
+  }
+
+  private record Tree(long files, long bytes) {}
+
+  /** All but folders, and the content of regular files, that of hard links once. */
+  private static Tree tree(Path root) {
+    Map<String, Long> sizes = new LinkedHashMap<>();
+    List<String> lines =
+        Commands.run("find", root.toString(), "!", "-type", "d", "-printf", "%y %i %s\\n")
+            .lines()
+            .toList();
+    for (String line : lines) {
+      String[] parts = line.split(" ");
+      sizes.put(parts[1], parts[0].equals("f") ? Long.parseLong(parts[2]) : 0);
+    }
+    return new Tree(lines.size(), sizes.values().stream().mapToLong(size -> size).sum());
   }
 
   @Test
@@ -853,6 +925,42 @@ class FailuresIT {
   }
 
   @Test
+  void shouldGiveRsyncNothingThatARequestSays() throws Exception {
+    // given
+    String archive = archive("edms");
+    List<String> hostile =
+        List.of("--rsh=id", "-e sh", "--log-file=/x", "host:/etc", "rsync://host/etc", "$(id)");
+    for (String name : hostile) {
+      // when
+      RunId backup =
+          installation.console.request(
+              "BackupRequested",
+              "{\"source\":\"edms\",\"requestedBy\":\"%s\"}".formatted(name),
+              name,
+              null);
+      RunId path =
+          restore(
+              "edms",
+              archive,
+              "part",
+              "{\"paths\":[\"storage/%s\"]}".formatted(name),
+              "[\"media\"]");
+      RunId source = installation.console.restore(name, archive, "part");
+      RunId target = installation.console.restore("edms", archive, name);
+
+      // then
+      installation.console.awaitEnd(backup, BackupCompleted.class);
+      for (RunId refused : List.of(path, source, target)) {
+        installation.console.awaitEnd(refused, RestoreFailed.class);
+      }
+    }
+    assertThat(Files.readString(folder.resolve("rsync.arguments")).split("\0"))
+        .contains("--", folder.resolve("storage") + "/")
+        .allMatch(argument -> argument.startsWith("-") || argument.startsWith(folder + "/"))
+        .noneMatch(argument -> hostile.stream().anyMatch(argument::contains));
+  }
+
+  @Test
   void shouldRestoreSchemasAndTablesThatAreCalledLikeOptions() throws Exception {
     // given
     postgres.createDatabase("odd");
@@ -910,6 +1018,30 @@ class FailuresIT {
     installation.console.awaitEnd(run, RestoreCompleted.class);
     assertThat(children(folder.resolve("part"))).containsExactly("-rf", "a\nline break");
     Commands.run("rm", "-r", folder.resolve("part").toString());
+  }
+
+  @Test
+  void shouldNotTakeADiskAwayThatIsMountedInTheTarget() throws Exception {
+    assumeTrue(Commands.root(), "only root can mount a disk");
+    // given
+    String archive = archive("edms");
+    Path part = Files.createDirectory(folder.resolve("part"));
+    try (SmallDisk _ = SmallDisk.mount(part.resolve("scans"))) {
+      Path scan = Files.writeString(part.resolve("scans/scan"), "scan");
+
+      for (String options : List.of("{\"replace\":true,\"dryRun\":true}", "{\"replace\":true}")) {
+        // when
+        RunId run = restore("edms", archive, "part", options, "[\"media\"]");
+
+        // then
+        RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
+        assertThat(failed.code()).isEqualTo(FailureCode.TARGET_IN_USE);
+        assertThat(failed.message()).contains("mounted at " + part.resolve("scans"), "unmount it");
+        assertThat(scan).hasContent("scan");
+        assertThat(children(part)).containsExactly("scans");
+      }
+    }
+    Commands.run("rm", "-r", part.toString());
   }
 
   private static List<String> children(Path parent) {
@@ -1257,6 +1389,9 @@ class FailuresIT {
     targets.put(
         new TargetName("standby"),
         new Settings.Target(postgres.settings("standby"), media("standby")));
+    targets.put(
+        new TargetName("spared"),
+        new Settings.Target(postgres.settings("spared"), media("spared")));
     targets.put(
         new TargetName("empty"), new Settings.Target(postgres.settings("empty"), media("empty")));
     targets.put(
