@@ -1121,6 +1121,39 @@ class FailuresIT {
     installation.assertTidy();
   }
 
+  @Test
+  void shouldGoOnInPlaceInSpiteOfWhatDependsOnTheDatabaseWhenToldTo() throws IOException {
+    // given
+    String archive = archive("edms");
+    makeManaged("pledged");
+    postgres.execute(
+        "pledged",
+        "SET ROLE pledged; BEGIN; INSERT INTO mine VALUES (2); PREPARE TRANSACTION 'pledge'");
+
+    // when
+    RunId refused =
+        restore("edms", archive, "pledged", "{\"replace\":true,\"inPlace\":true}", null);
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(refused, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.TARGET_IN_USE);
+    assertThat(failed.message()).contains("pledge", "--override prepared-transactions");
+
+    // when
+    RunId told =
+        restore(
+            "edms",
+            archive,
+            "pledged",
+            "{\"replace\":true,\"inPlace\":true,\"overrides\":[\"prepared-transactions\"]}",
+            null);
+
+    // then
+    assertThat(installation.console.awaitEnd(told, RestoreCompleted.class).warnings())
+        .contains("prepared transaction pledge has been rolled back");
+    assertThat(withoutOwners("pledged")).isEqualTo(withoutOwners("edms"));
+  }
+
   /** As whoever restores the database has it, who may not give things to others. */
   private static String withoutOwners(String database) {
     return Sample.dump(postgres, database)
@@ -1233,7 +1266,7 @@ class FailuresIT {
         new TargetName("depended"), new Settings.Target(postgres.settings("depended"), null));
     targets.put(
         new TargetName("busy"), new Settings.Target(postgres.settings("busy"), media("busy")));
-    for (String managed : List.of("managed", "spoiled")) {
+    for (String managed : List.of("managed", "spoiled", "pledged")) {
       targets.put(
           new TargetName(managed), new Settings.Target(managed(managed), media(managed), true));
     }
