@@ -1064,7 +1064,7 @@ class FailuresIT {
       RestoreCompleted completed = installation.console.awaitEnd(database, RestoreCompleted.class);
       assertThat(completed.previousDatabase()).isNull();
       assertThat(completed.warnings()).anyMatch(warning -> warning.contains("belongs to managed"));
-      assertThat(withoutOwners("managed")).isEqualTo(withoutOwners("edms"));
+      awaitContentOfEdms("managed");
       assertThat(media.resolve("mine")).hasContent("mine");
     }
 
@@ -1084,7 +1084,7 @@ class FailuresIT {
 
     // then
     installation.console.awaitEnd(both, RestoreCompleted.class);
-    assertThat(withoutOwners("managed")).isEqualTo(withoutOwners("edms"));
+    awaitContentOfEdms("managed");
     Sample.assertSameFiles(folder.resolve("storage"), media);
     installation.assertTidy();
 
@@ -1151,7 +1151,14 @@ class FailuresIT {
     // then
     assertThat(installation.console.awaitEnd(told, RestoreCompleted.class).warnings())
         .contains("prepared transaction pledge has been rolled back");
-    assertThat(withoutOwners("pledged")).isEqualTo(withoutOwners("edms"));
+    awaitContentOfEdms("pledged");
+  }
+
+  /** In place the marker goes a moment after the end has been told. */
+  private static void awaitContentOfEdms(String database) {
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() -> assertThat(withoutOwners(database)).isEqualTo(withoutOwners("edms")));
   }
 
   /** As whoever restores the database has it, who may not give things to others. */
