@@ -52,7 +52,8 @@ class DisasterRecoveryIT {
         CREATE ROLE "clara K" LOGIN IN ROLE clerks;
         CREATE ROLE head LOGIN;
         CREATE ROLE keeper;
-        CREATE ROLE backup LOGIN IN ROLE edms_owner;
+        CREATE ROLE archivist;
+        CREATE ROLE backup LOGIN IN ROLE edms_owner, archivist;
         GRANT clerks TO head WITH ADMIN OPTION;
         ALTER ROLE clerks SET work_mem = '8MB';
         COMMENT ON ROLE clerks IS 'those who may read';
@@ -79,6 +80,8 @@ class DisasterRecoveryIT {
         GRANT UPDATE ON document TO "clara K" WITH GRANT OPTION;
         CREATE POLICY mine ON document TO head, "clara K" USING (title <> 'TO nobody');
         ALTER DEFAULT PRIVILEGES FOR ROLE keeper GRANT SELECT ON TABLES TO clerks;
+        SELECT lo_from_bytea(4711, 'a scan');
+        ALTER LARGE OBJECT 4711 OWNER TO archivist;
         """);
     Sample.plant(folder.resolve("storage"));
     try (Installation installation =
@@ -213,7 +216,7 @@ class DisasterRecoveryIT {
 
       // then
       assertThat(said.lines())
-          .contains("\"clara K\"", "clerks", "edms_owner", "head", "keeper")
+          .contains("\"clara K\"", "archivist", "clerks", "edms_owner", "head", "keeper")
           .doesNotContain("nobody");
       assertSameDatabase(server);
     }

@@ -1199,7 +1199,7 @@ class FailuresIT {
       RestoreCompleted completed = installation.console.awaitEnd(database, RestoreCompleted.class);
       assertThat(completed.previousDatabase()).isNull();
       assertThat(completed.warnings()).anyMatch(warning -> warning.contains("belongs to managed"));
-      assertThat(withoutOwners("managed")).isEqualTo(withoutOwners("edms"));
+      awaitContentOfEdms("managed");
       assertThat(media.resolve("mine")).hasContent("mine");
     }
 
@@ -1219,7 +1219,7 @@ class FailuresIT {
 
     // then
     installation.console.awaitEnd(both, RestoreCompleted.class);
-    assertThat(withoutOwners("managed")).isEqualTo(withoutOwners("edms"));
+    awaitContentOfEdms("managed");
     Sample.assertSameFiles(folder.resolve("storage"), media);
     installation.assertTidy();
 
@@ -1285,6 +1285,46 @@ class FailuresIT {
       flip(file, Files.size(file) * quarter / 4);
     }
     installation.assertTidy();
+  }
+
+  @Test
+  void shouldGoOnInPlaceInSpiteOfWhatDependsOnTheDatabaseWhenToldTo() throws IOException {
+    // given
+    String archive = archive("edms");
+    makeManaged("pledged");
+    postgres.execute(
+        "pledged",
+        "SET ROLE pledged; BEGIN; INSERT INTO mine VALUES (2); PREPARE TRANSACTION 'pledge'");
+
+    // when
+    RunId refused =
+        restore("edms", archive, "pledged", "{\"replace\":true,\"inPlace\":true}", null);
+
+    // then
+    RestoreFailed failed = installation.console.awaitEnd(refused, RestoreFailed.class);
+    assertThat(failed.code()).isEqualTo(FailureCode.TARGET_IN_USE);
+    assertThat(failed.message()).contains("pledge", "--override prepared-transactions");
+
+    // when
+    RunId told =
+        restore(
+            "edms",
+            archive,
+            "pledged",
+            "{\"replace\":true,\"inPlace\":true,\"overrides\":[\"prepared-transactions\"]}",
+            null);
+
+    // then
+    assertThat(installation.console.awaitEnd(told, RestoreCompleted.class).warnings())
+        .contains("prepared transaction pledge has been rolled back");
+    awaitContentOfEdms("pledged");
+  }
+
+  /** In place the marker goes a moment after the end has been told. */
+  private static void awaitContentOfEdms(String database) {
+    await()
+        .atMost(PATIENCE)
+        .untilAsserted(() -> assertThat(withoutOwners(database)).isEqualTo(withoutOwners("edms")));
   }
 
   /** As whoever restores the database has it, who may not give things to others. */
@@ -1403,7 +1443,7 @@ class FailuresIT {
     targets.put(
         new TargetName("busy"), new Settings.Target(postgres.settings("busy"), media("busy")));
     targets.put(new TargetName("owned"), new Settings.Target(managed("owned"), media("owned")));
-    for (String managed : List.of("managed", "spoiled")) {
+    for (String managed : List.of("managed", "spoiled", "pledged")) {
       targets.put(
           new TargetName(managed), new Settings.Target(managed(managed), media(managed), true));
     }
