@@ -705,7 +705,7 @@ class FailuresIT {
             .lines()
             .toList();
     for (String line : lines) {
-      String[] parts = line.split(" ");
+      String[] parts = line.split(" ", 3);
       sizes.put(parts[1], parts[0].equals("f") ? Long.parseLong(parts[2]) : 0);
     }
     return new Tree(lines.size(), sizes.values().stream().mapToLong(size -> size).sum());

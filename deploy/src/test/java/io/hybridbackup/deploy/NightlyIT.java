@@ -2,10 +2,12 @@ package io.hybridbackup.deploy;
 
 import static org.assertj.core.api.Assertions.assertThat;
 
+import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Fact.BackupCompleted;
 import io.hybridbackup.common.event.Fact.BackupOutcome;
 import io.hybridbackup.common.event.Fact.ComponentFailed;
 import io.hybridbackup.common.event.Fact.DatabaseSnapshotTaken;
+import io.hybridbackup.common.event.Fact.MediaPrepared;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
@@ -19,6 +21,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
+import java.util.LinkedHashMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
@@ -27,12 +30,17 @@ import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 /** Backups that build upon one another, night after night, and what becomes of a bad base. */
 @Timeout(600)
 class NightlyIT {
   private static final int NIGHTS = 30;
   private static final int PAGES = 30_000;
+
+  /** Ends the names of sources that have files and no database. */
+  private static final String FILES = "-files";
 
   @TempDir private static Path folder;
   private static PostgresTestServer postgres;
@@ -44,6 +52,13 @@ class NightlyIT {
     Sample.createDatabase(postgres, "edms");
     Sample.createLargeDatabase(postgres, "pages", PAGES);
     Files.createDirectory(folder.resolve("files"));
+    Path scans = Files.createDirectory(folder.resolve("scans"));
+    Random random = new Random(1);
+    byte[] scan = new byte[500_000];
+    for (int i = 0; i < 40; i++) {
+      random.nextBytes(scan);
+      Files.write(scans.resolve("scan-%02d.jpg".formatted(i)), scan);
+    }
     installation =
         Installation.start(
             folder,
@@ -59,16 +74,21 @@ class NightlyIT {
                 Duration.ofHours(1),
                 true,
                 100),
-            Map.of(
-                new SourceName("edms"),
-                new Settings.Source(postgres.settings("edms"), media("files"), null),
-                new SourceName("damaged"),
-                new Settings.Source(postgres.settings("pages"), null, null),
-                new SourceName("pruned"),
-                new Settings.Source(postgres.settings("pages"), null, null),
-                new SourceName("overwritten"),
-                new Settings.Source(postgres.settings("pages"), null, null)),
+            sources(),
             Map.of());
+  }
+
+  private static Map<SourceName, Settings.Source> sources() {
+    Map<SourceName, Settings.Source> sources = new LinkedHashMap<>();
+    sources.put(
+        new SourceName("edms"),
+        new Settings.Source(postgres.settings("edms"), media("files"), null));
+    for (String base : List.of("damaged", "pruned", "overwritten")) {
+      sources.put(
+          new SourceName(base), new Settings.Source(postgres.settings("pages"), null, null));
+      sources.put(new SourceName(base + FILES), new Settings.Source(null, media("scans"), null));
+    }
+    return sources;
   }
 
   @AfterAll
@@ -150,14 +170,15 @@ class NightlyIT {
     return dump.lines().sorted().toList();
   }
 
-  @Test
-  void shouldMakeEverythingAnewWhereTheBaseIsFoundDamaged() throws IOException {
+  @ParameterizedTest
+  @ValueSource(strings = {"damaged", "damaged" + FILES})
+  void shouldMakeEverythingAnewWhereTheBaseIsFoundDamaged(String source) throws IOException {
     // given
-    Path base = archive(backUp("damaged"));
+    Path base = archive(backUp(source));
     corrupt(base, Files.size(base) / 2);
 
     // when
-    BackupCompleted completed = backUp("damaged");
+    BackupCompleted completed = backUp(source);
 
     // then
     assertThat(completed.state()).isEqualTo(BackupOutcome.COMPLETE_WITH_WARNINGS);
@@ -167,42 +188,52 @@ class NightlyIT {
     assertThat(completed.reusedBytes()).isZero();
     assertThat(failures(completed.backupId())).containsExactly(FailureCode.BASE_CHANGED);
     assertReadable(archive(completed));
-    assertThat(installation.backups("damaged")).anyMatch(name -> name.endsWith(".damaged"));
+    assertThat(installation.backups(source)).anyMatch(name -> name.endsWith(".damaged"));
 
     // when
-    BackupCompleted next = backUp("damaged");
+    BackupCompleted next = backUp(source);
 
     // then
     assertThat(next.state()).isEqualTo(BackupOutcome.COMPLETE);
     assertThat(next.reusedBytes()).isPositive();
   }
 
-  @Test
-  void shouldMakeEverythingAnewWhereTheBaseIsDeletedMeanwhile() throws IOException {
+  @ParameterizedTest
+  @ValueSource(strings = {"pruned", "pruned" + FILES})
+  void shouldMakeEverythingAnewWhereTheBaseIsDeletedMeanwhile(String source) throws IOException {
     // given
-    Path base = archive(backUp("pruned"));
+    Path base = archive(backUp(source));
 
     // when
-    RunId run = installation.console.backup("pruned");
-    DatabaseSnapshotTaken _ = installation.console.await(run, DatabaseSnapshotTaken.class);
+    RunId run = installation.console.backup(source);
+    awaitBegun(run, source);
     Files.delete(base);
 
     // then
     assertMadeAnew(run);
   }
 
-  @Test
-  void shouldMakeEverythingAnewWhereTheBaseIsOverwrittenMeanwhile() throws IOException {
+  @ParameterizedTest
+  @ValueSource(strings = {"overwritten", "overwritten" + FILES})
+  void shouldMakeEverythingAnewWhereTheBaseIsOverwrittenMeanwhile(String source)
+      throws IOException {
     // given
-    Path base = archive(backUp("overwritten"));
+    Path base = archive(backUp(source));
 
     // when
-    RunId run = installation.console.backup("overwritten");
-    DatabaseSnapshotTaken _ = installation.console.await(run, DatabaseSnapshotTaken.class);
+    RunId run = installation.console.backup(source);
+    awaitBegun(run, source);
     Files.write(base, new byte[(int) Files.size(base)]);
 
     // then
     assertMadeAnew(run);
+  }
+
+  private static void awaitBegun(RunId run, String source) {
+    Fact _ =
+        source.endsWith(FILES)
+            ? installation.console.await(run, MediaPrepared.class)
+            : installation.console.await(run, DatabaseSnapshotTaken.class);
   }
 
   private static void assertMadeAnew(RunId run) throws IOException {
