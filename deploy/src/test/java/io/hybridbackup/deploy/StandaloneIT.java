@@ -1,5 +1,6 @@
 package io.hybridbackup.deploy;
 
+import static java.util.Objects.requireNonNull;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
@@ -7,6 +8,8 @@ import io.hybridbackup.common.event.Fact.BackupAccepted;
 import io.hybridbackup.common.event.Fact.BackupCompleted;
 import io.hybridbackup.common.event.Fact.DatabaseSnapshotTaken;
 import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.json.Json;
+import io.hybridbackup.common.testing.Commands;
 import io.hybridbackup.common.testing.PostgresTestServer;
 import io.hybridbackup.common.testing.TopicConsole;
 import java.io.IOException;
@@ -15,11 +18,14 @@ import java.net.ServerSocket;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Duration;
+import java.util.ArrayList;
+import java.util.List;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
+import tools.jackson.databind.JsonNode;
 
 /** The standalone program by its launcher, stopped and killed. */
 @Timeout(300)
@@ -102,6 +108,51 @@ class StandaloneIT {
     }
   }
 
+  @Test
+  void shouldUndoARestoreAndUndoThatByCommand() throws Exception {
+    // given
+    Sample.createDatabase(postgres, "standby");
+    postgres.execute("standby", "CREATE TABLE mine (n int)");
+    String before = Sample.dump(postgres, "standby");
+    Path media = Files.createDirectory(folder.resolve("standby"));
+    Files.writeString(media.resolve("mine"), "mine");
+    String address = "127.0.0.1:" + freePort();
+    Path config = configuration("undo", address);
+    try (RunningProgram _ = RunningProgram.standalone(config, folder.resolve("undo.log"))) {
+      ended(config, "backup", "edms");
+      String restore =
+          ended(config, "restore", "latest", "--source=edms", "--target=standby", "--replace");
+      Sample.assertSameDatabase(postgres, "edms", "standby");
+      Sample.assertSameFiles(folder.resolve("storage"), media);
+
+      // when
+      String undo = ended(config, "restore", "--undo", restore);
+
+      // then
+      assertThat(Sample.dump(postgres, "standby")).isEqualTo(before);
+      assertThat(media).isDirectoryNotContaining(file -> !file.endsWith("mine"));
+
+      // when
+      String _ = ended(config, "restore", "--undo", undo);
+
+      // then
+      Sample.assertSameDatabase(postgres, "edms", "standby");
+      Sample.assertSameFiles(folder.resolve("storage"), media);
+    }
+  }
+
+  /** Runs a command to its good end, and tells the run's id. */
+  private static String ended(Path config, String... arguments) {
+    List<String> command = new ArrayList<>();
+    command.add(requireNonNull(System.getProperty("hybrid-backup.test.program")));
+    command.addAll(List.of(arguments));
+    command.addAll(List.of("--json", "--config", config.toString()));
+    JsonNode end =
+        Json.mapper()
+            .readTree(Commands.run(command.toArray(String[]::new)).lines().toList().getLast());
+    return end.path(arguments[0] + "Id").asString();
+  }
+
   private static Path configuration(String name, String address) throws IOException {
     Path home = Files.createDirectory(folder.resolve(name));
     return Files.writeString(
@@ -117,6 +168,10 @@ class StandaloneIT {
             edms:
               database: { host: 127.0.0.1, port: %4$d, name: edms, user: %5$s }
               media: { location: "%6$s/storage/" }
+          targets:
+            standby:
+              database: { host: 127.0.0.1, port: %4$d, name: standby, user: %5$s }
+              media: { location: "%6$s/standby/" }
         """
             .formatted(
                 address,
