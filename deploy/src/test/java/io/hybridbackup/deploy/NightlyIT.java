@@ -19,6 +19,7 @@ import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
 import java.time.Duration;
 import java.util.LinkedHashMap;
@@ -222,8 +223,9 @@ class NightlyIT {
 
     // when
     RunId run = installation.console.backup(source);
+    Path other = Files.write(folder.resolve(source), new byte[(int) Files.size(base)]);
     awaitBegun(run, source);
-    Files.write(base, new byte[(int) Files.size(base)]);
+    Files.move(other, base, StandardCopyOption.ATOMIC_MOVE);
 
     // then
     assertMadeAnew(run);
