@@ -94,8 +94,6 @@ final class Gate implements AutoCloseable {
 
   private final Exchange.Folders folders;
   private final Work work;
-  private final RunId run;
-  private final int epoch;
   private final NativeTools tools;
   private final String rsync;
   private final Consumer<String> steps;
@@ -113,8 +111,6 @@ final class Gate implements AutoCloseable {
       Consumer<String> steps) {
     this.folders = folders;
     this.work = work;
-    this.run = work.run();
-    this.epoch = work.epoch();
     this.tools = tools;
     this.rsync = rsync;
     this.steps = steps;
@@ -145,7 +141,7 @@ final class Gate implements AutoCloseable {
   void make() throws IOException {
     HeldFolder held = HeldFolder.make(home(folders));
     home = held;
-    Path name = name(folders, run, epoch);
+    Path name = name(folders, work.run(), work.epoch());
     unseen(
         folders, held, () -> Files.createDirectory(held.path().resolve(name), MediaTarget.PRIVATE));
     gate = held.ownChild(name);
@@ -171,7 +167,7 @@ final class Gate implements AutoCloseable {
   }
 
   private Path chamber() {
-    return gate().path().resolve(Integer.toString(epoch));
+    return gate().path().resolve(Integer.toString(work.epoch()));
   }
 
   private Path chamber(String name) {
@@ -217,9 +213,9 @@ final class Gate implements AutoCloseable {
     if (Files.isDirectory(home(folders))) {
       HeldFolder held = HeldFolder.open(home(folders));
       home = held;
-      for (Path name : gates(folders, run, held)) {
-        int maker = epoch(folders, run, name);
-        if (gate == null && maker >= first && maker <= epoch) {
+      for (Path name : gates(folders, work.run(), held)) {
+        int maker = epoch(folders, work.run(), name);
+        if (gate == null && maker >= first && maker <= work.epoch()) {
           gate = held.ownChild(name);
         }
       }
@@ -242,7 +238,7 @@ final class Gate implements AutoCloseable {
     for (Path entry : entries(gate().path())) {
       if (!isChamber(entry)) {
         older.add(entry);
-      } else if (Integer.parseInt(String.valueOf(entry.getFileName())) < epoch) {
+      } else if (Integer.parseInt(String.valueOf(entry.getFileName())) < work.epoch()) {
         steps.accept("claim the gate");
         move(entry, chamber());
       }
@@ -515,7 +511,7 @@ final class Gate implements AutoCloseable {
     // At once under another name, so that nobody takes for whole what is half gone.
     Path going = name(folders, run, 0);
     if (!exists(Path.of(folders.keptAs())) && !exists(home(folders).resolve(going))) {
-      if (folders.existed() && !folders.bringsNothing()) {
+      if (!folders.bringsNothing()) {
         MediaTarget.requireInSight(folders, folders.keptAs());
       }
       return;

@@ -4,7 +4,6 @@ import static org.assertj.core.api.Assertions.assertThat;
 
 import java.nio.charset.StandardCharsets;
 import java.time.Instant;
-import java.util.TreeMap;
 import org.junit.jupiter.api.Test;
 
 class TarHeaderTest {
@@ -41,24 +40,6 @@ class TarHeaderTest {
   }
 
   private static ArchiveEntry file(long size, Instant modified) {
-    return new ArchiveEntry(
-        EntryPath.of("storage/file"),
-        ArchiveEntry.Type.FILE,
-        size,
-        0644,
-        0,
-        0,
-        "",
-        "",
-        modified,
-        null,
-        null,
-        null,
-        new TreeMap<>(),
-        null,
-        null,
-        false,
-        new ArchiveEntry.Place(0, 0),
-        null);
+    return ArchiveFixture.entry("storage/file", ArchiveEntry.Type.FILE, size, 0644, modified);
   }
 }
