@@ -137,7 +137,7 @@ class ArchiveCommandsIT {
             Map.of(),
             List.of());
     ArchiveLayout.Composition composition =
-        ArchiveLayout.compose(inner.toJson(), TIME, List.of(database, media));
+        ArchiveLayout.compose(inner.toJson(), TIME, List.of(database, media), 1);
     ObjectKey key = ObjectKey.of("backups", "edms", NAME + ".tar.gz");
     StoredObject object = store.compose(key, composition.pieces());
     byte[] outer =

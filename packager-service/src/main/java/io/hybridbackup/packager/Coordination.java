@@ -315,7 +315,8 @@ final class Coordination {
                 decisions.find(RunKeys.snapshot(run, attempt)),
                 version.orElse(null),
                 createdBy,
-                warnings)));
+                warnings,
+                runs.store().sharedBlockBytes())));
   }
 
   private AttemptOpened opened(RunId run, int attempt) {

@@ -33,6 +33,7 @@ final class Planner {
    * @param version of the application, if it is known
    * @param createdBy this product and its version
    * @param warnings besides those of the parts
+   * @param blockBytes as {@link io.hybridbackup.common.store.ObjectStore#sharedBlockBytes} says
    */
   static Plan plan(
       AttemptOpened opened,
@@ -41,7 +42,8 @@ final class Planner {
       Optional<Told> snapshot,
       @Nullable String version,
       String createdBy,
-      List<String> warnings) {
+      List<String> warnings,
+      int blockBytes) {
     var started = opened.started();
     Map<String, String> tools = new TreeMap<>();
     List<String> allWarnings = new ArrayList<>(warnings);
@@ -71,7 +73,8 @@ final class Planner {
             tools,
             allWarnings);
     ArchiveLayout.Composition composition =
-        ArchiveLayout.compose(manifest.toJson(), opened.timestamp().toInstant(), inventories);
+        ArchiveLayout.compose(
+            manifest.toJson(), opened.timestamp().toInstant(), inventories, blockBytes);
     return new Plan(manifest, composition.pieces(), composition.bytes(), composition.crc64nvme());
   }
 

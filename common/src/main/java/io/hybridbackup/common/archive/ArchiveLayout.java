@@ -40,18 +40,20 @@ public final class ArchiveLayout {
    * @param manifest at most 2 MiB
    * @param manifestTime the time of the manifest's entry
    * @param parts one or two, of different components, in any order
+   * @param blockBytes as {@link io.hybridbackup.common.store.ObjectStore#sharedBlockBytes} says
    * @throws IllegalArgumentException if the parts or the manifest are not such
    */
   public static Composition compose(
-      byte[] manifest, Instant manifestTime, List<PartInventory> parts) {
+      byte[] manifest, Instant manifestTime, List<PartInventory> parts, int blockBytes) {
     check(manifest, parts);
     List<PartInventory> ordered =
         parts.stream().sorted(Comparator.comparing(PartInventory::component)).toList();
-    Assembly assembly = new Assembly();
+    Assembly assembly = new Assembly(blockBytes);
 
     RootIndex.Range manifestRange = assembly.add(gzip(manifestTar(manifest, manifestTime)));
     List<RootIndex.Range> contents = new ArrayList<>();
     for (PartInventory part : ordered) {
+      assembly.align(part.content());
       contents.add(assembly.add(part.content(), part.contentCrc()));
     }
     RootIndex.Range tarEnd = assembly.add(gzip(new byte[2 * TarHeader.BLOCK]));
@@ -134,8 +136,32 @@ public final class ArchiveLayout {
 
   private static final class Assembly {
     private final List<Piece> pieces = new ArrayList<>();
+    private final int blockBytes;
     private long bytes;
     private long crc;
+
+    Assembly(int blockBytes) {
+      this.blockBytes = blockBytes;
+    }
+
+    /** Adds a member without content, so that blocks of what follows can be shared. */
+    void align(List<Slice> following) {
+      long before = 0;
+      long longest = 0;
+      long shift = 0;
+      for (Slice slice : following) {
+        if (slice.bytes() > longest) {
+          longest = slice.bytes();
+          shift = slice.offset() - before;
+        }
+        before += slice.bytes();
+      }
+      int gap = Math.floorMod(shift - bytes, blockBytes);
+      if (gap > 0) {
+        RootIndex.Range _ =
+            add(GzipMember.empty(gap < GzipMember.LEAST_EMPTY ? gap + blockBytes : gap));
+      }
+    }
 
     RootIndex.Range add(byte[] literal) {
       RootIndex.Range range = new RootIndex.Range(bytes, literal.length);

@@ -1,7 +1,6 @@
 package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.identity.Component;
-import io.hybridbackup.common.store.Crc64Nvme;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -69,12 +68,7 @@ public final class DatabasePart {
     List<Written> written = new ArrayList<>();
     MemberStream stream =
         new MemberStream(
-            compressor,
-            known,
-            member -> {
-              objects.content().append(member);
-              written.add(Written.of(member));
-            });
+            compressor, known, member -> written.add(Written.of(objects.content().append(member))));
     FileContent content = FileContent.write(dump, Long.MAX_VALUE, stream::add, progress);
     stream.flush();
     int dumpMembers = written.size();
@@ -98,12 +92,8 @@ public final class DatabasePart {
     byte[] plainHeader = TarHeader.encode(entry);
     byte[] gzip = GzipMember.stored(plainHeader, plainHeader.length);
     Member.Fresh header =
-        new Member.Fresh(
-            gzip,
-            plainHeader.length,
-            Sha256.of(plainHeader, plainHeader.length),
-            Crc64Nvme.of(gzip));
-    objects.header().append(header);
+        new Member.Fresh(gzip, plainHeader.length, Sha256.of(plainHeader, plainHeader.length));
+    Member _ = objects.header().append(header);
     objects.header().complete();
 
     IndexWriter index = new IndexWriter(Component.DATABASE, objects.index(), compressor);

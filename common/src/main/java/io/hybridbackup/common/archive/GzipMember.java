@@ -16,6 +16,19 @@ final class GzipMember {
   static final int HEADER_BYTES = 10;
   static final int TRAILER_BYTES = 8;
   private static final int STORED_BLOCK_BYTES = 65535;
+
+  /** Deflate blocks without content: a stored one, and one of a fixed code with such a one. */
+  private static final byte[] FILLER_OF_5 = {0, 0, 0, (byte) 0xff, (byte) 0xff};
+
+  private static final byte[] FILLER_OF_6 = {2, 0, 0, 0, (byte) 0xff, (byte) 0xff};
+  private static final byte[] LAST_BLOCK = {1, 0, 0, (byte) 0xff, (byte) 0xff};
+
+  /** Fives and sixes add up to this, and to everything above it. */
+  private static final int LEAST_FILLER = 20;
+
+  /** No member without content that is to have a certain length is shorter. */
+  static final int LEAST_EMPTY = HEADER_BYTES + LEAST_FILLER + LAST_BLOCK.length + TRAILER_BYTES;
+
   private static final byte[] HEADER = {0x1f, (byte) 0x8b, 8, 0, 0, 0, 0, 0, 0, (byte) 0xff};
   private static final Inflate INFLATE = Inflate.fastest();
 
@@ -44,6 +57,66 @@ final class GzipMember {
     }
     finish(buffer, plain, plainBytes);
     return member;
+  }
+
+  /** A member of a certain length without content; at least {@link #LEAST_EMPTY}. */
+  static byte[] empty(int bytes) {
+    byte[] member = new byte[bytes];
+    ByteBuffer buffer = begin(member);
+    fill(buffer, bytes - HEADER_BYTES - LAST_BLOCK.length - TRAILER_BYTES);
+    finish(buffer.put(LAST_BLOCK), new byte[0], 0);
+    return member;
+  }
+
+  /**
+   * The same member, longer or shorter by a number of bytes which leaves a certain remainder:
+   * blocks without content go before all others, and take the place of such that are there.
+   *
+   * @param more by how much it is to be longer, but for multiples of {@code modulus}
+   * @param modulus more than 25
+   */
+  static byte[] stretched(byte[] member, long more, int modulus) {
+    int earlier = filler(member);
+    int filler = Math.floorMod(more + earlier, modulus);
+    if (filler > 0 && filler < LEAST_FILLER) {
+      filler += modulus;
+    }
+    int from = HEADER_BYTES + earlier;
+    byte[] stretched = new byte[member.length - earlier + filler];
+    ByteBuffer buffer = begin(stretched);
+    fill(buffer, filler);
+    buffer.put(member, from, member.length - from);
+    return stretched;
+  }
+
+  /** How many bytes of blocks without content a member begins with. */
+  private static int filler(byte[] member) {
+    int at = HEADER_BYTES;
+    while (true) {
+      if (isAt(member, at, FILLER_OF_5)) {
+        at += FILLER_OF_5.length;
+      } else if (isAt(member, at, FILLER_OF_6)) {
+        at += FILLER_OF_6.length;
+      } else {
+        return at - HEADER_BYTES;
+      }
+    }
+  }
+
+  private static boolean isAt(byte[] member, int at, byte[] block) {
+    int end = at + block.length;
+    return end <= member.length - TRAILER_BYTES
+        && Arrays.equals(member, at, end, block, 0, block.length);
+  }
+
+  private static void fill(ByteBuffer member, int bytes) {
+    int sixes = bytes % FILLER_OF_5.length;
+    for (int i = 0; i < sixes; i++) {
+      member.put(FILLER_OF_6);
+    }
+    for (int left = bytes - sixes * FILLER_OF_6.length; left > 0; left -= FILLER_OF_5.length) {
+      member.put(FILLER_OF_5);
+    }
   }
 
   private static ByteBuffer begin(byte[] member) {

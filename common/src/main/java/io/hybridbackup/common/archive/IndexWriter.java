@@ -24,7 +24,13 @@ final class IndexWriter {
   IndexWriter(Component component, PartObjects.Series objects, Compressor compressor)
       throws IOException {
     this.objects = objects;
-    this.stream = new MemberStream(compressor, List.of(), objects::append);
+    this.stream =
+        new MemberStream(
+            compressor,
+            List.of(),
+            member -> {
+              Member _ = objects.append(member);
+            });
     line(IndexLine.header(component));
   }
 

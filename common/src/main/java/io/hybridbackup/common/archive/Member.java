@@ -1,5 +1,6 @@
 package io.hybridbackup.common.archive;
 
+import io.hybridbackup.common.store.Crc64Nvme;
 import io.hybridbackup.common.store.Slice;
 
 /** A finished member of a part. */
@@ -23,6 +24,10 @@ sealed interface Member {
    */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   record Fresh(byte[] gzip, int plainBytes, String sha256, long crc64nvme) implements Member {
+    Fresh(byte[] gzip, int plainBytes, String sha256) {
+      this(gzip, plainBytes, sha256, Crc64Nvme.of(gzip));
+    }
+
     @Override
     public int length() {
       return gzip.length;

@@ -52,9 +52,9 @@ public final class PartObjects implements AutoCloseable {
     }
     this.store = store;
     this.folder = folder;
-    this.header = new Series(store, folder, "header", objectBytes);
-    this.content = new Series(store, folder, "part", objectBytes);
-    this.index = new Series(store, folder, "index", objectBytes);
+    this.header = new Series(store, folder, "header", objectBytes, 1);
+    this.content = new Series(store, folder, "part", objectBytes, store.sharedBlockBytes());
+    this.index = new Series(store, folder, "index", objectBytes, 1);
   }
 
   /** Objects of {@link #DEFAULT_OBJECT_BYTES}. */
@@ -117,12 +117,20 @@ public final class PartObjects implements AutoCloseable {
     }
   }
 
-  /** Objects that follow each other, and what lies in earlier parts between their bytes. */
+  /**
+   * Objects that follow each other, and what lies in earlier parts between their bytes.
+   *
+   * <p>Where the store shares blocks, every stretch lies as far from the beginning of its object as
+   * it does from that of the series, but for whole blocks and a difference that all have in common.
+   * In objects of its own, bytes that nobody refers to see to that; of an earlier part, the first
+   * member of a stretch is written anew, with as much filler as it takes.
+   */
   static final class Series implements AutoCloseable {
     private final ObjectStore store;
     private final ObjectKey folder;
     private final String name;
     private final long objectBytes;
+    private final int blockBytes;
     private final List<StoredObject> objects = new ArrayList<>();
     private final List<Stretch> stretches = new ArrayList<>();
     private @Nullable Stretch reused;
@@ -130,36 +138,60 @@ public final class PartObjects implements AutoCloseable {
     private long uploaded;
     private long reusedBytes;
 
-    private Series(ObjectStore store, ObjectKey folder, String name, long objectBytes) {
+    /** The length of all stretches. */
+    private long bytes;
+
+    /**
+     * By how much a stretch lies farther from the beginning of its object, but for whole blocks.
+     */
+    private long shift;
+
+    private Series(
+        ObjectStore store, ObjectKey folder, String name, long objectBytes, int blockBytes) {
       this.store = store;
       this.folder = folder;
       this.name = name;
       this.objectBytes = objectBytes;
+      this.blockBytes = blockBytes;
     }
 
     /**
      * Adds a member behind all others.
      *
+     * @return the member as it lies here, which may have another length
      * @throws ArchiveCorruptException if an earlier part is not what its index says
      */
-    void append(Member member) throws IOException {
-      switch (member) {
+    Member append(Member member) throws IOException {
+      return switch (member) {
         case Member.Fresh fresh -> {
           endReuse();
-          write(fresh.gzip(), fresh.gzip().length, fresh.crc64nvme());
+          write(fresh.gzip(), fresh.crc64nvme());
+          yield fresh;
         }
         case Member.Reused found -> reuse(found);
-      }
+      };
     }
 
-    private void reuse(Member.Reused member) throws IOException {
+    private Member reuse(Member.Reused member) throws IOException {
       Stretch stretch = Stretch.of(member);
       Stretch joined = reused == null ? null : reused.join(stretch);
       if (joined == null) {
         endReuse();
+        if (bytes == 0) {
+          shift = stretch.offset;
+        }
+        long gap = stretch.offset - bytes - shift;
+        if (Math.floorMod(gap, blockBytes) != 0) {
+          byte[] gzip =
+              GzipMember.stretched(fetch(member.slice(), member.crc64nvme()), gap, blockBytes);
+          Member.Fresh moved = new Member.Fresh(gzip, member.plainBytes(), member.sha256());
+          write(gzip, moved.crc64nvme());
+          return moved;
+        }
         joined = stretch;
       }
       reused = joined;
+      return member;
     }
 
     /** What is short is copied, lest an archive come to consist of crumbs. */
@@ -172,14 +204,19 @@ public final class PartObjects implements AutoCloseable {
       Slice slice = ended.slice(List.of());
       if (slice.bytes() >= SHORTEST_SLICE) {
         stretches.add(ended);
+        bytes += slice.bytes();
         reusedBytes += slice.bytes();
-        return;
+      } else {
+        write(fetch(slice, ended.crc64nvme()), ended.crc64nvme());
       }
-      byte[] copied;
+    }
+
+    private byte[] fetch(Slice slice, long crc64nvme) throws IOException {
+      byte[] fetched;
       try (InputStream in = store.open(slice)) {
-        copied = in.readNBytes((int) slice.bytes());
+        fetched = in.readNBytes((int) slice.bytes());
       }
-      if (copied.length < slice.bytes() || Crc64Nvme.of(copied) != ended.crc64nvme()) {
+      if (fetched.length < slice.bytes() || Crc64Nvme.of(fetched) != crc64nvme) {
         throw new ArchiveCorruptException(
             slice.object().toString(),
             slice.object(),
@@ -187,24 +224,28 @@ public final class PartObjects implements AutoCloseable {
             "its CRC64NVME is not the one of the index",
             null);
       }
-      write(copied, copied.length, ended.crc64nvme());
+      return fetched;
     }
 
-    private void write(byte[] bytes, int length, long crc64nvme) throws IOException {
+    private void write(byte[] gzip, long crc64nvme) throws IOException {
       if (upload == null) {
         String number = String.format(Locale.ROOT, "%s-%05d", name, objects.size() + 1);
         upload = store.upload(folder.resolve(number));
         uploaded = 0;
       }
-      upload.write(bytes, 0, length);
-      Stretch stretch = new Stretch(null, objects.size(), uploaded, length, crc64nvme);
+      int gap = Math.floorMod(bytes + shift - uploaded, blockBytes);
+      upload.write(new byte[gap]);
+      upload.write(gzip);
+      uploaded += gap;
+      Stretch stretch = new Stretch(null, objects.size(), uploaded, gzip.length, crc64nvme);
       Stretch joined = stretches.isEmpty() ? null : stretches.getLast().join(stretch);
       if (joined == null) {
         stretches.add(stretch);
       } else {
         stretches.set(stretches.size() - 1, joined);
       }
-      uploaded += length;
+      uploaded += gzip.length;
+      bytes += gzip.length;
       if (uploaded >= objectBytes) {
         completeObject();
       }

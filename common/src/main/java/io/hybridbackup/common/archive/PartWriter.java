@@ -153,8 +153,7 @@ final class PartWriter {
   }
 
   private void written(Member member) throws IOException {
-    objects.content().append(member);
-    index.member(member);
+    index.member(objects.content().append(member));
     if (objects.content().isWhole() && objects.content().objects() > checkpoints) {
       checkpoints = objects.content().objects();
       index.flush();

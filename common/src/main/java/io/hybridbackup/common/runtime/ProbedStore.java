@@ -36,6 +36,7 @@ final class ProbedStore {
         .addKeyValue("conditionalCreate", found.conditionalCreate())
         .addKeyValue("rangeCopy", found.rangeCopy())
         .addKeyValue("fullObjectChecksum", found.fullObjectChecksum())
+        .addKeyValue("sharedBlockBytes", found.sharedBlockBytes())
         .log("the object store was probed");
     if (!found.conditionalCreate()) {
       LOG.atWarn()

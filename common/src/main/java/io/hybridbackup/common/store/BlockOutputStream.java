@@ -70,6 +70,25 @@ final class BlockOutputStream extends OutputStream {
     return copied;
   }
 
+  /**
+   * Writes what there is, which must be whole blocks.
+   *
+   * @return how many bytes the file has
+   */
+  long flushBlocks() throws IOException {
+    if (length % blocks.blockBytes() != 0) {
+      throw new IllegalStateException(length + " bytes are not whole blocks");
+    }
+    drain(open());
+    return length;
+  }
+
+  /** What comes next of the file has been written by somebody else. Only behind whole blocks. */
+  void skip(long bytes) throws IOException {
+    file.position(file.position() + bytes);
+    length += bytes;
+  }
+
   /** Brings everything to the disk. Nothing may be written afterwards. */
   void finish() throws IOException {
     ByteBuffer last = open();

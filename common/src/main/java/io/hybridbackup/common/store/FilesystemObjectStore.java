@@ -51,12 +51,16 @@ public final class FilesystemObjectStore implements ObjectStore {
   private static final String SCRATCH = ".uploads";
   private static final int COPIED_BYTES = 1 << 18;
 
+  /** To copy less costs less than to share it. */
+  private static final int LEAST_SHARED = 1 << 18;
+
   /** Deleting takes empty folders along, now and then just as somebody is about to use them. */
   private static final int FOLDER_ATTEMPTS = 1000;
 
   private final Path directory;
   private final Path scratchDirectory;
   private final DiskBlocks blocks;
+  private volatile int sharedBlockBytes = 1;
 
   /**
    * @param directory made if there is none
@@ -138,6 +142,11 @@ public final class FilesystemObjectStore implements ObjectStore {
       }
       return upload.complete();
     }
+  }
+
+  @Override
+  public int sharedBlockBytes() {
+    return sharedBlockBytes;
   }
 
   @Override
@@ -296,7 +305,11 @@ public final class FilesystemObjectStore implements ObjectStore {
     Race race = new Race(this, place);
     try {
       boolean conditionalCreate = race.oneCreates() && race.oneCompletes(this::upload);
-      return new StoreCapabilities(conditionalCreate, true, false);
+      Files.createDirectories(scratchDirectory);
+      sharedBlockBytes = SharedBlocks.of(scratchDirectory);
+      return new StoreCapabilities(conditionalCreate, true, false, sharedBlockBytes);
+    } catch (IOException e) {
+      throw failure("probe", e);
     } finally {
       list(place.value()).forEach(object -> delete(object.key()));
       abortUploads(place.value(), Duration.ZERO);
@@ -502,10 +515,18 @@ public final class FilesystemObjectStore implements ObjectStore {
 
     void append(Slice slice) {
       try {
-        if (blocks.bypassing()) {
-          copy(slice);
+        long head = Math.floorMod(-slice.offset(), sharedBlockBytes);
+        long whole = (slice.bytes() - head) / sharedBlockBytes * sharedBlockBytes;
+        boolean shared =
+            sharedBlockBytes > 1
+                && whole >= LEAST_SHARED
+                && (slice.offset() - written) % sharedBlockBytes == 0;
+        if (shared) {
+          copy(range(slice, 0, head));
+          share(range(slice, head, whole));
+          copy(range(slice, head + whole, slice.bytes() - head - whole));
         } else {
-          letKernelCopy(slice);
+          copy(slice);
         }
         checkUnchanged(slice);
         written += slice.bytes();
@@ -514,7 +535,32 @@ public final class FilesystemObjectStore implements ObjectStore {
       }
     }
 
+    private static Slice range(Slice slice, long from, long bytes) {
+      return new Slice(slice.object(), slice.etag(), slice.offset() + from, bytes);
+    }
+
+    private void share(Slice slice) throws IOException {
+      checkUnchanged(slice);
+      long at = out.flushBlocks();
+      if (SharedBlocks.share(file(slice.object()), slice.offset(), slice.bytes(), scratch, at)) {
+        out.skip(slice.bytes());
+      } else {
+        copy(slice);
+      }
+    }
+
     private void copy(Slice slice) throws IOException {
+      if (slice.bytes() == 0) {
+        return;
+      }
+      if (blocks.bypassing()) {
+        copyPastCache(slice);
+      } else {
+        letKernelCopy(slice);
+      }
+    }
+
+    private void copyPastCache(Slice slice) throws IOException {
       byte[] buffer = new byte[(int) Math.min(COPIED_BYTES, slice.bytes())];
       try (InputStream in = open(slice)) {
         for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {

@@ -59,6 +59,16 @@ public interface ObjectStore extends AutoCloseable {
   StoredObject compose(ObjectKey key, List<Piece> pieces);
 
   /**
+   * Where a slice lies in its object, and where in the object that is being composed of it, should
+   * differ by a multiple of this: then its whole blocks are not copied, both objects have them in
+   * common.
+   *
+   * @return in bytes, a power of two; 1 if nothing is gained by that, or the store has not been
+   *     probed
+   */
+  int sharedBlockBytes();
+
+  /**
    * The checksum of a whole object as the store has it, independent of what was sent: kept by the
    * store itself, or computed from what lies on its disk.
    *

@@ -64,7 +64,7 @@ public final class ObjectStores {
             settings.prefix(),
             place,
             stall),
-        new StoreCapabilities(true, true, false));
+        new StoreCapabilities(true, true, false, 1));
   }
 
   private static S3Client client(

@@ -224,6 +224,11 @@ final class S3ObjectStore implements ObjectStore {
   }
 
   @Override
+  public int sharedBlockBytes() {
+    return capabilities.sharedBlockBytes();
+  }
+
+  @Override
   public Optional<String> checksum(ObjectKey key) {
     HeadObjectResponse head =
         bucket.head(key, ChecksumMode.ENABLED).orElseThrow(() -> new StoreException.Missing(key));

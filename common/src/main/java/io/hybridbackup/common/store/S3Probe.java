@@ -34,7 +34,7 @@ final class S3Probe {
     StoredObject source = source();
     boolean rangeCopy = does(() -> copies(source));
     boolean fullObjectChecksum = rangeCopy && does(() -> keepsChecksum(source));
-    return new StoreCapabilities(conditionalCreate, rangeCopy, fullObjectChecksum);
+    return new StoreCapabilities(conditionalCreate, rangeCopy, fullObjectChecksum, 1);
   }
 
   /** What is left of a trial that failed is removed with all else of the probe. */

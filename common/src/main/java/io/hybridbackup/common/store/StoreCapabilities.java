@@ -7,6 +7,10 @@ package io.hybridbackup.common.store;
  *     plain write and with a completed upload; without it only one replica of a service may run
  * @param rangeCopy ranges of objects can be copied into a new one without passing through us
  * @param fullObjectChecksum the store keeps a CRC64NVME of whole objects, also of composed ones
+ * @param sharedBlockBytes as {@link ObjectStore#sharedBlockBytes} says from then on
  */
 public record StoreCapabilities(
-    boolean conditionalCreate, boolean rangeCopy, boolean fullObjectChecksum) {}
+    boolean conditionalCreate,
+    boolean rangeCopy,
+    boolean fullObjectChecksum,
+    int sharedBlockBytes) {}

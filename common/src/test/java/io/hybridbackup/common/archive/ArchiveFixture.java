@@ -22,6 +22,10 @@ final class ArchiveFixture implements AutoCloseable {
   static final byte[] GLOBALS = "CREATE ROLE clerks;\n".getBytes(StandardCharsets.UTF_8);
   static final Instant TIME = Instant.parse("2026-01-11T02:00:00Z");
   private static final long OBJECT_BYTES = 3_000_000;
+
+  /** So that there are members without content between the parts. */
+  private static final int BLOCK_BYTES = 4096;
+
   private static final ObjectKey KEY = ObjectKey.of("backups", "edms", "archive.tar.gz");
 
   final Path folder;
@@ -60,7 +64,7 @@ final class ArchiveFixture implements AutoCloseable {
               compressor,
               ProgressListener.NONE);
     }
-    this.composition = ArchiveLayout.compose(MANIFEST, TIME, List.of(media, database));
+    this.composition = ArchiveLayout.compose(MANIFEST, TIME, List.of(media, database), BLOCK_BYTES);
     this.archive = store.compose(KEY, composition.pieces());
   }
 

@@ -308,7 +308,7 @@ class ArchiveReaderTest {
       StoredObject archive =
           fixture.store.compose(
               ObjectKey.of("longest"),
-              ArchiveLayout.compose(manifest, ArchiveFixture.TIME, List.of(fixture.database))
+              ArchiveLayout.compose(manifest, ArchiveFixture.TIME, List.of(fixture.database), 1)
                   .pieces());
 
       assertThat(ArchiveReader.open(fixture.store, archive).manifest()).isEqualTo(manifest);

@@ -278,7 +278,7 @@ final class GoldenArchive {
                   ProgressListener.NONE),
               write(media, compressor));
       ArchiveLayout.Composition composition =
-          ArchiveLayout.compose(ArchiveFixture.MANIFEST, ArchiveFixture.TIME, parts);
+          ArchiveLayout.compose(ArchiveFixture.MANIFEST, ArchiveFixture.TIME, parts, 1);
       store.compose(key, composition.pieces());
     }
     return folder.resolve(key.value());

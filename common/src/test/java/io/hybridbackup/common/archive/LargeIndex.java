@@ -64,7 +64,7 @@ final class LargeIndex {
               List.of());
       return store.compose(
           ObjectKey.of("archive"),
-          ArchiveLayout.compose(ArchiveFixture.MANIFEST, ArchiveFixture.TIME, List.of(part))
+          ArchiveLayout.compose(ArchiveFixture.MANIFEST, ArchiveFixture.TIME, List.of(part), 1)
               .pieces());
     }
   }

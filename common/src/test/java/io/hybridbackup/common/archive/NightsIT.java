@@ -7,8 +7,11 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.store.Crc64Nvme;
 import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.Piece;
+import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoredObject;
 import io.hybridbackup.common.testing.RestlessTree;
+import io.hybridbackup.common.testing.WatchedStore;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.nio.file.Files;
@@ -21,19 +24,23 @@ import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.ValueSource;
 
 /** Archives that are built upon one another, of a tree that changes from night to night. */
 class NightsIT {
   private static final int NIGHTS = 12;
 
+  /** A header, or what else is copied rather than shared. */
+  private static final long SHORT = 64 * 1024;
+
   @TempDir private Path folder;
-  private FilesystemObjectStore store;
+  private WatchedStore store;
   private Compressor compressor;
 
   @BeforeEach
   void open() throws IOException {
-    store = new FilesystemObjectStore(folder.resolve("store"));
+    store = new WatchedStore(new FilesystemObjectStore(folder.resolve("store")));
     compressor = Compressor.open(2);
   }
 
@@ -81,13 +88,32 @@ class NightsIT {
     }
     ArchiveLayout.Composition composition =
         ArchiveLayout.compose(
-            ArchiveFixture.MANIFEST, ArchiveFixture.TIME, List.of(media, database));
+            ArchiveFixture.MANIFEST,
+            ArchiveFixture.TIME,
+            List.of(media, database),
+            store.sharedBlockBytes());
+    assertThat(copied(composition)).isLessThan(SHORT);
     ObjectKey key = ObjectKey.of("backups", name + ".tar.gz");
     StoredObject archive = store.compose(key, composition.pieces());
     assertThat(archive.bytes()).isEqualTo(composition.bytes());
     assertThat(Crc64Nvme.hex(Crc64Nvme.of(Files.readAllBytes(file(key)))))
         .isEqualTo(composition.crc64nvme());
     return new Night(archive, database, media);
+  }
+
+  /** The longest slice of content of which no block can be shared. */
+  private long copied(ArchiveLayout.Composition composition) {
+    long longest = 0;
+    long at = 0;
+    for (Piece piece : composition.pieces()) {
+      if (piece instanceof Slice slice
+          && (slice.offset() - at) % store.sharedBlockBytes() != 0
+          && !slice.object().name().startsWith("index-")) {
+        longest = Math.max(longest, slice.bytes());
+      }
+      at += piece.bytes();
+    }
+    return longest;
   }
 
   private Path file(ObjectKey key) {
@@ -139,9 +165,10 @@ class NightsIT {
   }
 
   @ParameterizedTest
-  @ValueSource(longs = {1, 2, 3})
-  void shouldHoldEachNightWholeAndNeedNoOther(long seed) throws IOException {
+  @CsvSource({"1, 1", "2, 4096", "3, 512"})
+  void shouldHoldEachNightWholeAndNeedNoOther(long seed, int blockBytes) throws IOException {
     // given
+    store.share(blockBytes);
     Random random = new Random(seed);
     Path tree = folder.resolve("tree");
     RestlessTree restless = new RestlessTree(tree, seed);
@@ -303,7 +330,11 @@ class NightsIT {
   private StoredObject compose(String name, PartInventory part) {
     return store.compose(
         ObjectKey.of("backups", name + ".tar.gz"),
-        ArchiveLayout.compose(ArchiveFixture.MANIFEST, ArchiveFixture.TIME, List.of(part))
+        ArchiveLayout.compose(
+                ArchiveFixture.MANIFEST,
+                ArchiveFixture.TIME,
+                List.of(part),
+                store.sharedBlockBytes())
             .pieces());
   }
 

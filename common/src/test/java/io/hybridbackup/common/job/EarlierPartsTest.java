@@ -184,7 +184,8 @@ class EarlierPartsTest {
     PartInventory part = pack(ObjectKey.of("work", "base"), List.of());
     return store.compose(
         BASE,
-        ArchiveLayout.compose("{}".getBytes(StandardCharsets.UTF_8), NOW, List.of(part)).pieces());
+        ArchiveLayout.compose("{}".getBytes(StandardCharsets.UTF_8), NOW, List.of(part), 1)
+            .pieces());
   }
 
   private PartInventory pack(ObjectKey folder, List<PartReader> parts) throws IOException {

@@ -710,6 +710,11 @@ public final class Simulation implements AutoCloseable {
     }
 
     @Override
+    public int sharedBlockBytes() {
+      return store.sharedBlockBytes();
+    }
+
+    @Override
     public Optional<String> checksum(ObjectKey key) {
       return call("checksum", key.value(), false, () -> store.checksum(key));
     }

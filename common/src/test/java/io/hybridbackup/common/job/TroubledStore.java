@@ -51,6 +51,11 @@ final class TroubledStore implements ObjectStore {
   }
 
   @Override
+  public int sharedBlockBytes() {
+    return store.sharedBlockBytes();
+  }
+
+  @Override
   public Optional<String> checksum(ObjectKey key) {
     trouble.accept(key.value());
     return store.checksum(key);

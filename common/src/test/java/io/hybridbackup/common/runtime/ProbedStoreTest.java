@@ -14,7 +14,7 @@ import org.junit.jupiter.api.Timeout;
 
 @Timeout(30)
 class ProbedStoreTest {
-  private static final StoreCapabilities FOUND = new StoreCapabilities(true, true, false);
+  private static final StoreCapabilities FOUND = new StoreCapabilities(true, true, false, 1);
 
   @Test
   void shouldWaitForAStoreThatIsAwayWhenAServiceStarts() throws Exception {

@@ -95,6 +95,11 @@ public class InMemoryObjectStore implements ObjectStore {
   }
 
   @Override
+  public int sharedBlockBytes() {
+    return 1;
+  }
+
+  @Override
   public synchronized Optional<String> checksum(ObjectKey key) {
     byte[] content = read(key).orElseThrow(() -> new StoreException.Missing(key));
     return Optional.of(Crc64Nvme.hex(Crc64Nvme.of(content)));
@@ -142,7 +147,7 @@ public class InMemoryObjectStore implements ObjectStore {
 
   @Override
   public StoreCapabilities probe() {
-    return new StoreCapabilities(writeOnce, true, true);
+    return new StoreCapabilities(writeOnce, true, true, 1);
   }
 
   @Override

@@ -245,7 +245,7 @@ class S3ObjectStoreIT extends ObjectStoreContract {
   void shouldComposeWithoutRangeCopies() throws IOException {
     // given
     ObjectStore streaming =
-        ((S3ObjectStore) store()).with(new StoreCapabilities(true, false, false));
+        ((S3ObjectStore) store()).with(new StoreCapabilities(true, false, false, 1));
     StoredObject source = upload("work/source", randomBytes(23 << 20));
 
     // when

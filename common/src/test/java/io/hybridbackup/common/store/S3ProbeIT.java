@@ -66,7 +66,7 @@ class S3ProbeIT {
       StoreCapabilities capabilities = store.probe();
 
       // then
-      assertThat(capabilities).isEqualTo(new StoreCapabilities(false, true, true));
+      assertThat(capabilities).isEqualTo(new StoreCapabilities(false, true, true, 1));
       assertThat(store.list("probe")).isEmpty();
       assertThat(store.abortUploads("probe", Duration.ZERO)).isZero();
     }

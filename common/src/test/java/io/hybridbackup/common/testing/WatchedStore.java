@@ -16,12 +16,13 @@ import java.util.Optional;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicLong;
 
-/** Counts what is read of objects, and can break reading off. */
+/** Counts what is read of objects, can break reading off, and can seem to share blocks. */
 public final class WatchedStore implements ObjectStore {
   private final ObjectStore store;
   private final AtomicLong bytes = new AtomicLong();
   private final AtomicLong bytesLeft = new AtomicLong(Long.MAX_VALUE);
   private final List<Slice> opened = new CopyOnWriteArrayList<>();
+  private int sharedBlockBytes = 1;
 
   public WatchedStore(ObjectStore store) {
     this.store = store;
@@ -35,6 +36,11 @@ public final class WatchedStore implements ObjectStore {
   /** The ranges that were opened, in that order. */
   public List<Slice> opened() {
     return List.copyOf(opened);
+  }
+
+  /** From now on it claims to share blocks of this length. */
+  public void share(int blockBytes) {
+    sharedBlockBytes = blockBytes;
   }
 
   /** After so many bytes more every read fails. */
@@ -94,6 +100,11 @@ public final class WatchedStore implements ObjectStore {
   @Override
   public StoredObject compose(ObjectKey key, List<Piece> pieces) {
     return store.compose(key, pieces);
+  }
+
+  @Override
+  public int sharedBlockBytes() {
+    return sharedBlockBytes;
   }
 
   @Override

@@ -350,13 +350,19 @@ def check_part(part):
 
 
 def check(archive):
-    """Every byte of the archive belongs to what the root index names, in the document's order."""
+    """Every byte of the archive belongs to what the root index names, in the document's order, or is
+    filler in front of a part's content."""
     root = archive.root
     pieces = [root["manifest"], *(part["content"] for part in root["parts"]), root["tar_end"]]
     pieces += [part["index"] for part in root["parts"]]
     pieces += [{"offset": archive.root_offset, "length": archive.root_length}]
+    contents = [part["content"] for part in root["parts"]]
     position = 0
     for piece in pieces:
+        if piece in contents and piece["offset"] > position:
+            filler = archive.read(position, piece["offset"] - position)
+            require(b"".join(inflate_all(filler)) == b"", "something lies before", piece)
+            position = piece["offset"]
         require(piece["offset"] == position, piece, "does not begin at", position)
         position += piece["length"]
     require(position == archive.length - FOOTER_BYTES, "the footer's place")

@@ -1,0 +1,161 @@
+package io.hybridbackup.common.store;
+
+import static org.assertj.core.api.Assertions.assertThat;
+import static org.junit.jupiter.api.Assumptions.assumeTrue;
+
+import java.io.IOException;
+import java.io.InputStream;
+import java.io.RandomAccessFile;
+import java.nio.charset.StandardCharsets;
+import java.nio.file.Files;
+import java.nio.file.Path;
+import java.util.Arrays;
+import java.util.List;
+import java.util.Random;
+import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
+
+/** A store on real filesystems whose files can have blocks in common. */
+class SharedBlocksIT {
+  private static final int BLOCK = 4096;
+  private static final int BYTES = 48 << 20;
+  private static final ObjectKey COMPOSED = ObjectKey.of("backups", "composed");
+
+  @TempDir private Path folder;
+
+  /** Whether a program has done what it should, and what it printed. */
+  private record Ran(boolean well, String output) {
+    static Ran program(String... command) throws IOException {
+      Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
+      process.getOutputStream().close();
+      try (InputStream in = process.getInputStream()) {
+        String output = new String(in.readAllBytes(), StandardCharsets.UTF_8);
+        return new Ran(process.waitFor() == 0, output);
+      } catch (InterruptedException e) {
+        Thread.currentThread().interrupt();
+        throw new AssertionError("interrupted", e);
+      }
+    }
+  }
+
+  /** A disk of its own, unmounted when it is closed. */
+  private record Disk(Path folder) implements AutoCloseable {
+    static Disk of(Path folder, String type) throws IOException {
+      assumeTrue("root".equals(System.getProperty("user.name")), "only root can mount a disk");
+      Path image = folder.resolve(type + ".img");
+      try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
+        file.setLength(512 << 20);
+      }
+      Path program = Path.of("/usr/sbin/mkfs." + type);
+      assumeTrue(Files.exists(program), program + " is not installed");
+      Ran made = Ran.program(program.toString(), "-q", image.toString());
+      assertThat(made.well()).as(made.output()).isTrue();
+      Path mounted = Files.createDirectory(folder.resolve(type));
+      Ran mount = Ran.program("mount", "-o", "loop", image.toString(), mounted.toString());
+      assumeTrue(mount.well(), "no " + type + " can be mounted here: " + mount.output());
+      return new Disk(mounted);
+    }
+
+    /** What is in use of it, in bytes. */
+    long used() throws IOException {
+      assertThat(Ran.program("sync", "-f", folder.toString()).well()).isTrue();
+      var store = Files.getFileStore(folder);
+      return store.getTotalSpace() - store.getUnallocatedSpace();
+    }
+
+    @Override
+    public void close() throws IOException {
+      Ran unmounted = Ran.program("umount", folder.toString());
+      assertThat(unmounted.well()).as(unmounted.output()).isTrue();
+    }
+  }
+
+  private static byte[] random(int bytes) {
+    byte[] content = new byte[bytes];
+    new Random(bytes).nextBytes(content);
+    return content;
+  }
+
+  private static StoredObject upload(ObjectStore store, String name, byte[] content)
+      throws IOException {
+    try (Upload upload = store.upload(ObjectKey.of("work", name))) {
+      upload.write(content, 0, content.length);
+      return upload.complete();
+    }
+  }
+
+  private static Slice slice(StoredObject object, long offset, long bytes) {
+    return new Slice(object.key(), object.etag(), offset, bytes);
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"xfs", "btrfs"})
+  void shouldComposeWithoutCopyingWhatLiesRight(String type) throws IOException {
+    // given
+    byte[] first = random(BYTES);
+    byte[] second = random(BYTES + 1);
+    try (Disk disk = Disk.of(folder, type);
+        ObjectStore store = new FilesystemObjectStore(disk.folder().resolve("store"))) {
+      assertThat(store.probe().sharedBlockBytes()).isEqualTo(BLOCK);
+      StoredObject one = upload(store, "one", first);
+      StoredObject two = upload(store, "two", second);
+      byte[] begin = random(1000 + BLOCK);
+      long before = disk.used();
+
+      // when
+      StoredObject composed =
+          store.compose(
+              COMPOSED,
+              List.of(
+                  new Literal(begin),
+                  slice(one, 1000, BYTES - 5000),
+                  slice(two, BLOCK - 4000, BYTES - BLOCK),
+                  slice(one, 77, 5000)));
+      long taken = disk.used() - before;
+      store.delete(one.key());
+      store.delete(two.key());
+
+      // then
+      byte[] expected = new byte[begin.length + BYTES - 5000 + BYTES - BLOCK + 5000];
+      System.arraycopy(begin, 0, expected, 0, begin.length);
+      System.arraycopy(first, 1000, expected, begin.length, BYTES - 5000);
+      System.arraycopy(second, BLOCK - 4000, expected, begin.length + BYTES - 5000, BYTES - BLOCK);
+      System.arraycopy(first, 77, expected, expected.length - 5000, 5000);
+      assertThat(composed.bytes()).isEqualTo(expected.length);
+      Path file = disk.folder().resolve("store").resolve(COMPOSED.value());
+      assertThat(Arrays.equals(Files.readAllBytes(file), expected)).isTrue();
+      assertThat(store.checksum(COMPOSED)).contains(Crc64Nvme.hex(Crc64Nvme.of(expected)));
+      assertThat(taken).isLessThan(4 << 20);
+    }
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"xfs", "btrfs"})
+  void shouldCopyWhatLiesOtherwise(String type) throws IOException {
+    // given
+    byte[] content = random(BYTES);
+    try (Disk disk = Disk.of(folder, type);
+        ObjectStore store = new FilesystemObjectStore(disk.folder().resolve("store"))) {
+      StoreCapabilities _ = store.probe();
+      StoredObject one = upload(store, "one", content);
+      long before = disk.used();
+
+      // when
+      StoredObject _ = store.compose(COMPOSED, List.of(slice(one, 1, BYTES - 1)));
+
+      // then
+      assertThat(store.checksum(COMPOSED))
+          .contains(Crc64Nvme.hex(Crc64Nvme.of(Arrays.copyOfRange(content, 1, BYTES))));
+      assertThat(disk.used() - before).isGreaterThan(BYTES / 2);
+    }
+  }
+
+  @Test
+  void shouldShareNothingBeforeItIsKnownThatItCan() {
+    try (ObjectStore store = new FilesystemObjectStore(folder.resolve("store"))) {
+      assertThat(store.sharedBlockBytes()).isEqualTo(1);
+    }
+  }
+}
