@@ -1,7 +1,7 @@
 package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.identity.Component;
-import io.hybridbackup.common.json.Json;
+import io.hybridbackup.common.json.StoredJson;
 import io.hybridbackup.common.store.Crc64Nvme;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
@@ -31,8 +31,13 @@ import org.jspecify.annotations.Nullable;
 public final class PartObjects implements AutoCloseable {
   public static final long DEFAULT_OBJECT_BYTES = 128L * 1024 * 1024;
 
-  /** A slice of an earlier part is at least so long. */
+  /** A slice of an earlier part is at least so long, as long as there are not too many. */
   static final int SHORTEST_SLICE = 256 * 1024;
+
+  /** With every so many slices that a part already has, the shortest further one doubles. */
+  static final int SLICES_A_DOUBLING = 16 * 1024;
+
+  private static final int COPIED_BYTES = 256 * 1024;
 
   private static final String CHECKPOINT = "checkpoint-";
 
@@ -60,6 +65,16 @@ public final class PartObjects implements AutoCloseable {
   /** Objects of {@link #DEFAULT_OBJECT_BYTES}. */
   public PartObjects(ObjectStore store, ObjectKey folder) {
     this(store, folder, DEFAULT_OBJECT_BYTES);
+  }
+
+  /**
+   * How long a slice of an earlier part has to be, so that even parts of terabytes have no more
+   * than some 200,000.
+   *
+   * @param slices that the part already has
+   */
+  static long shortestSlice(int slices) {
+    return (long) SHORTEST_SLICE << (slices / SLICES_A_DOUBLING);
   }
 
   /** The header that is made last and stands before all content. */
@@ -92,7 +107,7 @@ public final class PartObjects implements AutoCloseable {
             content.reusedBytes(),
             List.of());
     String name = String.format(Locale.ROOT, CHECKPOINT + "%05d", number);
-    boolean _ = store.create(folder.resolve(name), Json.write(soFar));
+    boolean _ = store.create(folder.resolve(name), StoredJson.write(soFar));
   }
 
   /**
@@ -105,7 +120,7 @@ public final class PartObjects implements AutoCloseable {
         .filter(key -> key.name().startsWith(CHECKPOINT))
         .max(Comparator.comparing(ObjectKey::value))
         .flatMap(store::read)
-        .map(json -> PartReader.ofCheckpoint(store, Json.read(json, PartInventory.class)));
+        .map(json -> PartReader.ofCheckpoint(store, StoredJson.read(json, PartInventory.class)));
   }
 
   @Override
@@ -165,7 +180,7 @@ public final class PartObjects implements AutoCloseable {
       return switch (member) {
         case Member.Fresh fresh -> {
           endReuse();
-          write(fresh.gzip(), fresh.crc64nvme());
+          write(fresh);
           yield fresh;
         }
         case Member.Reused found -> reuse(found);
@@ -182,10 +197,8 @@ public final class PartObjects implements AutoCloseable {
         }
         long gap = stretch.offset - bytes - shift;
         if (Math.floorMod(gap, blockBytes) != 0) {
-          byte[] gzip =
-              GzipMember.stretched(fetch(member.slice(), member.crc64nvme()), gap, blockBytes);
-          Member.Fresh moved = new Member.Fresh(gzip, member.plainBytes(), member.sha256());
-          write(gzip, moved.crc64nvme());
+          Member.Fresh moved = stretched(member, gap);
+          write(moved);
           return moved;
         }
         joined = stretch;
@@ -194,58 +207,93 @@ public final class PartObjects implements AutoCloseable {
       return member;
     }
 
-    /** What is short is copied, lest an archive come to consist of crumbs. */
+    /**
+     * What is short is copied, lest an archive come to consist of crumbs, and its inventory and
+     * plan grow beyond what is held in memory and is a small object of a store.
+     */
     private void endReuse() throws IOException {
       Stretch ended = reused;
       if (ended == null) {
         return;
       }
       reused = null;
-      Slice slice = ended.slice(List.of());
-      if (slice.bytes() >= SHORTEST_SLICE) {
+      if (ended.bytes() >= shortestSlice(stretches.size())) {
         stretches.add(ended);
-        bytes += slice.bytes();
-        reusedBytes += slice.bytes();
+        bytes += ended.bytes();
+        reusedBytes += ended.bytes();
       } else {
-        write(fetch(slice, ended.crc64nvme()), ended.crc64nvme());
+        copy(ended.slice(List.of()), ended.crc64nvme());
       }
     }
 
-    private byte[] fetch(Slice slice, long crc64nvme) throws IOException {
-      byte[] fetched;
+    private void copy(Slice slice, long crc64nvme) throws IOException {
+      Upload into = upload();
+      Crc64Nvme copied = new Crc64Nvme();
+      byte[] buffer = new byte[(int) Math.min(COPIED_BYTES, slice.bytes())];
       try (InputStream in = store.open(slice)) {
-        fetched = in.readNBytes((int) slice.bytes());
+        for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+          copied.update(buffer, 0, read);
+          into.write(buffer, 0, read);
+        }
       }
-      if (fetched.length < slice.bytes() || Crc64Nvme.of(fetched) != crc64nvme) {
-        throw new ArchiveCorruptException(
-            slice.object().toString(),
-            slice.object(),
-            slice.offset(),
-            "its CRC64NVME is not the one of the index",
-            null);
+      if (copied.value() != crc64nvme) {
+        throw damaged(slice);
       }
-      return fetched;
+      wrote(slice.bytes(), crc64nvme);
     }
 
-    private void write(byte[] gzip, long crc64nvme) throws IOException {
-      if (upload == null) {
+    /** As {@link GzipMember#stretched}. */
+    private Member.Fresh stretched(Member.Reused member, long more) throws IOException {
+      byte[] fetched;
+      try (InputStream in = store.open(member.slice())) {
+        fetched = in.readNBytes(member.length());
+      }
+      if (fetched.length < member.length() || Crc64Nvme.of(fetched) != member.crc64nvme()) {
+        throw damaged(member.slice());
+      }
+      byte[] gzip = GzipMember.stretched(fetched, more, blockBytes);
+      return new Member.Fresh(gzip, member.plainBytes(), member.sha256());
+    }
+
+    private static ArchiveCorruptException damaged(Slice slice) {
+      return new ArchiveCorruptException(
+          slice.object().toString(),
+          slice.object(),
+          slice.offset(),
+          "its CRC64NVME is not the one of the index",
+          null);
+    }
+
+    private void write(Member.Fresh member) throws IOException {
+      upload().write(member.gzip());
+      wrote(member.length(), member.crc64nvme());
+    }
+
+    /** The object that is being written, as far as what comes next is to lie from its beginning. */
+    private Upload upload() throws IOException {
+      Upload begun = upload;
+      if (begun == null) {
         String number = String.format(Locale.ROOT, "%s-%05d", name, objects.size() + 1);
-        upload = store.upload(folder.resolve(number));
+        begun = store.upload(folder.resolve(number));
+        upload = begun;
         uploaded = 0;
       }
-      int gap = Math.floorMod(bytes + shift - uploaded, blockBytes);
-      upload.write(new byte[gap]);
-      upload.write(gzip);
-      uploaded += gap;
-      Stretch stretch = new Stretch(null, objects.size(), uploaded, gzip.length, crc64nvme);
+      byte[] gap = new byte[Math.floorMod(bytes + shift - uploaded, blockBytes)];
+      begun.write(gap);
+      uploaded += gap.length;
+      return begun;
+    }
+
+    private void wrote(long length, long crc64nvme) throws IOException {
+      Stretch stretch = new Stretch(null, objects.size(), uploaded, length, crc64nvme);
       Stretch joined = stretches.isEmpty() ? null : stretches.getLast().join(stretch);
       if (joined == null) {
         stretches.add(stretch);
       } else {
         stretches.set(stretches.size() - 1, joined);
       }
-      uploaded += gzip.length;
-      bytes += gzip.length;
+      uploaded += length;
+      bytes += length;
       if (uploaded >= objectBytes) {
         completeObject();
       }

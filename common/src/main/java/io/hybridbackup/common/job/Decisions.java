@@ -1,6 +1,6 @@
 package io.hybridbackup.common.job;
 
-import io.hybridbackup.common.json.Json;
+import io.hybridbackup.common.json.StoredJson;
 import io.hybridbackup.common.store.ObjectStore;
 import java.util.Optional;
 
@@ -18,7 +18,7 @@ public final class Decisions {
 
   /** What has been decided; empty if nothing has been yet. */
   public <T> Optional<T> find(Decision<T> decision) {
-    return store.read(decision.key()).map(json -> Json.read(json, decision.type()));
+    return store.read(decision.key()).map(json -> StoredJson.read(json, decision.type()));
   }
 
   public boolean isMade(Decision<?> decision) {
@@ -31,7 +31,7 @@ public final class Decisions {
    * @return what stands: the proposal if it was the first, otherwise what another had decided
    */
   public <T> T decide(Decision<T> decision, T proposal) {
-    if (store.create(decision.key(), Json.write(proposal))) {
+    if (store.create(decision.key(), StoredJson.write(proposal))) {
       return proposal;
     }
     return find(decision)

@@ -106,8 +106,7 @@ final class EarlierParts {
     } catch (ArchiveCorruptException e) {
       throw damagedBase(task, base, e);
     } catch (IOException e) {
-      throw ComponentFailure.passing(
-          FailureCode.INTERNAL, base.key() + " could not be read: " + e.getMessage(), e);
+      throw unreadable(base, e);
     }
   }
 
@@ -135,8 +134,7 @@ final class EarlierParts {
     } catch (StoreException.Missing | StoreException.Changed e) {
       throw gone(e);
     } catch (IOException e) {
-      throw ComponentFailure.passing(
-          FailureCode.INTERNAL, base.key() + " could not be read: " + e.getMessage(), e);
+      throw unreadable(base, e);
     }
     String number = String.format(Locale.ROOT, "%06d", scrubbed + 1);
     boolean _ =
@@ -146,6 +144,12 @@ final class EarlierParts {
 
   private static long share(String sha256, int shares) {
     return Long.parseLong(sha256, 0, 15, 16) % shares;
+  }
+
+  /** It may be read another time; but a disk that fails will fail the next attempt as well. */
+  private static ComponentFailure unreadable(StoredObject base, IOException e) {
+    return ComponentFailure.passing(
+        FailureCode.BASE_CHANGED, base.key() + " could not be read: " + e.getMessage(), e);
   }
 
   /** What an attempt without a base will not miss. */

@@ -100,8 +100,20 @@ public final class FilesystemObjectStore implements ObjectStore {
   @Override
   public InputStream open(Slice slice) {
     try {
-      return new ExactInputStream(
-          new BlockInputStream(openUnchanged(slice), blocks, slice.offset(), slice.bytes()), slice);
+      InputStream file =
+          new BlockInputStream(openUnchanged(slice), blocks, slice.offset(), slice.bytes());
+      return new ExactInputStream(file, slice) {
+        @Override
+        public int read(byte[] bytes, int offset, int length) throws IOException {
+          try {
+            return super.read(bytes, offset, length);
+          } catch (EOFException e) {
+            // Somebody may have cut it short in place since it was opened.
+            checkUnchanged(slice);
+            throw e;
+          }
+        }
+      };
     } catch (IOException e) {
       throw failure("read " + slice.object(), e);
     }

@@ -29,7 +29,8 @@ public interface ObjectStore extends AutoCloseable {
    * {@code bytes} bytes throws {@link java.io.IOException}; it never looks like a shorter range.
    *
    * @throws StoreException.Missing if there is no such object
-   * @throws StoreException.Changed if it no longer has the slice's ETag
+   * @throws StoreException.Changed if it no longer has the slice's ETag; where an object can be cut
+   *     short in place, reading the stream throws this too
    */
   InputStream open(Slice slice);
 

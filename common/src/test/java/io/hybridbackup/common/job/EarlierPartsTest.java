@@ -1,6 +1,7 @@
 package io.hybridbackup.common.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.hybridbackup.common.archive.ArchiveCorruptException;
@@ -142,6 +143,38 @@ class EarlierPartsTest {
     assertThat(store.find(RunKeys.damaged(BASE))).isPresent();
   }
 
+  @Test
+  void shouldDoWithoutABaseThatCannotBeReadWhenItIsOpened() throws Exception {
+    // given
+    PartMaker.Task task = task(1, base());
+    store.breakOff(BASE.value());
+
+    // then
+    assertThatThrownBy(() -> earlier.find(task, Component.MEDIA))
+        .isInstanceOfSatisfying(ComponentFailure.class, EarlierPartsTest::isForWantOfTheBase);
+  }
+
+  @Test
+  void shouldDoWithoutABaseThatCannotBeReadWhenItIsChecked() throws Exception {
+    // given
+    PartMaker.Task task = task(1, base());
+    PartInventory part =
+        pack(RunKeys.work(run, 1, Component.MEDIA, 1), earlier.find(task, Component.MEDIA));
+    store.breakOff(BASE.value());
+
+    // then
+    assertThatThrownBy(() ->
+            new EarlierParts(runs, 100)
+                .scrub(
+                    PartReader.of(store, part), part, task, TestWork.on(run, Component.MEDIA, 1)))
+        .isInstanceOfSatisfying(ComponentFailure.class, EarlierPartsTest::isForWantOfTheBase);
+  }
+
+  private static void isForWantOfTheBase(ComponentFailure failure) {
+    assertThat(failure.code()).isEqualTo(FailureCode.BASE_CHANGED);
+    assertThat(failure.retryable()).isTrue();
+  }
+
   private ArchiveCorruptException packingFails(List<PartReader> parts) {
     return catchThrowableOfType(
         ArchiveCorruptException.class, () -> pack(RunKeys.work(run, 1, Component.MEDIA, 2), parts));
@@ -249,6 +282,7 @@ class EarlierPartsTest {
   private static final class ChangingStore extends InMemoryObjectStore {
     final List<Slice> opened = new CopyOnWriteArrayList<>();
     private volatile String changed = "";
+    private volatile String brokenOff = "";
 
     ChangingStore() {
       super(InstantSource.fixed(NOW), true);
@@ -258,9 +292,26 @@ class EarlierPartsTest {
       changed = keys;
     }
 
+    void breakOff(String keys) {
+      brokenOff = keys;
+    }
+
     @Override
     public InputStream open(Slice slice) {
       opened.add(slice);
+      if (slice.object().value().matches(brokenOff)) {
+        return new InputStream() {
+          @Override
+          public int read() throws IOException {
+            return read(new byte[1], 0, 1);
+          }
+
+          @Override
+          public int read(byte[] bytes, int offset, int length) throws IOException {
+            throw new IOException("Input/output error");
+          }
+        };
+      }
       return slice.object().value().matches(changed)
           ? new ByteArrayInputStream(new byte[(int) slice.bytes()])
           : super.open(slice);

@@ -119,7 +119,7 @@ class FilesystemObjectStoreTest extends ObjectStoreContract {
   }
 
   @Test
-  void shouldThrowWhenAnObjectIsCutShortWhileItIsRead() throws IOException {
+  void shouldTellThatAnObjectHasChangedThatIsCutShortWhileItIsRead() throws IOException {
     // given
     StoredObject object = upload("work/abc/part", randomBytes(4 * DiskBlocks.BUFFER_BYTES));
     try (InputStream stream = store().open(all(object))) {
@@ -132,7 +132,7 @@ class FilesystemObjectStoreTest extends ObjectStoreContract {
       }
 
       // then
-      assertThatThrownBy(stream::readAllBytes).isInstanceOf(IOException.class);
+      assertThatThrownBy(stream::readAllBytes).isInstanceOf(StoreException.Changed.class);
     }
   }
 

@@ -1,0 +1,4 @@
+@NullMarked
+package io.hybridbackup.common.json;
+
+import org.jspecify.annotations.NullMarked;
