@@ -534,11 +534,11 @@ public final class FilesystemObjectStore implements ObjectStore {
                 && whole >= LEAST_SHARED
                 && (slice.offset() - written) % sharedBlockBytes == 0;
         if (shared) {
-          copy(range(slice, 0, head));
-          share(range(slice, head, whole));
-          copy(range(slice, head + whole, slice.bytes() - head - whole));
+          copy(slice, 0, head);
+          share(slice, head, whole);
+          copy(slice, head + whole, slice.bytes() - head - whole);
         } else {
-          copy(slice);
+          copy(slice, 0, slice.bytes());
         }
         checkUnchanged(slice);
         written += slice.bytes();
@@ -547,28 +547,25 @@ public final class FilesystemObjectStore implements ObjectStore {
       }
     }
 
-    private static Slice range(Slice slice, long from, long bytes) {
-      return new Slice(slice.object(), slice.etag(), slice.offset() + from, bytes);
-    }
-
-    private void share(Slice slice) throws IOException {
+    private void share(Slice slice, long from, long bytes) throws IOException {
       checkUnchanged(slice);
       long at = out.flushBlocks();
-      if (SharedBlocks.share(file(slice.object()), slice.offset(), slice.bytes(), scratch, at)) {
-        out.skip(slice.bytes());
+      if (SharedBlocks.share(file(slice.object()), slice.offset() + from, bytes, scratch, at)) {
+        out.skip(bytes);
       } else {
-        copy(slice);
+        copy(slice, from, bytes);
       }
     }
 
-    private void copy(Slice slice) throws IOException {
-      if (slice.bytes() == 0) {
+    private void copy(Slice slice, long from, long bytes) throws IOException {
+      if (bytes == 0) {
         return;
       }
+      Slice range = new Slice(slice.object(), slice.etag(), slice.offset() + from, bytes);
       if (blocks.bypassing()) {
-        copyPastCache(slice);
+        copyPastCache(range);
       } else {
-        letKernelCopy(slice);
+        letKernelCopy(range);
       }
     }
 

@@ -3,6 +3,7 @@ package io.hybridbackup.common.store;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.RandomAccessFile;
@@ -78,6 +79,14 @@ class SharedBlocksIT {
     return content;
   }
 
+  private static byte[] joined(byte[]... pieces) {
+    ByteArrayOutputStream joined = new ByteArrayOutputStream();
+    for (byte[] piece : pieces) {
+      joined.writeBytes(piece);
+    }
+    return joined.toByteArray();
+  }
+
   private static StoredObject upload(ObjectStore store, String name, byte[] content)
       throws IOException {
     try (Upload upload = store.upload(ObjectKey.of("work", name))) {
@@ -112,17 +121,21 @@ class SharedBlocksIT {
                   new Literal(begin),
                   slice(one, 1000, BYTES - 5000),
                   slice(two, BLOCK - 4000, BYTES - BLOCK),
-                  slice(one, 77, 5000)));
+                  slice(one, 77, 5000),
+                  slice(one, 5 * BLOCK - 3096, 3096),
+                  slice(one, 5 * BLOCK, BYTES / 2)));
       long taken = disk.used() - before;
       store.delete(one.key());
       store.delete(two.key());
 
       // then
-      byte[] expected = new byte[begin.length + BYTES - 5000 + BYTES - BLOCK + 5000];
-      System.arraycopy(begin, 0, expected, 0, begin.length);
-      System.arraycopy(first, 1000, expected, begin.length, BYTES - 5000);
-      System.arraycopy(second, BLOCK - 4000, expected, begin.length + BYTES - 5000, BYTES - BLOCK);
-      System.arraycopy(first, 77, expected, expected.length - 5000, 5000);
+      byte[] expected =
+          joined(
+              begin,
+              Arrays.copyOfRange(first, 1000, BYTES - 4000),
+              Arrays.copyOfRange(second, BLOCK - 4000, BYTES - 4000),
+              Arrays.copyOfRange(first, 77, 5077),
+              Arrays.copyOfRange(first, 5 * BLOCK - 3096, 5 * BLOCK + BYTES / 2));
       assertThat(composed.bytes()).isEqualTo(expected.length);
       Path file = disk.folder().resolve("store").resolve(COMPOSED.value());
       assertThat(Arrays.equals(Files.readAllBytes(file), expected)).isTrue();
