@@ -92,6 +92,10 @@ final class StoreExamination implements Examination {
           "it does not copy ranges: archives pass through the packager",
           "nothing needs to be done; another store would be faster");
     }
+    if (found.sharedBlockBytes() > 1) {
+      findings.ok(
+          area(), "its filesystem shares blocks: what archives have in common takes room once");
+    }
     boolean checked =
         found.fullObjectChecksum() || settings.objectStore() instanceof Settings.FilesystemStore;
     if (checked) {
