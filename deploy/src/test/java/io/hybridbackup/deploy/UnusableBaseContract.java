@@ -164,7 +164,8 @@ abstract class UnusableBaseContract {
     try (Site unchecked = new Site("unchecked", 0)) {
       for (String source : List.of(DATABASE, FILES)) {
         // given
-        corrupt(unchecked.file(key(unchecked.backUp(source))));
+        ObjectKey base = key(unchecked.backUp(source));
+        corrupt(unchecked.file(base));
 
         // when
         BackupCompleted completed = unchecked.backUp(source);
@@ -173,6 +174,7 @@ abstract class UnusableBaseContract {
         if (tellsChecksums()) {
           assertThat(completed.origin().attempt()).isEqualTo(2);
           assertThat(completed.reusedBytes()).isZero();
+          assertThat(completed.warnings()).anyMatch(warning -> warning.contains(base.name()));
           unchecked.restore(completed);
         } else {
           assertThat(completed.reusedBytes()).isPositive();

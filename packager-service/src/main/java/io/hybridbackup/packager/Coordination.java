@@ -249,13 +249,18 @@ final class Coordination {
       if (archive.bytes() != plan.bytes()
           || !checksum.orElse(plan.crc64nvme()).equals(plan.crc64nvme())) {
         throw new StoreException.Corrupt(
-            "the archive %s has %d bytes (%s) instead of %d (%s)"
+            "the archive %s has %d bytes (%s) instead of %d (%s)%s"
                 .formatted(
                     key,
                     archive.bytes(),
                     checksum.orElse("no checksum"),
                     plan.bytes(),
-                    plan.crc64nvme()));
+                    plan.crc64nvme(),
+                    builtUpon == null
+                        ? ""
+                        : "; what it took over from "
+                            + builtUpon.key()
+                            + " may be damaged: verify that, and check the store"));
       }
       Verdict _ =
           work.insist(
@@ -301,7 +306,7 @@ final class Coordination {
     if (planned.isPresent()) {
       return planned.get();
     }
-    List<String> warnings = new ArrayList<>(work.insist(() -> damages(run, attempt)));
+    List<String> warnings = work.insist(() -> damages(run, attempt));
     Optional<String> version = applicationVersion.find(accepted.source(), warnings);
     Map<Component, Committed> committed = new EnumMap<>(Component.class);
     parts.forEach((component, part) -> committed.put(component, (Committed) part));
@@ -325,16 +330,21 @@ final class Coordination {
 
   /** What was found to be damaged on the way; people have to know, though this backup is good. */
   private List<String> damages(RunId run, int attempt) {
+    List<String> found = new ArrayList<>();
     StoredObject base = opened(run, 1).base();
-    if (attempt == 1 || base == null) {
-      return List.of();
+    if (attempt > 1 && base != null) {
+      runs.store()
+          .read(RunKeys.damaged(base.key()))
+          .ifPresent(finding ->
+              found.add(base.key() + ": " + new String(finding, StandardCharsets.UTF_8)));
     }
-    return runs
-        .store()
-        .read(RunKeys.damaged(base.key()))
-        .map(finding -> base.key() + ": " + new String(finding, StandardCharsets.UTF_8))
-        .stream()
-        .toList();
+    for (int earlier = 1; earlier < attempt; earlier++) {
+      if (decisions.find(RunKeys.verdict(run, earlier)).orElse(null) instanceof Voided voided
+          && voided.code() == FailureCode.STORE_CORRUPT) {
+        found.add(voided.reason());
+      }
+    }
+    return found;
   }
 
   private Outcome complete(BackupAccepted accepted, Work work, int attempt)

@@ -30,7 +30,9 @@ public enum FailureCode {
   STORE_REFUSED,
   /** What the store gives back is not what was written. */
   STORE_CORRUPT,
-  /** The archive that the backup builds upon has gone, has changed or is damaged. */
+  /**
+   * The archive that the backup builds upon has gone, has changed, cannot be read or is damaged.
+   */
   BASE_CHANGED,
   ARCHIVE_MISSING,
   ARCHIVE_CORRUPT,

@@ -29,6 +29,7 @@ import io.hybridbackup.common.store.StoredObject;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -54,6 +55,10 @@ class EarlierPartsTest {
   private static final int FILES = 60;
   private static final int FILE_BYTES = 70_000;
   private static final int SCRUB_PERCENT = 5;
+  private static final int DAMAGES = 200;
+
+  /** More than what comes behind the content. */
+  private static final int END_BYTES = 12_000;
 
   @TempDir private Path tree;
   private final RunId run = run(0);
@@ -175,6 +180,40 @@ class EarlierPartsTest {
     assertThat(failure.retryable()).isTrue();
   }
 
+  /** What is compressed may turn into anything before its checksum shows that it is damaged. */
+  @Test
+  void shouldBlameTheBaseWhereverItIsDamaged() throws Exception {
+    // given
+    StoredObject base = base();
+    EarlierParts checking = new EarlierParts(runs, 100);
+    Random random = new Random(1);
+    int found = 0;
+    for (int number = 0; number < DAMAGES; number++) {
+      boolean atItsEnd = number % 2 == 0;
+      long distance = 1 + random.nextLong(atItsEnd ? END_BYTES : base.bytes());
+      RunId next = run(number);
+      PartMaker.Task task = new PartMaker.Task(next, SOURCE.value(), 1, opened(next, TIME, base));
+
+      // when
+      store.damage(base.bytes() - distance, 1 + random.nextInt(255));
+      try {
+        PartInventory part =
+            pack(RunKeys.work(next, 1, Component.MEDIA, 1), checking.find(task, Component.MEDIA));
+        checking.scrub(
+            PartReader.of(store, part), part, task, TestWork.on(next, Component.MEDIA, 1));
+      } catch (ArchiveCorruptException e) {
+        isForWantOfTheBase(checking.damaged(task, e));
+        found++;
+      } catch (ComponentFailure e) {
+        isForWantOfTheBase(e);
+        found++;
+      }
+    }
+
+    // then
+    assertThat(found).isGreaterThan(DAMAGES * 3 / 4);
+  }
+
   private ArchiveCorruptException packingFails(List<PartReader> parts) {
     return catchThrowableOfType(
         ArchiveCorruptException.class, () -> pack(RunKeys.work(run, 1, Component.MEDIA, 2), parts));
@@ -283,6 +322,8 @@ class EarlierPartsTest {
     final List<Slice> opened = new CopyOnWriteArrayList<>();
     private volatile String changed = "";
     private volatile String brokenOff = "";
+    private volatile long damagedAt = -1;
+    private volatile int damage;
 
     ChangingStore() {
       super(InstantSource.fixed(NOW), true);
@@ -290,6 +331,15 @@ class EarlierPartsTest {
 
     void change(String keys) {
       changed = keys;
+    }
+
+    /**
+     * @param offset in the base
+     * @param bits of the byte there that change
+     */
+    void damage(long offset, int bits) {
+      damagedAt = offset;
+      damage = bits;
     }
 
     void breakOff(String keys) {
@@ -312,9 +362,23 @@ class EarlierPartsTest {
           }
         };
       }
+      long at = damagedAt - slice.offset();
+      if (slice.object().equals(BASE) && damagedAt >= 0 && at >= 0 && at < slice.bytes()) {
+        byte[] content = whole(super.open(slice));
+        content[(int) at] ^= (byte) damage;
+        return new ByteArrayInputStream(content);
+      }
       return slice.object().value().matches(changed)
           ? new ByteArrayInputStream(new byte[(int) slice.bytes()])
           : super.open(slice);
+    }
+
+    private static byte[] whole(InputStream stream) {
+      try (stream) {
+        return stream.readAllBytes();
+      } catch (IOException e) {
+        throw new UncheckedIOException(e);
+      }
     }
   }
 }
