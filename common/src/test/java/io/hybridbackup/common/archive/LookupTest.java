@@ -356,6 +356,7 @@ class LookupTest {
     byte[] page = pages.get(at);
     byte[] beyond = page.clone();
     ByteBuffer.wrap(beyond).putInt(4, ByteBuffer.wrap(beyond).getInt(4) | 0xffffff);
+    byte[] beheaded = Arrays.copyOfRange(page, LookupRecords.RECORD_BYTES, page.length);
     byte[] longer = Arrays.copyOf(page, page.length + 7);
     byte[] backwards = new byte[3 * LookupRecords.RECORD_BYTES];
     System.arraycopy(page, 0, backwards, 0, 8);
@@ -364,7 +365,7 @@ class LookupTest {
     byte[] intoTheNext = Arrays.copyOf(page, page.length + 8);
     System.arraycopy(pages.get(at + 1), 0, intoTheNext, page.length, 8);
 
-    for (byte[] hostile : List.of(beyond, longer, backwards, intoTheNext)) {
+    for (byte[] hostile : List.of(beyond, beheaded, longer, backwards, intoTheNext)) {
       pages.set(at, hostile);
       refuse(withPages(pages, lookup().directory().index()), "the lookup of the media part");
     }
