@@ -16,7 +16,7 @@ public final class ArchiveCorruptException extends IOException {
    * @param where what is damaged: an entry's path, or the piece of the archive
    * @param object that it lies in; null if that is not known
    * @param offset of the first byte of what was being read: in the archive for its manifest and
-   *     root index, else in the part's content or index
+   *     root index, else in the part's content, index or lookup
    */
   ArchiveCorruptException(
       String where,

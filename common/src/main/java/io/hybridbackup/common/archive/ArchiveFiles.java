@@ -13,12 +13,14 @@ import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
+import java.util.Set;
 
 /**
  * What lies in an archive, by path, as tar would show it: {@code manifest.json}, {@code
  * database.dump}, {@code globals.sql} and {@code storage/}. Reads the archive's end, the index of a
- * part that is asked about, and the members that hold what is asked for; nothing else. Every method
- * that reads may throw {@link io.hybridbackup.common.store.StoreException}.
+ * part that is asked about or, for a few paths, what of it tells of them, and the members that hold
+ * what is asked for; nothing else. Every method that reads may throw {@link
+ * io.hybridbackup.common.store.StoreException}.
  */
 public final class ArchiveFiles {
   /** A file up to this size is compared with its SHA-256 before any of it is handed out. */
@@ -73,8 +75,9 @@ public final class ArchiveFiles {
   }
 
   /**
-   * Copies the content of one file; of a hard link, that of the file that it shares. The index has
-   * been found sound before anything is written, and each member before any of it is. A file of up
+   * Copies the content of one file; of a hard link, that of the file that it shares. What is read
+   * of the index has been found sound before anything is written, and each member before any of it
+   * is: all of the index if it has no lookup, or the lookup does not lead to the path. A file of up
    * to {@link #WHOLE_BYTES} is compared with its SHA-256 first, a larger one at its end.
    *
    * @param out is not closed
@@ -93,17 +96,17 @@ public final class ArchiveFiles {
       return Optional.empty();
     }
     List<ArchiveEntry> found = new ArrayList<>();
-    archive
-        .part(component)
-        .read(
-            entry -> entry.path().equals(path),
-            (entry, content) -> {
-              found.add(entry);
-              if (entry.type() == ArchiveEntry.Type.FILE) {
-                copy(entry, content, out);
-              }
-            },
-            ProgressListener.NONE);
+    PartReader part = archive.part(component);
+    part.read(
+        part.find(Set.of(path)),
+        entry -> entry.path().equals(path),
+        (entry, content) -> {
+          found.add(entry);
+          if (entry.type() == ArchiveEntry.Type.FILE) {
+            copy(entry, content, out);
+          }
+        },
+        ProgressListener.NONE);
     return found.stream().findFirst();
   }
 
@@ -158,6 +161,7 @@ public final class ArchiveFiles {
               archive
                   .part(component)
                   .read(
+                      Excerpt.WHOLE,
                       entry -> selection.contains(entry.path()),
                       (entry, content) -> {
                         ArchiveReader.requireOfDatabase(entry);

@@ -13,6 +13,7 @@ import java.util.HashSet;
 import java.util.List;
 import java.util.Set;
 import java.util.TreeMap;
+import org.jspecify.annotations.Nullable;
 
 /**
  * How parts become an archive. Pure: the same input gives the same bytes, whoever composes them.
@@ -65,7 +66,8 @@ public final class ArchiveLayout {
               part.component(),
               contents.get(i),
               assembly.add(part.index(), part.indexCrc()),
-              part.sha256()));
+              part.sha256(),
+              assembly.add(part.lookup())));
     }
     byte[] root = gzip(new RootIndex(RootIndex.VERSION, manifestRange, indexed, tarEnd).toJson());
     byte[] footer = new Footer(root.length, root.length).encode();
@@ -88,7 +90,8 @@ public final class ArchiveLayout {
       if (part.content().isEmpty()
           || part.index().isEmpty()
           || part.content().size() != part.contentCrc().size()
-          || part.index().size() != part.indexCrc().size()) {
+          || part.index().size() != part.indexCrc().size()
+          || !isWhole(part.lookup())) {
         throw new IllegalArgumentException(
             "the inventory of " + part.component() + " is not whole");
       }
@@ -96,6 +99,13 @@ public final class ArchiveLayout {
     if (parts.isEmpty()) {
       throw new IllegalArgumentException("an archive has at least one part");
     }
+  }
+
+  private static boolean isWhole(PartInventory.@Nullable Lookup lookup) {
+    return lookup == null
+        || (lookup.pages().size() == lookup.crc().size()
+            && lookup.directory().pageBytes()
+                == lookup.pages().stream().mapToLong(Slice::bytes).sum());
   }
 
   private static byte[] manifestTar(byte[] manifest, Instant time) {
@@ -175,6 +185,14 @@ public final class ArchiveLayout {
         append(slices.get(i), Crc64Nvme.parse(checksums.get(i)));
       }
       return new RootIndex.Range(offset, bytes - offset);
+    }
+
+    @Nullable LookupDirectory add(PartInventory.@Nullable Lookup lookup) {
+      if (lookup == null) {
+        return null;
+      }
+      RootIndex.Range _ = add(lookup.pages(), lookup.crc());
+      return lookup.directory();
     }
 
     private void append(Piece piece, long checksum) {

@@ -16,7 +16,9 @@ import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.util.Arrays;
+import java.util.HashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.zip.DataFormatException;
@@ -102,7 +104,7 @@ public final class ArchiveReader {
   private static void check(RootIndex root, long end) throws IOException {
     boolean inside = root.manifest().end() <= end;
     for (RootIndex.Part part : root.parts()) {
-      inside &= part.content().end() <= end && part.index().end() <= end;
+      inside &= part.content().end() <= end && part.end() <= end;
     }
     if (!inside
         || root.parts().stream().map(RootIndex.Part::component).distinct().count()
@@ -111,7 +113,8 @@ public final class ArchiveReader {
     }
   }
 
-  private static byte[] gunzip(byte[] gzip, int longest) throws IOException {
+  /** All of it, which is no longer than {@code longest}. */
+  static byte[] gunzip(byte[] gzip, int longest) throws IOException {
     try (InputStream plain =
         GzipCompressorInputStream.builder()
             .setInputStream(new ByteArrayInputStream(gzip))
@@ -266,10 +269,34 @@ public final class ArchiveReader {
   public List<String> extractMedia(
       Selection selection, Path folder, ExtractOptions options, ProgressListener progress)
       throws IOException {
+    PartReader part = part(Component.MEDIA);
+    Excerpt excerpt = excerpt(part, selection);
     try (ChosenMedia media = new ChosenMedia(selection, folder, options)) {
-      part(Component.MEDIA).read(media::wants, media, progress);
+      part.read(excerpt, media::wants, media, progress);
       return media.finish();
     }
+  }
+
+  /** What tells of what is chosen and of the folders that it lies in. */
+  private static Excerpt excerpt(PartReader part, Selection selection) throws IOException {
+    Optional<Set<EntryPath>> chosen = selection.mediaPaths();
+    if (chosen.isEmpty()) {
+      return Excerpt.WHOLE;
+    }
+    Set<EntryPath> paths = new HashSet<>();
+    for (EntryPath path : chosen.get()) {
+      for (int end = path.octets().length();
+          end > 0;
+          end = path.octets().lastIndexOf('/', end - 1)) {
+        paths.add(new EntryPath(path.octets().substring(0, end)));
+      }
+    }
+    Excerpt excerpt = part.find(paths);
+    boolean hasMoreBelow =
+        excerpt.entries().stream()
+            .anyMatch(entry ->
+                entry.type() == ArchiveEntry.Type.FOLDER && chosen.get().contains(entry.path()));
+    return hasMoreBelow ? Excerpt.WHOLE : excerpt;
   }
 
   /**

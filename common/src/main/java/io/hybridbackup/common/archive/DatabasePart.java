@@ -96,7 +96,9 @@ public final class DatabasePart {
     Member _ = objects.header().append(header);
     objects.header().complete();
 
-    IndexWriter index = new IndexWriter(Component.DATABASE, objects.index(), compressor);
+    IndexWriter index =
+        new IndexWriter(
+            Component.DATABASE, objects.index(), compressor, IndexWriter.Sizes.STANDARD);
     Written.of(header).tell(index);
     for (Written member : written.subList(0, dumpMembers)) {
       member.tell(index);
@@ -117,6 +119,7 @@ public final class DatabasePart {
         join(objects.header().checksums(), objects.content().checksums()),
         objects.index().slices(),
         objects.index().checksums(),
+        null,
         content.bytes(),
         files,
         0,

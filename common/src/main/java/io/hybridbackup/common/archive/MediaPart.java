@@ -154,7 +154,7 @@ public final class MediaPart {
     }
     writer.cut();
     missing.tell(path -> writer.missing(ROOT.resolve(path)));
-    String indexSha256 = writer.finish();
+    PartWriter.Index index = writer.finish();
     if (unnamedWarnings > 0) {
       warnings.add("and " + unnamedWarnings + " more of these");
     }
@@ -164,10 +164,11 @@ public final class MediaPart {
         objects.content().checksums(),
         objects.index().slices(),
         objects.index().checksums(),
+        index.lookup(),
         bytes,
         files,
         folders.size(),
-        indexSha256,
+        index.sha256(),
         null,
         objects.content().reusedBytes(),
         List.copyOf(warnings));

@@ -15,6 +15,7 @@ import org.jspecify.annotations.Nullable;
  * @param index the part's index as whole gzip members; never empty. Offsets in it count from the
  *     beginning of the part's content
  * @param indexCrc CRC64NVME of each slice of {@code index}
+ * @param lookup finds paths in the index; null if there is none
  * @param unpackedBytes the dump's size, or the sum of the files' sizes
  * @param files how many files there are, folders not counted; for a database 1, or 2 with {@code
  *     globals.sql}
@@ -30,6 +31,7 @@ public record PartInventory(
     List<String> contentCrc,
     List<Slice> index,
     List<String> indexCrc,
+    @Nullable Lookup lookup,
     long unpackedBytes,
     long files,
     long folders,
@@ -37,6 +39,15 @@ public record PartInventory(
     @Nullable String globalsSha256,
     long reusedBytes,
     List<String> warnings) {
+
+  /**
+   * The lookup of a part's index.
+   *
+   * @param pages its pages as whole gzip members, in order; never empty
+   * @param crc CRC64NVME of each slice of {@code pages}
+   */
+  public record Lookup(List<Slice> pages, List<String> crc, LookupDirectory directory) {}
+
   /** The same part, with one more warning. */
   public PartInventory warned(String warning) {
     List<String> all = new ArrayList<>(warnings);
@@ -47,6 +58,7 @@ public record PartInventory(
         contentCrc,
         index,
         indexCrc,
+        lookup,
         unpackedBytes,
         files,
         folders,

@@ -19,8 +19,9 @@ import org.jspecify.annotations.Nullable;
 
 /**
  * Where a part's bytes go: objects {@code part-00001}, {@code part-00002}, … below one folder, each
- * of whole members, the part's index as {@code index-00001}, …, and a late header as {@code
- * header-00001}. Nothing else in the store is touched. For one part and one thread.
+ * of whole members, the part's index as {@code index-00001}, …, its lookup as {@code lookup-00001},
+ * …, and a late header as {@code header-00001}. Nothing else in the store is touched. For one part
+ * and one thread.
  *
  * <p>Whenever an object of a media part is complete, {@code checkpoint-00001}, … says what there
  * is, so that whoever follows a killed writer need not make that again.
@@ -46,6 +47,7 @@ public final class PartObjects implements AutoCloseable {
   private final Series header;
   private final Series content;
   private final Series index;
+  private final Series lookup;
 
   /**
    * @param folder belongs to this part alone
@@ -60,6 +62,7 @@ public final class PartObjects implements AutoCloseable {
     this.header = new Series(store, folder, "header", objectBytes, 1);
     this.content = new Series(store, folder, "part", objectBytes, store.sharedBlockBytes());
     this.index = new Series(store, folder, "index", objectBytes, 1);
+    this.lookup = new Series(store, folder, "lookup", objectBytes, 1);
   }
 
   /** Objects of {@link #DEFAULT_OBJECT_BYTES}. */
@@ -90,6 +93,10 @@ public final class PartObjects implements AutoCloseable {
     return index;
   }
 
+  Series lookup() {
+    return lookup;
+  }
+
   /** Says what is complete: whole objects, and their index without its end. */
   void checkpoint(Component component, int number) {
     PartInventory soFar =
@@ -99,6 +106,7 @@ public final class PartObjects implements AutoCloseable {
             content.checksums(),
             index.slices(),
             index.checksums(),
+            null,
             0,
             0,
             0,
@@ -127,7 +135,8 @@ public final class PartObjects implements AutoCloseable {
   public void close() throws IOException {
     try (header;
         content;
-        index) {
+        index;
+        lookup) {
       // Each gives up what it has not completed.
     }
   }

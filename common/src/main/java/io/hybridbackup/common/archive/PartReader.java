@@ -10,7 +10,9 @@ import java.net.SocketException;
 import java.net.SocketTimeoutException;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
+import java.util.BitSet;
 import java.util.List;
+import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -30,6 +32,7 @@ public final class PartReader {
   private final Component component;
   private final StoredBytes content;
   private final StoredBytes index;
+  private final @Nullable LookupReader lookup;
 
   /** Null where the index has no end. */
   private final @Nullable String sha256;
@@ -39,22 +42,32 @@ public final class PartReader {
       Component component,
       List<Slice> content,
       List<Slice> index,
+      PartInventory.@Nullable Lookup lookup,
       @Nullable String sha256) {
     this.store = store;
     this.component = component;
     this.content = new StoredBytes(content);
     this.index = new StoredBytes(index);
+    this.lookup =
+        lookup == null
+            ? null
+            : new LookupReader(
+                store,
+                new StoredBytes(lookup.pages()),
+                lookup.directory(),
+                "the lookup of the " + component.label() + " part");
     this.sha256 = sha256;
   }
 
   /** Reads a part that has just been written. */
   public static PartReader of(ObjectStore store, PartInventory part) {
-    return new PartReader(store, part.component(), part.content(), part.index(), part.sha256());
+    return new PartReader(
+        store, part.component(), part.content(), part.index(), part.lookup(), part.sha256());
   }
 
   /** Reads what is there of a part whose writer was killed; its index has no end. */
   static PartReader ofCheckpoint(ObjectStore store, PartInventory part) {
-    return new PartReader(store, part.component(), part.content(), part.index(), null);
+    return new PartReader(store, part.component(), part.content(), part.index(), null, null);
   }
 
   /** Whether its writer came to the end. */
@@ -69,7 +82,17 @@ public final class PartReader {
         part.component(),
         List.of(slice(archive, part.content())),
         List.of(slice(archive, part.index())),
+        lookup(archive, part),
         part.sha256());
+  }
+
+  private static PartInventory.@Nullable Lookup lookup(Slice archive, RootIndex.Part part) {
+    LookupDirectory directory = part.lookup();
+    if (directory == null) {
+      return null;
+    }
+    RootIndex.Range pages = new RootIndex.Range(part.index().end(), directory.pageBytes());
+    return new PartInventory.Lookup(List.of(slice(archive, pages)), List.of(), directory);
   }
 
   private static Slice slice(Slice archive, RootIndex.Range range) {
@@ -146,13 +169,21 @@ public final class PartReader {
 
   /**
    * Reads and decodes the chosen members and compares every SHA-256: theirs, and those of the files
-   * all of whose members were chosen.
+   * all of whose members were chosen. Compares the lookup, if there is one, with the index.
    *
    * @param progress hears of the other members and files as well
    * @throws ArchiveCorruptException at the first thing that differs
    */
   public void verify(MemberChoice choice, ProgressListener progress) throws IOException {
-    read((entry, content) -> content.copyTo(OutputStream.nullOutputStream()), choice, progress);
+    Handler handler = (entry, content) -> content.copyTo(OutputStream.nullOutputStream());
+    try (Reading reading = new Reading(delivery(handler, progress), choice)) {
+      if (lookup == null) {
+        index(reading);
+      } else {
+        indexAndLookup(lookup, reading);
+      }
+      reading.finish();
+    }
   }
 
   /** As {@link #verify(MemberChoice, ProgressListener)}, all of it. */
@@ -166,27 +197,41 @@ public final class PartReader {
    * @throws ArchiveCorruptException at the first thing that differs from the index
    */
   void read(Handler handler, ProgressListener progress) throws IOException {
-    read(handler, (slice, sha256) -> true, progress);
-  }
-
-  /** Of a file that has a member which is not chosen, only what comes before that is handed out. */
-  private void read(Handler handler, MemberChoice choice, ProgressListener progress)
-      throws IOException {
-    try (Reading reading = new Reading(delivery(handler, progress), choice)) {
+    try (Reading reading = new Reading(delivery(handler, progress), (slice, sha256) -> true)) {
       index(reading);
       reading.finish();
     }
   }
 
   /**
+   * What of the index has to be read for these paths.
+   *
+   * @throws ArchiveCorruptException if what is read to find out is damaged
+   */
+  Excerpt find(Set<EntryPath> paths) throws IOException {
+    LookupReader by = lookup;
+    return by == null
+        ? Excerpt.WHOLE
+        : PathSearch.find(paths, by, (members, listener) -> tell(by, members, listener));
+  }
+
+  /**
    * Reads chosen entries, and no other members than theirs; see {@link SelectiveReading}.
    *
-   * @throws ArchiveCorruptException if the index is damaged, or what is chosen is not what it says
+   * @param excerpt of the index; has all that is chosen
+   * @throws ArchiveCorruptException if what is read of the index is damaged, or what is chosen is
+   *     not what it says
    */
-  void read(Predicate<ArchiveEntry> chosen, Handler handler, ProgressListener progress)
+  void read(
+      Excerpt excerpt, Predicate<ArchiveEntry> chosen, Handler handler, ProgressListener progress)
       throws IOException {
     try (SelectiveReading reading = new SelectiveReading(delivery(handler, progress), chosen)) {
-      index(reading);
+      BitSet indexMembers = excerpt.indexMembers();
+      if (lookup == null || indexMembers == null) {
+        index(reading);
+      } else {
+        tell(lookup, indexMembers, reading);
+      }
       reading.finish();
     }
   }
@@ -208,6 +253,14 @@ public final class PartReader {
 
     /** A path that the database refers to and the part does not have. */
     default void missing(EntryPath path) {}
+
+    /**
+     * A member of the index begins. Told only where the lookup is used.
+     *
+     * @param number of the index's members, from 0
+     * @param next number of the next member of the content that is told of
+     */
+    default void indexMember(int number, long next) {}
   }
 
   /** To be filled with what the index tells. */
@@ -223,16 +276,80 @@ public final class PartReader {
   void index(IndexListener listener) throws IOException {
     MessageDigest digest = Sha256.digest();
     IndexCheck check = new IndexCheck(listener);
-    try (InputStream stored = index.open(store, 0, index.bytes());
+    checked(0, index.bytes(), check, digest);
+    finish(check, digest);
+  }
+
+  private void checked(long offset, long length, IndexCheck check, MessageDigest digest)
+      throws IOException {
+    try (InputStream stored = index.open(store, offset, length);
         InputStream plain = new DigestInputStream(decompressed(stored), digest)) {
-      IndexInput lines = new IndexInput(plain);
-      while (next(lines)) {
-        check.line(lines);
-      }
+      lines(plain, check::line);
     }
+  }
+
+  private void finish(IndexCheck check, MessageDigest digest) throws ArchiveCorruptException {
     check.finish();
     if (component == Component.MEDIA && sha256 != null && !Sha256.hex(digest).equals(sha256)) {
       throw damagedIndex("its SHA-256 is not the root index's", null);
+    }
+  }
+
+  /** As {@link #index}, and compares what it tells with the lookup. */
+  private void indexAndLookup(LookupReader by, IndexListener listener) throws IOException {
+    MessageDigest digest = Sha256.digest();
+    LookupCheck compared = new LookupCheck(by, listener);
+    IndexCheck check = new IndexCheck(compared);
+    for (int number = 0; number < by.indexMembers(); number++) {
+      compared.begin(number);
+      checked(by.indexOffset(number), by.indexLength(number), check, digest);
+    }
+    finish(check, digest);
+    compared.finish();
+  }
+
+  /**
+   * Tells of some members of the index.
+   *
+   * @throws ArchiveCorruptException if they are damaged; what comes before that has been told
+   */
+  private void tell(LookupReader by, BitSet members, IndexListener listener) throws IOException {
+    ExcerptCheck check = new ExcerptCheck(by, listener);
+    for (int number = members.nextSetBit(0); number >= 0; number = members.nextSetBit(number + 1)) {
+      check.begin(number);
+      try (InputStream stored = index.open(store, by.indexOffset(number), by.indexLength(number));
+          InputStream plain = decompressed(stored)) {
+        lines(plain, check::line);
+      }
+      check.end(number);
+    }
+  }
+
+  /** What becomes of a line. */
+  @FunctionalInterface
+  private interface LineHandler {
+    void line(Line line) throws IOException;
+  }
+
+  /** A line and what of it has been understood. */
+  private record Line(IndexLine line, @Nullable ArchiveEntry entry, @Nullable EntryPath missing) {}
+
+  private void lines(InputStream plain, LineHandler handler) throws IOException {
+    IndexInput lines = new IndexInput(plain);
+    while (next(lines)) {
+      handler.line(understood(lines));
+    }
+  }
+
+  private Line understood(IndexInput lines) throws ArchiveCorruptException {
+    try {
+      IndexLine line = lines.line();
+      return new Line(
+          line,
+          line.entry() == null ? null : line.entry().toEntry(),
+          line.missing() == null ? null : line.missing().toPath());
+    } catch (JacksonException | IllegalArgumentException e) {
+      throw damagedIndex("a line makes no sense", e);
     }
   }
 
@@ -272,6 +389,17 @@ public final class PartReader {
         cause);
   }
 
+  private boolean isSound(IndexLine.Span member) {
+    return member.offset() >= 0
+        && member.length() >= GzipMember.HEADER_BYTES + GzipMember.TRAILER_BYTES
+        && member.plain() >= 1
+        && member.plain() <= LONGEST_MEMBER
+        && member.length() <= 2 * LONGEST_MEMBER
+        && Sha256.isHex(member.sha256())
+        && CHECKSUM.matcher(String.valueOf(member.crc64nvme())).matches()
+        && member.offset() <= content.bytes() - member.length();
+  }
+
   /** Lets through only what an index may say. */
   private final class IndexCheck {
     private final IndexListener listener;
@@ -286,17 +414,10 @@ public final class PartReader {
       this.listener = listener;
     }
 
-    void line(IndexInput lines) throws IOException {
-      IndexLine line;
-      ArchiveEntry entry;
-      EntryPath missing;
-      try {
-        line = lines.line();
-        entry = line.entry() == null ? null : line.entry().toEntry();
-        missing = line.missing() == null ? null : line.missing().toPath();
-      } catch (JacksonException | IllegalArgumentException e) {
-        throw damagedIndex("a line makes no sense", e);
-      }
+    void line(Line told) throws IOException {
+      IndexLine line = told.line();
+      ArchiveEntry entry = told.entry();
+      EntryPath missing = told.missing();
       if (!begun || ended) {
         header(line);
       } else if (line.member() != null) {
@@ -325,14 +446,7 @@ public final class PartReader {
     }
 
     private void member(IndexLine.Span member) throws IOException {
-      if (member.offset() != offset
-          || member.length() < GzipMember.HEADER_BYTES + GzipMember.TRAILER_BYTES
-          || member.plain() < 1
-          || member.plain() > LONGEST_MEMBER
-          || member.length() > 2 * LONGEST_MEMBER
-          || !Sha256.isHex(member.sha256())
-          || !CHECKSUM.matcher(String.valueOf(member.crc64nvme())).matches()
-          || offset + member.length() > content.bytes()) {
+      if (member.offset() != offset || !isSound(member)) {
         throw damagedIndex("member " + members + " lies where it cannot", null);
       }
       offset += member.length();
@@ -350,7 +464,91 @@ public final class PartReader {
     }
   }
 
-  /** One pass over content and index together. */
+  /** Lets through what some members of an index may say, without knowing the others. */
+  private final class ExcerptCheck {
+    private final LookupReader by;
+    private final IndexListener listener;
+    private long next;
+
+    ExcerptCheck(LookupReader by, IndexListener listener) {
+      this.by = by;
+      this.listener = listener;
+    }
+
+    void begin(int number) {
+      next = by.membersBefore(number);
+      listener.indexMember(number, next);
+    }
+
+    void line(Line told) throws IOException {
+      IndexLine.Span member = told.line().member();
+      ArchiveEntry entry = told.entry();
+      if (member != null) {
+        if (!isSound(member)) {
+          throw damagedIndex("member " + next + " lies where it cannot", null);
+        }
+        next++;
+        listener.member(member);
+      } else if (entry != null) {
+        listener.entry(entry);
+      }
+    }
+
+    void end(int number) throws ArchiveCorruptException {
+      if (next != by.membersBefore(number + 1)) {
+        throw damagedIndex("it tells of other members than its lookup says", null);
+      }
+    }
+  }
+
+  /** Finds out what the lookup of an index should be. */
+  private static final class LookupCheck implements IndexListener {
+    private final LookupReader lookup;
+    private final IndexListener listener;
+    private final LookupRecords records = new LookupRecords();
+    private int number;
+    private long members;
+
+    LookupCheck(LookupReader lookup, IndexListener listener) {
+      this.lookup = lookup;
+      this.listener = listener;
+    }
+
+    void begin(int indexMember) throws ArchiveCorruptException {
+      number = indexMember;
+      if (members != lookup.membersBefore(indexMember)) {
+        throw lookup.damaged(0, "its index tells of other members than it says", null);
+      }
+    }
+
+    @Override
+    public void member(IndexLine.Span member) throws IOException {
+      members++;
+      listener.member(member);
+    }
+
+    @Override
+    public void entry(ArchiveEntry entry) throws IOException {
+      records.add(entry.path(), number);
+      listener.entry(entry);
+    }
+
+    @Override
+    public void missing(EntryPath path) {
+      listener.missing(path);
+    }
+
+    void finish() throws IOException {
+      begin(lookup.indexMembers());
+      records.sort();
+      lookup.verify(records);
+    }
+  }
+
+  /**
+   * One pass over content and index together. Of a file that has a member which is not chosen, only
+   * what comes before that is handed out.
+   */
   private final class Reading implements IndexListener, AutoCloseable {
     private final EntryDelivery delivery;
     private final MemberChoice choice;

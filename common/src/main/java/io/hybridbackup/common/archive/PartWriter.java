@@ -7,6 +7,7 @@ import java.io.InputStream;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Writes the entries of a part in their order: small ones together into shared members, large
@@ -36,10 +37,20 @@ final class PartWriter {
   PartWriter(
       Component component, PartObjects objects, Compressor compressor, List<KnownMembers> known)
       throws IOException {
+    this(component, objects, compressor, known, IndexWriter.Sizes.STANDARD);
+  }
+
+  PartWriter(
+      Component component,
+      PartObjects objects,
+      Compressor compressor,
+      List<KnownMembers> known,
+      IndexWriter.Sizes indexSizes)
+      throws IOException {
     this.component = component;
     this.objects = objects;
     this.members = new MemberStream(compressor, known, this::written);
-    this.index = new IndexWriter(component, objects.index(), compressor);
+    this.index = new IndexWriter(component, objects.index(), compressor, indexSizes);
   }
 
   /**
@@ -172,14 +183,19 @@ final class PartWriter {
   }
 
   /**
-   * Completes everything.
+   * A finished index.
    *
-   * @return SHA-256 of the plain bytes of the index
+   * @param sha256 of its plain bytes
+   * @param lookup null if it is too short or too long for one
    */
-  String finish() throws IOException {
+  record Index(String sha256, PartInventory.@Nullable Lookup lookup) {}
+
+  /** Completes everything. */
+  Index finish() throws IOException {
     cut();
     members.flush();
     objects.content().complete();
-    return index.finish();
+    String sha256 = index.finish();
+    return new Index(sha256, index.writeLookup(objects.lookup()));
   }
 }

@@ -1,5 +1,6 @@
 package io.hybridbackup.common.archive;
 
+import java.util.Optional;
 import java.util.regex.Pattern;
 import org.jspecify.annotations.Nullable;
 
@@ -61,6 +62,11 @@ final class PathPattern {
             text,
             octets.substring(0, beginning),
             Pattern.compile(regex.toString(), Pattern.DOTALL));
+  }
+
+  /** The path that it is, if it has no wildcards. */
+  Optional<EntryPath> path() {
+    return wildcards == null ? Optional.of(new EntryPath(beginning)) : Optional.empty();
   }
 
   boolean matches(EntryPath path) {

@@ -5,6 +5,7 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.json.Json;
 import java.util.List;
 import java.util.Objects;
+import org.jspecify.annotations.Nullable;
 
 /**
  * Where everything lies in an archive.
@@ -39,12 +40,26 @@ record RootIndex(
    * One part.
    *
    * @param sha256 as in {@link PartInventory#sha256}
+   * @param lookup null if there is none; its pages lie right behind the index
    */
-  record Part(Component component, Range content, Range index, String sha256) {
+  record Part(
+      Component component,
+      Range content,
+      Range index,
+      String sha256,
+      @Nullable LookupDirectory lookup) {
     Part {
       if (component == null || content == null || index == null || !Sha256.isHex(sha256)) {
         throw new IllegalArgumentException("a part is not told whole");
       }
+      if (lookup != null && lookup.indexBytes() != index.length()) {
+        throw new IllegalArgumentException("a lookup does not cover its index");
+      }
+    }
+
+    /** Where index and lookup end. */
+    long end() {
+      return lookup == null ? index.end() : index.end() + lookup.pageBytes();
     }
   }
 

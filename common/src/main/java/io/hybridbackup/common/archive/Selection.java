@@ -1,8 +1,10 @@
 package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.identity.Component;
+import java.util.HashSet;
 import java.util.LinkedHashSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
 
 /** Which entries of an archive are meant. Remembers what has been found; for one thread. */
@@ -34,6 +36,21 @@ public final class Selection {
       }
     }
     return contains;
+  }
+
+  /** What is meant of the media, if that is only paths and all below these; else empty. */
+  Optional<Set<EntryPath>> mediaPaths() {
+    Set<EntryPath> paths = new HashSet<>();
+    for (PathPattern pattern : patterns) {
+      if (pattern.mayMatchBelow(MediaPart.ROOT)) {
+        Optional<EntryPath> path = pattern.path();
+        if (path.isEmpty()) {
+          return Optional.empty();
+        }
+        paths.add(path.get());
+      }
+    }
+    return patterns.isEmpty() ? Optional.empty() : Optional.of(paths);
   }
 
   /** Whether it is worth while to look into a part. */

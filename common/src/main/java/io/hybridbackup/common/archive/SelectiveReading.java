@@ -8,9 +8,9 @@ import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
 /**
- * One pass over a part's index that hands out chosen entries, and fetches the members that hold
- * their content and no others. The last entry is handed out only when the index has been read to
- * its end and found sound.
+ * One pass over a part's index, or over an excerpt of it, that hands out chosen entries, and
+ * fetches the members that hold their content and no others. The last entry is handed out only when
+ * the index has been read to its end and found sound.
  *
  * <p>Of hard links whose target is not chosen, the first becomes the file and the others link to
  * that. For one thread.
@@ -42,6 +42,15 @@ final class SelectiveReading implements PartReader.IndexListener, AutoCloseable 
   @Override
   public void member(IndexLine.Span span) {
     members.add(span);
+  }
+
+  /** Members that have been left out before it are of no entry to come. */
+  @Override
+  public void indexMember(int number, long next) {
+    if (next != known + members.size()) {
+      members.clear();
+      known = next;
+    }
   }
 
   @Override

@@ -32,6 +32,11 @@ import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
 
 class ArchiveReaderTest {
+  private static final String LOOKUP =
+      "{'version':1,'manifest':{'offset':0,'length':9},'parts':[{'component':'media',"
+          + "'content':{'offset':0,'length':9},'index':{'offset':2,'length':20},'sha256':"
+          + "'0000000000000000000000000000000000000000000000000000000000000000','lookup':";
+
   private static final byte[] DUMP = ArchiveFixture.dump(3 * 1024 * 1024 + 17);
 
   @TempDir private Path folder;
@@ -284,6 +289,11 @@ class ArchiveReaderTest {
         "{'version':1,'manifest':{'offset':0,'length':9},'parts':[{'component':'media',"
             + "'content':{'offset':0,'length':9},'index':{'offset':0,'length':9}}]}",
         "{'version':1,'manifest':{'offset':-1,'length':9},'parts':[]}",
+        LOOKUP + "{'index':[{'length':19}],'pages':[{'first':'0123456789','length':18}]}}]}",
+        LOOKUP + "{'index':[{'length':20}],'pages':[{'first':'0123456789','length':19}]}}]}",
+        LOOKUP + "{'index':[{'length':20}],'pages':[null]}}]}",
+        LOOKUP + "{'index':[{'length':20}]}}]}",
+        LOOKUP + "7}]}",
         "{'version':1,'manifest':{'offset':0,'length':99},'parts':[]}",
         "{'version':2,'manifest':{'offset':0,'length':9},'parts':[]}",
       })
@@ -291,7 +301,7 @@ class ArchiveReaderTest {
     byte[] plain = json.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
     byte[] root = GzipMember.stored(plain, plain.length);
     ByteArrayOutputStream archive = new ByteArrayOutputStream();
-    archive.writeBytes(new byte[20]);
+    archive.writeBytes(new byte[40]);
     archive.writeBytes(root);
     archive.writeBytes(new Footer(root.length, root.length).encode());
     try (ArchiveFixture fixture = fixture()) {

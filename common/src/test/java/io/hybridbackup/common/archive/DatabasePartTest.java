@@ -128,6 +128,7 @@ class DatabasePartTest {
         part.contentCrc(),
         part.index(),
         part.indexCrc(),
+        part.lookup(),
         part.unpackedBytes(),
         part.files(),
         part.folders(),

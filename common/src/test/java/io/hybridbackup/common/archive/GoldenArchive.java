@@ -23,7 +23,8 @@ import org.jspecify.annotations.Nullable;
 /**
  * What {@code archive-v1-everything.tar.gz} was made of: everything that the first version of the
  * format can tell, but for sizes that no test would want. {@link #main} makes such an archive. That
- * file stays as it is for ever; what the format learns later gets a file of its own.
+ * file stays as it is for ever; what the format learns later gets a file of its own, as {@code
+ * archive-v1-lookup.tar.gz}, which has a lookup and files that one needs care for.
  */
 final class GoldenArchive {
   static final byte[] DUMP = "a dump\n".getBytes(StandardCharsets.UTF_8);
@@ -31,6 +32,11 @@ final class GoldenArchive {
   static final List<EntryPath> MISSING =
       List.of(EntryPath.of("gone/№ 1"), new EntryPath("gone/\u00ff"));
 
+  /** Paths whose SHA-256 begins with the same five bytes. */
+  static final List<EntryPath> ALIKE =
+      List.of(EntryPath.of("storage/collision/294155"), EntryPath.of("storage/collision/1468147"));
+
+  private static final IndexWriter.Sizes SMALL = new IndexWriter.Sizes(1_000, 4);
   private static final Instant TIME = Instant.parse("2026-01-01T00:00:00.123456789Z");
   private static final Place NOWHERE = new Place(0, 0);
   private static final String LONG = "long/" + "l".repeat(120);
@@ -134,6 +140,19 @@ final class GoldenArchive {
     originals.add(
         new Original(
             ArchiveFixture.entry("storage", ArchiveEntry.Type.FOLDER, 0, 01777, TIME), null));
+    return originals;
+  }
+
+  /** As {@link #media}, and {@link #ALIKE} far from each other. */
+  static List<Original> mediaToLookUp() {
+    List<Original> originals = media();
+    originals.add(2, text(file(ALIKE.getFirst().toString(), "one"), "one"));
+    originals.add(originals.size() - 3, text(file(ALIKE.getLast().toString(), "other"), "other"));
+    originals.add(
+        originals.size() - 1,
+        new Original(
+            ArchiveFixture.entry("storage/collision", ArchiveEntry.Type.FOLDER, 0, 0755, TIME),
+            null));
     return originals;
   }
 
@@ -261,6 +280,11 @@ final class GoldenArchive {
 
   /** Makes the archive anew in {@code folder}, which also holds what it is made of. */
   static Path write(Path folder) throws IOException {
+    return write(folder, media(), IndexWriter.Sizes.STANDARD);
+  }
+
+  private static Path write(Path folder, List<Original> originals, IndexWriter.Sizes indexSizes)
+      throws IOException {
     ObjectKey key = ObjectKey.of("archive");
     try (FilesystemObjectStore store = new FilesystemObjectStore(folder);
         Compressor compressor = Compressor.open(2);
@@ -276,7 +300,7 @@ final class GoldenArchive {
                   database,
                   compressor,
                   ProgressListener.NONE),
-              write(media, compressor));
+              write(originals, media, compressor, indexSizes));
       ArchiveLayout.Composition composition =
           ArchiveLayout.compose(ArchiveFixture.MANIFEST, ArchiveFixture.TIME, parts, 1);
       store.compose(key, composition.pieces());
@@ -284,12 +308,16 @@ final class GoldenArchive {
     return folder.resolve(key.value());
   }
 
-  private static PartInventory write(PartObjects objects, Compressor compressor)
+  private static PartInventory write(
+      List<Original> originals,
+      PartObjects objects,
+      Compressor compressor,
+      IndexWriter.Sizes indexSizes)
       throws IOException {
-    PartWriter writer = new PartWriter(Component.MEDIA, objects, compressor, List.of());
+    PartWriter writer = new PartWriter(Component.MEDIA, objects, compressor, List.of(), indexSizes);
     boolean links = true;
     boolean folders = false;
-    for (Original original : media()) {
+    for (Original original : originals) {
       ArchiveEntry.Type type = original.entry().type();
       if ((links && type != ArchiveEntry.Type.SYMLINK)
           || (!folders && type == ArchiveEntry.Type.FOLDER)) {
@@ -308,27 +336,29 @@ final class GoldenArchive {
     for (EntryPath path : MISSING) {
       writer.missing(MediaPart.ROOT.resolve(path));
     }
-    String sha256 = writer.finish();
+    PartWriter.Index index = writer.finish();
     return new PartInventory(
         Component.MEDIA,
         objects.content().slices(),
         objects.content().checksums(),
         objects.index().slices(),
         objects.index().checksums(),
+        index.lookup(),
         0,
         0,
         0,
-        sha256,
+        index.sha256(),
         null,
         0,
         List.of());
   }
 
   /**
-   * @param arguments the file that is to be made
+   * @param arguments the file that is to be made, and {@code lookup} if it is to have one
    */
   public static void main(String[] arguments) throws IOException {
     Path folder = Files.createTempDirectory("golden-archive-");
-    Files.copy(write(folder), Path.of(arguments[0]));
+    Path archive = arguments.length > 1 ? write(folder, mediaToLookUp(), SMALL) : write(folder);
+    Files.copy(archive, Path.of(arguments[0]));
   }
 }

@@ -7,9 +7,12 @@ import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoredObject;
 import io.hybridbackup.common.store.Upload;
+import io.hybridbackup.common.testing.WatchedStore;
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
@@ -128,6 +131,35 @@ class GoldenArchiveIT {
                 "isSymbolicLink",
                 LinkOption.NOFOLLOW_LINKS))
         .containsEntry("isSymbolicLink", true);
+  }
+
+  @Test
+  void shouldReadOneFileAfterAnotherByALookup() throws IOException {
+    try (Upload upload = store.upload(ObjectKey.of("lookup"))) {
+      upload.write(GoldenArchive.bytes("archive-v1-lookup.tar.gz"));
+      StoredObject object = upload.complete();
+      WatchedStore watched = new WatchedStore(store);
+      ArchiveFiles files = ArchiveFiles.open(watched, object);
+      long longestRead = 0;
+      for (GoldenArchive.Original original : GoldenArchive.mediaToLookUp()) {
+        ByteArrayOutputStream content = new ByteArrayOutputStream();
+        long before = watched.bytesRead();
+
+        ArchiveEntry found = files.copy(original.entry().path(), content).orElseThrow();
+
+        longestRead = Math.max(longestRead, watched.bytesRead() - before);
+        if (original.entry().type() == ArchiveEntry.Type.HARDLINK) {
+          assertThat(found.type()).isNotEqualTo(ArchiveEntry.Type.HARDLINK);
+        } else {
+          assertThat(content.toByteArray())
+              .isEqualTo(original.content() == null ? new byte[0] : original.content());
+        }
+      }
+      assertThat(files.copy(EntryPath.of("storage/absent"), OutputStream.nullOutputStream()))
+          .isEmpty();
+      assertThat(longestRead).isLessThan(object.bytes() / 2);
+      ArchiveReader.open(store, object).part(Component.MEDIA).verify(ProgressListener.NONE);
+    }
   }
 
   @Test

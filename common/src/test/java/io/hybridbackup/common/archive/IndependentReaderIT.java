@@ -25,7 +25,8 @@ class IndependentReaderIT {
   }
 
   @ParameterizedTest
-  @ValueSource(strings = {"archive-v1.tar.gz", "archive-v1-everything.tar.gz"})
+  @ValueSource(
+      strings = {"archive-v1.tar.gz", "archive-v1-everything.tar.gz", "archive-v1-lookup.tar.gz"})
   void shouldReadGoldenArchives(String name) throws IOException {
     byte[] golden = GoldenArchive.bytes(name);
     Path archive = Files.write(folder.resolve(name), golden);
@@ -65,6 +66,25 @@ class IndependentReaderIT {
       assertThat(reader.cat(fixture.file(), "storage/link").text()).isEqualTo("cheese");
       assertThat(reader.cat(fixture.file(), "globals.sql").text())
           .isEqualTo(new String(ArchiveFixture.GLOBALS, StandardCharsets.UTF_8));
+    }
+  }
+
+  @Test
+  void shouldReadOneFileByALookup() throws IOException {
+    byte[] golden = GoldenArchive.bytes("archive-v1-lookup.tar.gz");
+    Path archive = Files.write(folder.resolve("archive"), golden);
+    for (GoldenArchive.Original original : GoldenArchive.mediaToLookUp()) {
+      EntryPath path = original.entry().path();
+      if (original.entry().type() != ArchiveEntry.Type.FILE || path.utf8() == null) {
+        continue;
+      }
+
+      // when
+      IndependentReader.Content content = reader.cat(archive, path.toString());
+
+      // then
+      assertThat(content.text().getBytes(StandardCharsets.UTF_8)).isEqualTo(original.content());
+      assertThat(content.bytesRead()).isLessThan(golden.length / 2);
     }
   }
 

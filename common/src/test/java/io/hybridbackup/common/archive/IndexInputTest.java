@@ -129,6 +129,7 @@ class IndexInputTest {
               List.of(Crc64Nvme.hex(Crc64Nvme.of(content))),
               List.of(stored(store, gzip)),
               List.of(Crc64Nvme.hex(Crc64Nvme.of(gzip))),
+              null,
               0,
               1,
               0,

@@ -4,6 +4,7 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoredObject;
+import io.hybridbackup.common.testing.WatchedStore;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.ByteBuffer;
@@ -14,6 +15,7 @@ import java.util.List;
 /** A program that writes and reads an archive of very many small files. */
 final class LargeIndex {
   private static final int FILES_A_FOLDER = 1_000;
+  private static final long MOST_BYTES_FOR_ONE = 1024 * 1024;
 
   private LargeIndex() {}
 
@@ -30,9 +32,19 @@ final class LargeIndex {
       long written = System.nanoTime();
       read(store, archive, files);
       long read = System.nanoTime();
+      long bytes = 0;
+      for (int file : new int[] {0, files / 2, files - 1}) {
+        bytes = Math.max(bytes, readOne(store, archive, file));
+      }
+      long found = System.nanoTime();
       System.out.printf(
-          "%,d files: written in %.1f s, read in %.1f s, %s%n",
-          files, (written - begun) / 1e9, (read - written) / 1e9, peak());
+          "%,d files: written in %.1f s, read in %.1f s, one in %.0f ms and %,d bytes, %s%n",
+          files,
+          (written - begun) / 1e9,
+          (read - written) / 1e9,
+          (found - read) / 3e6,
+          bytes,
+          peak());
     }
   }
 
@@ -47,7 +59,7 @@ final class LargeIndex {
       for (int folder = 0; folder * FILES_A_FOLDER < files; folder++) {
         writer.append(entry(folder(folder), ArchiveEntry.Type.FOLDER, 0), new byte[0]);
       }
-      String sha256 = writer.finish();
+      PartWriter.Index index = writer.finish();
       PartInventory part =
           new PartInventory(
               Component.MEDIA,
@@ -55,10 +67,11 @@ final class LargeIndex {
               objects.content().checksums(),
               objects.index().slices(),
               objects.index().checksums(),
+              index.lookup(),
               0,
               files,
               0,
-              sha256,
+              index.sha256(),
               null,
               0,
               List.of());
@@ -81,11 +94,18 @@ final class LargeIndex {
               }
             });
     require(next[0] == files);
-    int last = files - 1;
+  }
+
+  /** Returns how many bytes it takes. */
+  private static long readOne(FilesystemObjectStore store, StoredObject archive, int file)
+      throws IOException {
+    WatchedStore watched = new WatchedStore(store);
     ByteArrayOutputStream content = new ByteArrayOutputStream();
     require(
-        ArchiveFiles.open(store, archive).copy(EntryPath.of(path(last)), content).isPresent()
-            && ByteBuffer.wrap(content.toByteArray()).getInt() == last);
+        ArchiveFiles.open(watched, archive).copy(EntryPath.of(path(file)), content).isPresent()
+            && ByteBuffer.wrap(content.toByteArray()).getInt() == file);
+    require(watched.bytesRead() < MOST_BYTES_FOR_ONE);
+    return watched.bytesRead();
   }
 
   private static void require(boolean condition) {

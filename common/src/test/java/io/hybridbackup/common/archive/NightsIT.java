@@ -13,6 +13,7 @@ import io.hybridbackup.common.store.StoredObject;
 import io.hybridbackup.common.testing.RestlessTree;
 import io.hybridbackup.common.testing.WatchedStore;
 import java.io.ByteArrayInputStream;
+import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -309,6 +310,51 @@ class NightsIT {
             new MediaPart.Earlier(List.of(PartReader.of(store, second)), false),
             ProgressListener.NONE);
     checkMedia(compose("second", next), tree);
+  }
+
+  @Test
+  void shouldHaveAWholeLookupAfterAWriterThatWasKilled() throws IOException {
+    // given
+    Path tree = Files.createDirectories(folder.resolve("tree"));
+    Files.createDirectories(tree.resolve("a"));
+    Files.createDirectories(tree.resolve("z"));
+    String longName = "n".repeat(200);
+    for (int i = 0; i < 6_000; i++) {
+      Path parent = tree.resolve(i % 2 == 0 ? "a" : "z");
+      Files.writeString(parent.resolve("%s-%04d".formatted(longName, i)), Integer.toString(i));
+    }
+    writeRandom(tree.resolve("large"), 10_000_000, new Random(10));
+    ProgressListener dying =
+        (bytes, files) -> {
+          if (bytes > 0
+              && PartObjects.lastCheckpoint(store, ObjectKey.of("work", "media")).isPresent()) {
+            throw new IllegalStateException("killed");
+          }
+        };
+    assertThatThrownBy(() -> media("epoch-00001", tree, MediaPart.Earlier.NONE, dying))
+        .hasMessage("killed");
+
+    // when
+    PartReader found =
+        PartObjects.lastCheckpoint(store, ObjectKey.of("work", "media")).orElseThrow();
+    PartInventory second =
+        media(
+            "epoch-00002",
+            tree,
+            new MediaPart.Earlier(List.of(found), false),
+            ProgressListener.NONE);
+
+    // then
+    assertThat(second.reusedBytes()).isPositive();
+    assertThat(second.lookup()).isNotNull();
+    PartReader.of(store, second).verify(ProgressListener.NONE);
+    ArchiveFiles files = ArchiveFiles.open(store, compose("resumed", second));
+    for (int i : new int[] {0, 2_998, 2_999, 5_998, 5_999}) {
+      ByteArrayOutputStream content = new ByteArrayOutputStream();
+      String path = "storage/%s/%s-%04d".formatted(i % 2 == 0 ? "a" : "z", longName, i);
+      assertThat(files.copy(EntryPath.of(path), content)).isPresent();
+      assertThat(content).hasToString(Integer.toString(i));
+    }
   }
 
   private static void writeRandom(Path file, int bytes, Random random) throws IOException {

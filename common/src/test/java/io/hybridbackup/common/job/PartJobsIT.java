@@ -70,6 +70,7 @@ class PartJobsIT {
           List.of("00c0ffee12345678"),
           List.of(SLICE),
           List.of("00c0ffee12345678"),
+          null,
           20,
           2,
           1,

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.tuple;
 
+import io.hybridbackup.common.archive.LookupDirectory;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.event.Envelope;
 import io.hybridbackup.common.event.EventSamples;
@@ -36,6 +37,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import tools.jackson.databind.node.ObjectNode;
 
 class RecordsTest {
   private static final Instant TIME = Instant.parse("2026-01-11T02:00:00.123456789Z");
@@ -106,31 +108,54 @@ class RecordsTest {
 
   @Test
   void shouldReadAPartThatWasCommitted() {
-    PartOutcome committed =
-        new PartOutcome.Committed(
-            announce(DatabaseDumpCompleted.class),
-            3,
-            new PartInventory(
-                Component.DATABASE,
-                List.of(SLICE),
-                List.of("00c0ffee12345678"),
-                List.of(SLICE),
-                List.of("00c0ffee12345679"),
-                70_000_000_001L,
-                1,
-                0,
-                "ab".repeat(32),
-                "ef".repeat(32),
-                7,
-                List.of("3 files vanished")),
-            Map.of("pg_dump", "15.18", "postgresql", "15.4"),
-            Map.of("database", Duration.ofNanos(12_345_678_901L)),
-            2,
-            3,
-            new KindChanges(1, List.of("letters/drafts")),
-            new References(5, 1, List.of("letters/7.pdf")));
+    PartOutcome committed = committed();
 
     assertThat(Json.read(Json.write(committed), PartOutcome.class)).isEqualTo(committed);
+  }
+
+  /** Written by a service of before, in a run that is under way. */
+  @Test
+  void shouldReadAPartThatWasCommittedWithoutALookup() {
+    ObjectNode json = (ObjectNode) Json.mapper().readTree(Json.write(committed()));
+    ((ObjectNode) json.get("inventory")).remove("lookup");
+
+    PartOutcome read = Json.read(Json.write(json), PartOutcome.class);
+
+    assertThat(read).isInstanceOf(PartOutcome.Committed.class);
+    assertThat(((PartOutcome.Committed) read).inventory().lookup()).isNull();
+  }
+
+  private static PartOutcome.Committed committed() {
+    return new PartOutcome.Committed(
+        announce(DatabaseDumpCompleted.class),
+        3,
+        new PartInventory(
+            Component.DATABASE,
+            List.of(SLICE),
+            List.of("00c0ffee12345678"),
+            List.of(SLICE),
+            List.of("00c0ffee12345679"),
+            new PartInventory.Lookup(
+                List.of(SLICE),
+                List.of("00c0ffee1234567a"),
+                new LookupDirectory(
+                    List.of(
+                        new LookupDirectory.IndexMember(160_000, 12),
+                        new LookupDirectory.IndexMember(90_000, 0)),
+                    List.of(new LookupDirectory.Page("00c0ffee12", 64_000)))),
+            70_000_000_001L,
+            1,
+            0,
+            "ab".repeat(32),
+            "ef".repeat(32),
+            7,
+            List.of("3 files vanished")),
+        Map.of("pg_dump", "15.18", "postgresql", "15.4"),
+        Map.of("database", Duration.ofNanos(12_345_678_901L)),
+        2,
+        3,
+        new KindChanges(1, List.of("letters/drafts")),
+        new References(5, 1, List.of("letters/7.pdf")));
   }
 
   @Test

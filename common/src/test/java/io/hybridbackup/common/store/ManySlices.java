@@ -127,6 +127,7 @@ final class ManySlices {
         checksums,
         List.of(index),
         List.of(Crc64Nvme.hex(0)),
+        null,
         inBase,
         slices,
         1,

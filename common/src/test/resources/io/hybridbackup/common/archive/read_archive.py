@@ -1,7 +1,7 @@
 """Reads archives as docs/archive-format.md describes them; it shares nothing with the product.
 
 read_archive.py list ARCHIVE         every entry and missing path, a line of JSON each
-read_archive.py cat ARCHIVE PATH     one file's content, by range
+read_archive.py cat ARCHIVE PATH     one file's content, by lookup and range
 read_archive.py check ARCHIVE        everything that the document promises of members, indexes and tar blocks
 """
 
@@ -16,6 +16,8 @@ import zlib
 FOOTER_BYTES = 51
 MEMBER_HEADER = bytes.fromhex("1f8b08000000000000ff")
 MEMBER_MOST = 16 << 20
+PAGE_MOST = 1 << 20
+RECORD_BYTES = 8
 OWN_MEMBERS_FROM = 65_536
 BLOCK = 512
 KINDS = {
@@ -76,6 +78,10 @@ def inflate_all(octets):
         octets = octets[length:]
 
 
+def lookup_hash(path):
+    return hashlib.sha256(path).digest()[:5]
+
+
 def octets_of(fields, name):
     if name + "_base64" in fields:
         return base64.b64decode(fields[name + "_base64"], validate=True)
@@ -94,6 +100,11 @@ def attributes_of(fields):
     }
 
 
+def lines_of(plain):
+    require(plain.endswith(b"\n"), "a line does not end")
+    return [json.loads(line) for line in plain.split(b"\n")[:-1]]
+
+
 class Part:
     def __init__(self, archive, root):
         self.archive = archive
@@ -101,10 +112,16 @@ class Part:
         self.content = root["content"]
         self.index = root["index"]
         self.sha256 = root["sha256"]
-        self.members = []
+        self.lookup = root.get("lookup")
+        self.members = {}
         self.entries = []
         self.missing = []
-        self.read_index()
+        self.index_sha256 = None
+
+    def end(self):
+        """Where index and lookup end."""
+        pages = self.lookup["pages"] if self.lookup else []
+        return self.index["offset"] + self.index["length"] + sum(page["length"] for page in pages)
 
     def read_index(self):
         hash = hashlib.sha256()
@@ -113,14 +130,72 @@ class Part:
             hash.update(octets)
             plain += octets
         self.index_sha256 = hash.hexdigest()
-        lines = [json.loads(line) for line in plain.splitlines()]
+        lines = lines_of(plain)
         require(lines[0] == {"index": {"version": 1, "component": self.component}}, lines[0])
-        kinds = {"member": self.members, "entry": self.entries, "missing": self.missing}
         for line in lines[1:-1]:
             for kind, value in line.items():
-                kinds[kind].append(value)
+                if kind == "member":
+                    self.members[len(self.members)] = value
+                else:
+                    {"entry": self.entries, "missing": self.missing}[kind].append(value)
         end = {"members": len(self.members), "entries": len(self.entries)}
         require(lines[-1] == {"end": end}, lines[-1], "after", end)
+
+    def index_members(self):
+        """Number, place, and the number of the first member that it tells of, of each index member."""
+        offset, first = self.index["offset"], 0
+        for number, told in enumerate(self.lookup["index"]):
+            yield number, offset, told["length"], first, first + told["members"]
+            offset += told["length"]
+            first += told["members"]
+        require(offset == self.index["offset"] + self.index["length"], "the lookup covers", offset)
+
+    def index_lines(self, number):
+        _, offset, length, first, end = list(self.index_members())[number]
+        plain, used = inflate_member(self.archive.read(offset, length))
+        require(used == length, "index member", number, "has", used, "bytes")
+        lines = lines_of(plain)
+        members = [line["member"] for line in lines if "member" in line]
+        require(len(members) == end - first, "index member", number, "tells of", len(members))
+        self.members.update(enumerate(members, first))
+        return lines
+
+    def page(self, number):
+        """The records of a page, each a hash and the number of an index member."""
+        pages = self.lookup["pages"]
+        offset = self.index["offset"] + self.index["length"]
+        offset += sum(page["length"] for page in pages[:number])
+        plain, used = inflate_member(self.archive.read(offset, pages[number]["length"]))
+        require(used == pages[number]["length"] <= PAGE_MOST, "page", number, "has", used, "bytes")
+        require(0 < len(plain) <= PAGE_MOST and len(plain) % RECORD_BYTES == 0, "page", number)
+        records = [plain[start : start + RECORD_BYTES] for start in range(0, len(plain), RECORD_BYTES)]
+        require(records == sorted(records), "the order of page", number)
+        require(records[0][:5].hex() == pages[number]["first"], "the first hash of page", number)
+        if number + 1 < len(pages):
+            require(records[-1][:5].hex() < pages[number + 1]["first"], "the last hash of page", number)
+        return [(record[:5], int.from_bytes(record[5:], "big")) for record in records]
+
+    def find(self, path):
+        """The entry of a path, by the lookup if there is one."""
+        if not self.lookup:
+            if self.index_sha256 is None:
+                self.read_index()
+            return next((entry for entry in self.entries if octets_of(entry, "path") == path), None)
+        hash = lookup_hash(path)
+        firsts = [bytes.fromhex(page["first"]) for page in self.lookup["pages"]]
+        number = sum(first <= hash for first in firsts) - 1
+        for at in [told for one, told in self.page(number) if one == hash] if number >= 0 else []:
+            for line in self.index_lines(at):
+                if octets_of(line.get("entry", {}), "path") == path:
+                    self.read_members_before(line["entry"], at)
+                    return line["entry"]
+        return None
+
+    def read_members_before(self, entry, at):
+        first = entry["content"]["member"] if entry.get("size") else None
+        for number, _, _, _, end in list(self.index_members())[:at]:
+            if first is not None and first < end:
+                self.index_lines(number)
 
     def member(self, number):
         member = self.members[number]
@@ -168,9 +243,9 @@ class Archive:
 
     def find(self, path):
         for part in self.parts:
-            for entry in part.entries:
-                if octets_of(entry, "path") == path:
-                    return part, entry
+            entry = part.find(path)
+            if entry:
+                return part, entry
         raise KeyError(os.fsdecode(path) + " is not in the archive")
 
 
@@ -198,6 +273,7 @@ def listed(part, entry):
 
 def list_archive(archive):
     for part in archive.parts:
+        part.read_index()
         for entry in part.entries:
             print(json.dumps(listed(part, entry)))
         for missing in part.missing:
@@ -310,9 +386,23 @@ def check_tar(entry, stream):
     return length
 
 
+def check_lookup(part):
+    """The lookup leads to every entry, and nowhere else."""
+    records = []
+    for number, *_ in part.index_members():
+        for line in part.index_lines(number):
+            if "entry" in line:
+                records.append((lookup_hash(octets_of(line["entry"], "path")), number))
+    pages = [record for number in range(len(part.lookup["pages"])) for record in part.page(number)]
+    require(pages == sorted(records), "the lookup does not lead to the entries")
+
+
 def check_part(part):
+    part.read_index()
+    if part.lookup:
+        check_lookup(part)
     position, stream, starts = 0, bytearray(), []
-    for number, member in enumerate(part.members):
+    for number, member in part.members.items():
         require(member["offset"] == position, "member", number, "is not next to the one before")
         octets, plain = part.member(number)
         require(member["crc64nvme"] == f"{crc64nvme(octets):016x}", "CRC64NVME of member", number)
@@ -354,7 +444,9 @@ def check(archive):
     filler in front of a part's content."""
     root = archive.root
     pieces = [root["manifest"], *(part["content"] for part in root["parts"]), root["tar_end"]]
-    pieces += [part["index"] for part in root["parts"]]
+    for part in archive.parts:
+        offset = part.index["offset"]
+        pieces += [{"offset": offset, "length": part.end() - offset}]
     pieces += [{"offset": archive.root_offset, "length": archive.root_length}]
     contents = [part["content"] for part in root["parts"]]
     position = 0
