@@ -20,7 +20,6 @@ import java.util.List;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.zip.DataFormatException;
-import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 import tools.jackson.core.JacksonException;
 
 /**
@@ -112,11 +111,7 @@ public final class ArchiveReader {
   }
 
   private static byte[] gunzip(byte[] gzip, int longest) throws IOException {
-    try (InputStream plain =
-        GzipCompressorInputStream.builder()
-            .setInputStream(new ByteArrayInputStream(gzip))
-            .setDecompressConcatenated(true)
-            .get()) {
+    try (InputStream plain = new GzipMembers(new ByteArrayInputStream(gzip))) {
       byte[] bytes = plain.readNBytes(longest + 1);
       if (bytes.length > longest) {
         throw new IOException("it holds more than " + longest + " bytes");

@@ -14,7 +14,6 @@ import java.util.List;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
-import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 
@@ -224,7 +223,7 @@ public final class PartReader {
     MessageDigest digest = Sha256.digest();
     IndexCheck check = new IndexCheck(listener);
     try (InputStream stored = index.open(store, 0, index.bytes());
-        InputStream plain = new DigestInputStream(decompressed(stored), digest)) {
+        InputStream plain = new DigestInputStream(new GzipMembers(stored), digest)) {
       IndexInput lines = new IndexInput(plain);
       while (next(lines)) {
         check.line(lines);
@@ -233,17 +232,6 @@ public final class PartReader {
     check.finish();
     if (component == Component.MEDIA && sha256 != null && !Sha256.hex(digest).equals(sha256)) {
       throw damagedIndex("its SHA-256 is not the root index's", null);
-    }
-  }
-
-  private InputStream decompressed(InputStream stored) throws IOException {
-    try {
-      return GzipCompressorInputStream.builder()
-          .setInputStream(stored)
-          .setDecompressConcatenated(true)
-          .get();
-    } catch (IOException e) {
-      throw failed(e);
     }
   }
 
