@@ -1,5 +1,6 @@
 package io.hybridbackup.dbdump;
 
+import io.hybridbackup.common.archive.EntryPath;
 import io.hybridbackup.common.database.Postgres;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.job.ComponentFailure;
@@ -84,8 +85,9 @@ final class ReferenceList {
         while (rows.next()) {
           byte[] path = rows.getBytes(1);
           if (path != null && path.length > 0) {
-            list.writeInt(path.length);
-            list.write(path);
+            int bytes = Math.min(path.length, EntryPath.LONGEST + 1);
+            list.writeInt(bytes);
+            list.write(path, 0, bytes);
             count++;
           }
         }

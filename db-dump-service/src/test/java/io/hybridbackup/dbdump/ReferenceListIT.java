@@ -14,6 +14,7 @@ import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.store.InMemoryObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.testing.PostgresTestServer;
+import java.io.DataInputStream;
 import java.sql.Connection;
 import java.sql.ResultSet;
 import java.sql.SQLException;
@@ -23,6 +24,7 @@ import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.concurrent.CompletableFuture;
+import java.util.zip.GZIPInputStream;
 import org.junit.jupiter.api.AfterAll;
 import org.junit.jupiter.api.BeforeAll;
 import org.junit.jupiter.api.Test;
@@ -68,6 +70,28 @@ class ReferenceListIT {
       assertThat(listed.count()).isEqualTo(1);
     }
     await().atMost(SOON).untilAsserted(() -> assertThat(sessions()).isEmpty());
+  }
+
+  @Test
+  void shouldKeepOfWhatCanBeNoPathNoMoreThanItTakesToSeeThat() throws Exception {
+    // given
+    try (Listing listing = new Listing()) {
+
+      // when
+      MediaReferences listed =
+          listing.write("SELECT repeat('x', n) FROM unnest(ARRAY[4104, 4105, 9000000]) AS n");
+
+      // then
+      assertThat(listed.count()).isEqualTo(3);
+      try (DataInputStream list =
+          new DataInputStream(new GZIPInputStream(listing.store.open(listed.list())))) {
+        for (int bytes : new int[] {4104, 4105, 4105}) {
+          assertThat(list.readInt()).isEqualTo(bytes);
+          assertThat(list.readNBytes(bytes)).hasSize(bytes).containsOnly('x');
+        }
+        assertThat(list.read()).isEqualTo(-1);
+      }
+    }
   }
 
   @ParameterizedTest
@@ -125,6 +149,7 @@ class ReferenceListIT {
     private final Work work = TestWork.on(run, Component.DATABASE, 1);
     private final Postgres postgres = new Postgres(server.settings("postgres"));
     private final Connection connection;
+    private final InMemoryObjectStore store = new InMemoryObjectStore(InstantSource.system(), true);
 
     Listing() throws Exception {
       connection = work.own(postgres.connect());
@@ -133,12 +158,7 @@ class ReferenceListIT {
 
     MediaReferences write(String query) throws Exception {
       return ReferenceList.write(
-          connection,
-          postgres,
-          query,
-          work,
-          new InMemoryObjectStore(InstantSource.system(), true),
-          new ObjectKey("references"));
+          connection, postgres, query, work, store, new ObjectKey("references"));
     }
 
     /** Waits until the server is at it; gives how it ends. */

@@ -3,6 +3,7 @@ package io.hybridbackup.mediasync;
 import io.hybridbackup.common.archive.ArchiveCorruptException;
 import io.hybridbackup.common.archive.Compressor;
 import io.hybridbackup.common.archive.EntryPath;
+import io.hybridbackup.common.archive.EscapedPath;
 import io.hybridbackup.common.archive.MediaPart;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartObjects;
@@ -416,7 +417,7 @@ final class MediaPartMaker implements PartMaker {
             changed.size(),
             changed.stream()
                 .limit(KindChanges.NAMED)
-                .map(path -> EntryPath.of(path).toString())
+                .map(path -> EscapedPath.brief(EntryPath.of(path)))
                 .toList());
   }
 

@@ -1,6 +1,7 @@
 package io.hybridbackup.mediasync;
 
 import io.hybridbackup.common.archive.EntryPath;
+import io.hybridbackup.common.archive.EscapedPath;
 import io.hybridbackup.common.archive.MediaPart;
 import io.hybridbackup.common.archive.TreePaths;
 import io.hybridbackup.common.job.MediaReferences;
@@ -45,7 +46,7 @@ final class ReferencedFiles implements MediaPart.Missing {
     tell(path -> {
       missing[0]++;
       if (named.size() < References.NAMED) {
-        named.add(path.toString());
+        named.add(EscapedPath.brief(path));
       }
     });
     return new References(listed.count(), missing[0], named);
@@ -62,7 +63,8 @@ final class ReferencedFiles implements MediaPart.Missing {
         byte[] path = new byte[list.readInt()];
         list.readFully(path);
         EntryPath below = below(location, EntryPath.of(path));
-        if (!below.octets().isEmpty() && !staged.has(below)) {
+        boolean possible = path.length <= EntryPath.LONGEST;
+        if (!below.octets().isEmpty() && !(possible && staged.has(below))) {
           listener.path(below);
         }
       }

@@ -5,6 +5,7 @@ import com.fasterxml.jackson.annotation.JsonValue;
 import java.time.Instant;
 import java.util.Arrays;
 import java.util.Locale;
+import java.util.Map;
 import java.util.Objects;
 import java.util.SortedMap;
 import org.jspecify.annotations.Nullable;
@@ -17,7 +18,7 @@ import org.jspecify.annotations.Nullable;
  * @param size of a file's content in bytes; 0 for everything else
  * @param mode permissions with set-uid, set-gid and sticky bits; no type
  * @param user name of the owner, empty if there is none
- * @param group name of the group, empty if there is none
+ * @param group name of the group, likewise
  * @param sha256 of a file's content, 64 hex digits; null for everything else
  * @param target of a symbolic link, or the path within the archive that a hard link shares its file
  *     with; else null
@@ -48,6 +49,12 @@ public record ArchiveEntry(
     boolean vanished,
     Place header,
     @Nullable Place content) {
+
+  /** How many bytes the name of an owner may have; Linux allows 255. */
+  public static final int LONGEST_OWNER = 256;
+
+  /** What an attribute takes of memory besides its name and value. */
+  private static final int ATTRIBUTE_BYTES = 128;
 
   /** What kind of thing an entry is. */
   public enum Type {
@@ -80,6 +87,18 @@ public record ArchiveEntry(
 
   /** A device's numbers. */
   public record Device(int major, int minor) {}
+
+  /** How much memory there is to what can be long of it, in bytes. */
+  long heldBytes() {
+    long bytes = (long) path.octets().length() + user.length() + group.length();
+    bytes += target == null ? 0 : target.octets().length();
+    bytes += accessAcl == null ? 0 : accessAcl.length();
+    bytes += defaultAcl == null ? 0 : defaultAcl.length();
+    for (Map.Entry<String, byte[]> attribute : attributes.entrySet()) {
+      bytes += attribute.getKey().length() + attribute.getValue().length + ATTRIBUTE_BYTES;
+    }
+    return bytes;
+  }
 
   /** The same entry, now that it has been written. */
   ArchiveEntry placed(Place newHeader, @Nullable Place newContent, @Nullable String newSha256) {

@@ -22,7 +22,6 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.function.Consumer;
 import java.util.zip.DataFormatException;
-import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 import tools.jackson.core.JacksonException;
 
 /**
@@ -115,11 +114,7 @@ public final class ArchiveReader {
 
   /** All of it, which is no longer than {@code longest}. */
   static byte[] gunzip(byte[] gzip, int longest) throws IOException {
-    try (InputStream plain =
-        GzipCompressorInputStream.builder()
-            .setInputStream(new ByteArrayInputStream(gzip))
-            .setDecompressConcatenated(true)
-            .get()) {
+    try (InputStream plain = new GzipMembers(new ByteArrayInputStream(gzip))) {
       byte[] bytes = plain.readNBytes(longest + 1);
       if (bytes.length > longest) {
         throw new IOException("it holds more than " + longest + " bytes");

@@ -21,17 +21,6 @@ public final class DatabasePart {
 
   private DatabasePart() {}
 
-  /** What is left to tell of a member whose bytes are on their way. */
-  private record Written(int length, int plainBytes, String sha256, long crc64nvme) {
-    static Written of(Member member) {
-      return new Written(member.length(), member.plainBytes(), member.sha256(), member.crc64nvme());
-    }
-
-    void tell(IndexWriter index) throws IOException {
-      index.member(length, plainBytes, sha256, crc64nvme);
-    }
-  }
-
   /** Whether a database part may have this path. */
   static boolean mayHold(EntryPath path) {
     return path.equals(PATH) || path.equals(GLOBALS);
@@ -65,10 +54,11 @@ public final class DatabasePart {
       EarlierEntries.read(part, members, group -> {});
       known.add(members);
     }
-    List<Written> written = new ArrayList<>();
+    // What is told of them when all are written.
+    MemberList written = new MemberList();
     MemberStream stream =
         new MemberStream(
-            compressor, known, member -> written.add(Written.of(objects.content().append(member))));
+            compressor, known, member -> written.add(objects.content().append(member)));
     FileContent content = FileContent.write(dump, Long.MAX_VALUE, stream::add, progress);
     stream.flush();
     int dumpMembers = written.size();
@@ -99,14 +89,10 @@ public final class DatabasePart {
     IndexWriter index =
         new IndexWriter(
             Component.DATABASE, objects.index(), compressor, IndexWriter.Sizes.STANDARD);
-    Written.of(header).tell(index);
-    for (Written member : written.subList(0, dumpMembers)) {
-      member.tell(index);
-    }
+    index.member(header);
+    tell(index, written, dumpMembers);
     index.entry(entry);
-    for (Written member : written.subList(dumpMembers, written.size())) {
-      member.tell(index);
-    }
+    tell(index, written, written.size());
     if (globalsEntry != null) {
       index.entry(globalsEntry);
     }
@@ -127,6 +113,18 @@ public final class DatabasePart {
         globalsEntry == null ? null : globalsEntry.sha256(),
         objects.content().reusedBytes(),
         List.of());
+  }
+
+  /** Tells of the members up to a number, and lets go of them. */
+  private static void tell(IndexWriter index, MemberList members, int end) throws IOException {
+    for (int number = members.first(); number < end; number++) {
+      index.member(
+          members.length(number),
+          members.plain(number),
+          members.sha256(number),
+          members.crc64nvme(number));
+      members.removeFirst();
+    }
   }
 
   /** A file whose headers are a member of their own, and whose content begins in the next. */

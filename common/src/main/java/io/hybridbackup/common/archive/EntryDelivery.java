@@ -16,10 +16,14 @@ final class EntryDelivery implements AutoCloseable {
   /** Of those whose content fills no members, such as symbolic links, no more than this wait. */
   private static final int ENTRIES_BEHIND = 10_000;
 
+  /** What names and attributes they have may be long: no more than about this waits either. */
+  static final int BYTES_BEHIND = 16 * 1024 * 1024;
+
   private final MemberSource source;
   private final PartReader.Handler handler;
   private final ProgressListener progress;
   private final Deque<ArchiveEntry> waiting = new ArrayDeque<>();
+  private long waitingBytes;
   private MemberSource.Plain member = MemberSource.Plain.NONE;
 
   /** What lies before has been handed out or passed over. */
@@ -48,22 +52,26 @@ final class EntryDelivery implements AutoCloseable {
   /** The next entry; all members that hold its content are expected. */
   void add(ArchiveEntry entry) throws IOException {
     waiting.add(entry);
-    while (waiting.size() > ENTRIES_BEHIND || (waiting.size() > 1 && source.isAhead())) {
-      handOut(waiting.remove());
+    waitingBytes += entry.heldBytes();
+    while (waiting.size() > 1
+        && (waiting.size() > ENTRIES_BEHIND || waitingBytes > BYTES_BEHIND || source.isAhead())) {
+      handOutNext();
     }
   }
 
   /** Hands out what waits, and reads the members that are left, once the index is found sound. */
   void finish() throws IOException {
     while (!waiting.isEmpty()) {
-      handOut(waiting.remove());
+      handOutNext();
     }
     while (source.hasNext()) {
       member = source.next();
     }
   }
 
-  private void handOut(ArchiveEntry entry) throws IOException {
+  private void handOutNext() throws IOException {
+    ArchiveEntry entry = waiting.remove();
+    waitingBytes -= entry.heldBytes();
     Place content = entry.content();
     handler.entry(entry, content == null ? out -> {} : out -> copy(entry, content, out));
     progress.advanced(0, entry.type() == ArchiveEntry.Type.FOLDER ? 0 : 1);

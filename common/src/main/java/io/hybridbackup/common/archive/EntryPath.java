@@ -16,6 +16,9 @@ import org.jspecify.annotations.Nullable;
  * @param octets one character of U+0000 to U+00FF for each byte
  */
 public record EntryPath(String octets) implements Comparable<EntryPath> {
+  /** How many bytes a path in an archive may have: {@code storage/}, and what Linux allows. */
+  public static final int LONGEST = 8 + 4096;
+
   public EntryPath {
     for (int i = 0; i < octets.length(); i++) {
       if (octets.charAt(i) > 0xff) {

@@ -1,6 +1,7 @@
 package io.hybridbackup.common.archive;
 
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -69,8 +70,9 @@ final class EntrySource {
     if (name == null) {
       String found = String.valueOf(Files.getAttribute(path, attribute, LinkOption.NOFOLLOW_LINKS));
       // Java names an owner without a name by the number.
-      name =
-          found.equals(Long.toString(id)) || found.equals(Integer.toString((int) id)) ? "" : found;
+      boolean unnamed = found.equals(Long.toString(id)) || found.equals(Integer.toString((int) id));
+      boolean tooLong = found.getBytes(StandardCharsets.UTF_8).length > ArchiveEntry.LONGEST_OWNER;
+      name = unnamed || tooLong ? "" : found;
       known.put(id, name);
     }
     return name;

@@ -3,7 +3,9 @@ package io.hybridbackup.common.archive;
 import java.nio.charset.Charset;
 import java.nio.charset.CharsetEncoder;
 import java.nio.charset.StandardCharsets;
+import java.util.Arrays;
 import java.util.BitSet;
+import java.util.stream.Collectors;
 
 /**
  * Paths as people see and type them. {@code \n}, {@code \t} and the like, and {@code \} with three
@@ -12,6 +14,9 @@ import java.util.BitSet;
  * \} before anything else stands for that itself.
  */
 public final class EscapedPath {
+  /** How many bytes of a path {@link #brief} gives, escapes counted. */
+  public static final int BRIEF_BYTES = 300;
+
   private static final String LETTERS = "abtnvfr";
   private static final String CONTROLS = "\u0007\b\t\n\u000b\f\r";
 
@@ -21,32 +26,58 @@ public final class EscapedPath {
    * @param shown what can be shown; other characters are escaped too
    */
   public static String of(EntryPath path, Charset shown) {
-    StringBuilder text = new StringBuilder(path.octets().length());
+    return of(path, shown, Integer.MAX_VALUE);
+  }
+
+  /**
+   * A path in a message or a record that is not to grow with it: of one that has more than {@link
+   * #BRIEF_BYTES} the beginning, and an ellipsis.
+   */
+  public static String brief(EntryPath path) {
+    return of(path, StandardCharsets.UTF_8, BRIEF_BYTES);
+  }
+
+  private static String of(EntryPath path, Charset shown, int mostBytes) {
+    StringBuilder text = new StringBuilder();
     CharsetEncoder encoder = shown.newEncoder();
     String octets = path.octets();
+    int bytes = 0;
     for (int from = 0; from < octets.length(); ) {
-      int bytes = sequence(octets, from);
-      EntryPath character = new EntryPath(octets.substring(from, from + bytes));
+      int length = sequence(octets, from);
+      EntryPath character = new EntryPath(octets.substring(from, from + length));
       String decoded = character.utf8();
-      if (decoded != null && visible(decoded.codePointAt(0)) && encoder.canEncode(decoded)) {
-        text.append(decoded.equals("\\") ? "\\\\" : decoded);
+      String written;
+      if (decoded == null || !visible(decoded.codePointAt(0)) || !encoder.canEncode(decoded)) {
+        written = escaped(character);
       } else {
-        escape(text, character);
+        written = decoded.equals("\\") ? "\\\\" : decoded;
       }
-      from += bytes;
+      bytes += written.getBytes(StandardCharsets.UTF_8).length;
+      if (bytes > mostBytes) {
+        return text.append('…').toString();
+      }
+      text.append(written);
+      from += length;
     }
     return text.toString();
   }
 
   /** Text with control characters and the like escaped; backslashes and line ends stay. */
   public static String printable(String text) {
+    return Arrays.stream(text.split("\n", -1))
+        .map(EscapedPath::printableLine)
+        .collect(Collectors.joining("\n"));
+  }
+
+  /** As {@link #printable}, on one line: line ends are escaped too. */
+  public static String printableLine(String text) {
     StringBuilder printable = new StringBuilder(text.length());
     text.codePoints()
         .forEach(character -> {
-          if (character == '\n' || visible(character)) {
+          if (visible(character)) {
             printable.appendCodePoint(character);
           } else {
-            escape(printable, EntryPath.of(Character.toString(character)));
+            printable.append(escaped(EntryPath.of(Character.toString(character))));
           }
         });
     return printable.toString();
@@ -76,7 +107,8 @@ public final class EscapedPath {
     };
   }
 
-  private static void escape(StringBuilder text, EntryPath character) {
+  private static String escaped(EntryPath character) {
+    StringBuilder text = new StringBuilder();
     for (char octet : character.octets().toCharArray()) {
       int control = CONTROLS.indexOf(octet);
       text.append('\\');
@@ -88,6 +120,7 @@ public final class EscapedPath {
             .append((char) ('0' + (octet & 7)));
       }
     }
+    return text.toString();
   }
 
   /**

@@ -3,6 +3,7 @@ package io.hybridbackup.common.archive;
 import com.fasterxml.jackson.annotation.JsonInclude;
 import com.fasterxml.jackson.annotation.JsonProperty;
 import io.hybridbackup.common.identity.Component;
+import java.nio.charset.StandardCharsets;
 import java.time.DateTimeException;
 import java.time.Instant;
 import java.util.Base64;
@@ -20,9 +21,6 @@ record IndexLine(
     IndexLine.@Nullable Missing missing,
     IndexLine.@Nullable End end) {
   static final int VERSION = 1;
-
-  /** What Linux allows a path to have, below {@code storage/}. */
-  static final int LONGEST_PATH = 8 + 4096;
 
   static IndexLine header(Component component) {
     return new IndexLine(new Header(VERSION, component), null, null, null, null);
@@ -149,9 +147,13 @@ record IndexLine(
         throw new IllegalArgumentException("a length or an offset is negative");
       }
       EntryPath linked = decoded(target, targetBase64);
-      if (name.octets().length() > LONGEST_PATH
-          || (linked != null && linked.octets().length() > LONGEST_PATH)) {
-        throw new IllegalArgumentException("a path has more than " + LONGEST_PATH + " bytes");
+      if (name.octets().length() > EntryPath.LONGEST
+          || (linked != null && linked.octets().length() > EntryPath.LONGEST)) {
+        throw new IllegalArgumentException("a path has more than " + EntryPath.LONGEST + " bytes");
+      }
+      if (isTooLong(user) || isTooLong(group)) {
+        throw new IllegalArgumentException(
+            "an owner's name has more than " + ArchiveEntry.LONGEST_OWNER + " bytes");
       }
       Instant modified;
       try {
@@ -186,6 +188,11 @@ record IndexLine(
           header,
           content);
     }
+  }
+
+  private static boolean isTooLong(@Nullable String owner) {
+    return owner != null
+        && owner.getBytes(StandardCharsets.UTF_8).length > ArchiveEntry.LONGEST_OWNER;
   }
 
   private static @Nullable String base64(EntryPath path) {

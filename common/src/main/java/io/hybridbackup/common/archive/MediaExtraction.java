@@ -129,7 +129,7 @@ final class MediaExtraction implements PartReader.Handler, AutoCloseable {
           throw corrupt(entry, "a device node without numbers", null);
         }
         if (!options.deviceNodes()) {
-          warn("a device node was left out: " + entry.path());
+          warn("a device node was left out: " + EscapedPath.brief(entry.path()));
           return;
         }
         boolean character = entry.type() == ArchiveEntry.Type.CHARACTER_DEVICE;
@@ -173,7 +173,11 @@ final class MediaExtraction implements PartReader.Handler, AutoCloseable {
       if (options.restoreOwners() || ExtendedAttributes.isOfUser(attribute.getKey())) {
         ExtendedAttributes.set(path, attribute.getKey(), attribute.getValue());
       } else {
-        warn("the attribute " + attribute.getKey() + " was left out: " + entry.path());
+        warn(
+            "the attribute "
+                + EscapedPath.brief(EntryPath.of(attribute.getKey()))
+                + " was left out: "
+                + EscapedPath.brief(entry.path()));
       }
     }
     if (entry.type() != ArchiveEntry.Type.SYMLINK) {

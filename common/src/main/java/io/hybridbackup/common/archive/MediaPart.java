@@ -282,7 +282,7 @@ public final class MediaPart {
       FileStatus status = FileStatus.of(path);
       switch (status.type()) {
         case FileStatus.FOLDER -> writeBelow(path, below);
-        case FileStatus.SOCKET -> warn("a socket was left out: " + below);
+        case FileStatus.SOCKET -> warn("a socket was left out: " + EscapedPath.brief(below));
         default -> {
           boolean unwritten =
               links.isGrouped(status) ? links.first(status) : status.type() != FileStatus.SYMLINK;
@@ -385,7 +385,7 @@ public final class MediaPart {
   private void warnOfChange(Path path) {
     warn(
         "a file was written to while it was read, and may be partly of before and partly of after: "
-            + archived(path));
+            + EscapedPath.brief(archived(path)));
   }
 
   private ArchiveEntry describe(Path path, FileStatus status) throws IOException {

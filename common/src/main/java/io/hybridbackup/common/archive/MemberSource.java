@@ -25,13 +25,19 @@ import org.jspecify.annotations.Nullable;
 final class MemberSource implements AutoCloseable {
   static final int BATCH_BYTES = 4 * 1024 * 1024;
   static final int BATCH_PLAIN_BYTES = 8 * 1024 * 1024;
+  private static final int BATCH_MEMBERS = 4096;
 
   private final ObjectStore store;
   private final StoredBytes content;
   private final String name;
   private final int batches;
   private final ExecutorService executor;
-  private final Deque<Expected> expected = new ArrayDeque<>();
+
+  /**
+   * All members of a dump, as its entry comes behind them; the note is number and whether wanted.
+   */
+  private final MemberList expected = new MemberList();
+
   private final Deque<Future<Deque<Plain>>> underWay = new ArrayDeque<>();
   private Deque<Plain> ready = new ArrayDeque<>();
   private long expectedBytes;
@@ -73,7 +79,7 @@ final class MemberSource implements AutoCloseable {
    * @param wanted whether it is to be read
    */
   void expect(long number, IndexLine.Span member, boolean wanted) {
-    expected.add(new Expected(number, member, wanted));
+    expected.add(member, number << 1 | (wanted ? 1 : 0));
     expectedBytes += member.length();
     expectedPlainBytes += member.plain();
     if (hasBatch()) {
@@ -90,23 +96,38 @@ final class MemberSource implements AutoCloseable {
     return underWay.size() >= batches && hasBatch();
   }
 
+  private boolean expectsNone() {
+    return expected.first() == expected.size();
+  }
+
+  private Expected first() {
+    long note = expected.note(expected.first());
+    return new Expected(note >>> 1, expected.get(expected.first()), (note & 1) == 1);
+  }
+
   private void fetchAhead() {
-    while (!expected.isEmpty() && underWay.size() < batches) {
-      boolean wanted = expected.element().wanted();
+    while (!expectsNone() && underWay.size() < batches) {
+      Expected next = first();
+      boolean wanted = next.wanted();
+      long offset = next.span().offset();
       List<Expected> batch = new ArrayList<>();
       long bytes = 0;
       long plain = 0;
       do {
-        Expected member = expected.remove();
-        batch.add(member);
-        bytes += member.span().length();
-        plain += member.span().plain();
-      } while (!expected.isEmpty()
-          && expected.element().wanted() == wanted
+        batch.add(next);
+        bytes += next.span().length();
+        plain += next.span().plain();
+        expected.removeFirst();
+        if (expectsNone()) {
+          break;
+        }
+        next = first();
+      } while (batch.size() < BATCH_MEMBERS
+          && next.wanted() == wanted
           && (!wanted
-              || (expected.element().span().offset() == batch.getFirst().span().offset() + bytes
-                  && bytes + expected.element().span().length() <= BATCH_BYTES
-                  && plain + expected.element().span().plain() <= BATCH_PLAIN_BYTES)));
+              || (next.span().offset() == offset + bytes
+                  && bytes + next.span().length() <= BATCH_BYTES
+                  && plain + next.span().plain() <= BATCH_PLAIN_BYTES)));
       expectedBytes -= bytes;
       expectedPlainBytes -= plain;
       long total = bytes;
@@ -143,7 +164,7 @@ final class MemberSource implements AutoCloseable {
   }
 
   boolean hasNext() {
-    return !ready.isEmpty() || !underWay.isEmpty() || !expected.isEmpty();
+    return !ready.isEmpty() || !underWay.isEmpty() || !expectsNone();
   }
 
   private static Deque<Plain> await(Future<Deque<Plain>> batch) throws IOException {

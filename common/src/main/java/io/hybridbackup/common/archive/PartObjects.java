@@ -23,8 +23,9 @@ import org.jspecify.annotations.Nullable;
  * …, and a late header as {@code header-00001}. Nothing else in the store is touched. For one part
  * and one thread.
  *
- * <p>Whenever an object of a media part is complete, {@code checkpoint-00001}, … says what there
- * is, so that whoever follows a killed writer need not make that again.
+ * <p>While objects of a media part are completed, {@code checkpoint-00001}, … say what there is, so
+ * that whoever follows a killed writer need not make that again: each of the first few objects has
+ * one, and later one comes whenever a thirtieth or so has come to what was there.
  *
  * <p>Whoever makes it closes it. Closing gives up the objects that have not been completed; those
  * that have stay in the folder.

@@ -16,7 +16,6 @@ import java.util.Set;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
-import org.apache.commons.compress.compressors.gzip.GzipCompressorInputStream;
 import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 
@@ -283,7 +282,7 @@ public final class PartReader {
   private void checked(long offset, long length, IndexCheck check, MessageDigest digest)
       throws IOException {
     try (InputStream stored = index.open(store, offset, length);
-        InputStream plain = new DigestInputStream(decompressed(stored), digest)) {
+        InputStream plain = new DigestInputStream(new GzipMembers(stored), digest)) {
       lines(plain, check::line);
     }
   }
@@ -318,7 +317,7 @@ public final class PartReader {
     for (int number = members.nextSetBit(0); number >= 0; number = members.nextSetBit(number + 1)) {
       check.begin(number);
       try (InputStream stored = index.open(store, by.indexOffset(number), by.indexLength(number));
-          InputStream plain = decompressed(stored)) {
+          InputStream plain = new GzipMembers(stored)) {
         lines(plain, check::line);
       }
       check.end(number);
@@ -350,17 +349,6 @@ public final class PartReader {
           line.missing() == null ? null : line.missing().toPath());
     } catch (JacksonException | IllegalArgumentException e) {
       throw damagedIndex("a line makes no sense", e);
-    }
-  }
-
-  private InputStream decompressed(InputStream stored) throws IOException {
-    try {
-      return GzipCompressorInputStream.builder()
-          .setInputStream(stored)
-          .setDecompressConcatenated(true)
-          .get();
-    } catch (IOException e) {
-      throw failed(e);
     }
   }
 

@@ -17,6 +17,12 @@ final class PartWriter {
   /** A shared member's content is no longer. */
   private static final int SHARED_BYTES = 1024 * 1024;
 
+  /**
+   * From one checkpoint to the next there is one object more for every so many that there are. Each
+   * tells of all that is there, and would otherwise make the sum of them grow with the square.
+   */
+  private static final int OBJECTS_A_CHECKPOINT = 32;
+
   private final Component component;
   private final PartObjects objects;
   private final MemberStream members;
@@ -28,7 +34,9 @@ final class PartWriter {
   private final byte[] shared = new byte[SHARED_BYTES];
   private int sharedBytes;
   private long nextMember;
-  private int checkpoints;
+
+  /** How many objects there are to be at the next checkpoint. */
+  private int nextCheckpoint = 1;
 
   /**
    * @param objects are completed by {@link #finish}; the caller closes them
@@ -165,10 +173,11 @@ final class PartWriter {
 
   private void written(Member member) throws IOException {
     index.member(objects.content().append(member));
-    if (objects.content().isWhole() && objects.content().objects() > checkpoints) {
-      checkpoints = objects.content().objects();
+    int whole = objects.content().objects();
+    if (objects.content().isWhole() && whole >= nextCheckpoint) {
+      nextCheckpoint = whole + 1 + whole / OBJECTS_A_CHECKPOINT;
       index.flush();
-      objects.checkpoint(component, checkpoints);
+      objects.checkpoint(component, whole);
     }
   }
 

@@ -12,7 +12,9 @@ import tools.jackson.core.JacksonException;
 import tools.jackson.databind.DeserializationFeature;
 import tools.jackson.databind.JsonNode;
 import tools.jackson.databind.ObjectReader;
+import tools.jackson.databind.node.ArrayNode;
 import tools.jackson.databind.node.ObjectNode;
+import tools.jackson.databind.node.StringNode;
 
 /**
  * Events as Kafka records, after the CloudEvents 1.0 protocol binding for Kafka. Writes structured
@@ -32,6 +34,8 @@ public final class EventCodec {
    */
   public static final int LARGEST_REQUEST = 128 << 10;
 
+  private static final int BRIEF_LIST = 20;
+  private static final int BRIEF_TEXT = 1000;
   private static final String SPEC_VERSION = "1.0";
   private static final String DATA_CONTENT_TYPE = "application/json";
   private static final String TIME_EXAMPLE = "an ISO 8601 time such as 2026-01-11T02:00:00Z";
@@ -67,6 +71,32 @@ public final class EventCodec {
   /** The value of a record in structured mode; {@link #CONTENT_TYPE} belongs in its header. */
   public static byte[] write(Envelope envelope) {
     return Json.write(toJson(envelope));
+  }
+
+  /**
+   * As {@link #write}, of what a broker does not take whole: of each list there are the first 20
+   * elements, and of each text the first 1,000 characters.
+   */
+  public static byte[] writeBrief(Envelope envelope) {
+    return Json.write(brief(toJson(envelope)));
+  }
+
+  private static JsonNode brief(JsonNode json) {
+    return switch (json) {
+      case ObjectNode object -> {
+        ObjectNode brief = Json.mapper().createObjectNode();
+        object.properties().forEach(field -> brief.set(field.getKey(), brief(field.getValue())));
+        yield brief;
+      }
+      case ArrayNode array -> {
+        ArrayNode brief = Json.mapper().createArrayNode();
+        array.valueStream().limit(BRIEF_LIST).map(EventCodec::brief).forEach(brief::add);
+        yield brief;
+      }
+      case StringNode text when text.stringValue().length() > BRIEF_TEXT ->
+          StringNode.valueOf(text.stringValue().substring(0, BRIEF_TEXT) + "…");
+      default -> json;
+    };
   }
 
   /**

@@ -1,5 +1,6 @@
 package io.hybridbackup.common.job;
 
+import io.hybridbackup.common.archive.EntryPath;
 import io.hybridbackup.common.store.Slice;
 
 /**
@@ -8,6 +9,7 @@ import io.hybridbackup.common.store.Slice;
  *
  * @param count how many there are
  * @param list holds them: gzip, each path in whatever form its row has it, behind its length as
- *     four bytes, big-endian
+ *     four bytes, big-endian; of one that is longer than any path, {@link EntryPath#LONGEST} bytes
+ *     and one more
  */
 public record MediaReferences(long count, Slice list) {}

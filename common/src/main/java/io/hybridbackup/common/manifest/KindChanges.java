@@ -1,5 +1,6 @@
 package io.hybridbackup.common.manifest;
 
+import io.hybridbackup.common.archive.EscapedPath;
 import java.util.List;
 
 /**
@@ -8,7 +9,7 @@ import java.util.List;
  * nor what was below them.
  *
  * @param count how many there are, at least one; what was below them does not count
- * @param paths the first of them, {@link #NAMED} at most
+ * @param paths the first of them, {@link #NAMED} at most; each {@link EscapedPath#brief brief}
  */
 public record KindChanges(long count, List<String> paths) {
   /** How many paths are named. */

@@ -18,6 +18,7 @@ import org.apache.kafka.clients.producer.Producer;
 import org.apache.kafka.clients.producer.ProducerRecord;
 import org.apache.kafka.clients.producer.RecordMetadata;
 import org.apache.kafka.common.KafkaException;
+import org.apache.kafka.common.errors.RecordTooLargeException;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -59,13 +60,27 @@ public final class EventPublisher implements AutoCloseable {
   }
 
   /**
-   * Publishes an event as it is, such as one that was kept in a record.
+   * Publishes an event as it is, such as one that was kept in a record. A fact that is too large
+   * for the broker it publishes as {@link EventCodec#writeBrief} makes it, as nobody waiting for it
+   * would be helped by none.
    *
    * @throws PublishException if the broker did not confirm it
    * @throws UnreadableEventException if it is a request that is too large for an answer
    */
   public void publish(Envelope envelope) {
-    send(record(envelope), envelope.type().name());
+    ProducerRecord<String, byte[]> record = record(envelope);
+    try {
+      send(record, envelope.type().name());
+    } catch (PublishException e) {
+      if (!(envelope.data() instanceof Fact && e.getCause() instanceof RecordTooLargeException)) {
+        throw e;
+      }
+      log.atError()
+          .addKeyValue("event", envelope.id())
+          .addKeyValue("bytes", record.value().length)
+          .log("A fact is too large for the broker and is published with less in its lists");
+      send(record(envelope, EventCodec.writeBrief(envelope)), envelope.type().name());
+    }
   }
 
   /**
@@ -149,9 +164,12 @@ public final class EventPublisher implements AutoCloseable {
   }
 
   private static ProducerRecord<String, byte[]> record(Envelope envelope) {
+    return record(envelope, EventCodec.write(envelope));
+  }
+
+  private static ProducerRecord<String, byte[]> record(Envelope envelope, byte[] value) {
     ProducerRecord<String, byte[]> record =
-        record(
-            Topics.of(envelope.data()), Topics.keyOf(envelope.data()), EventCodec.write(envelope));
+        record(Topics.of(envelope.data()), Topics.keyOf(envelope.data()), value);
     record.headers().add("content-type", EventCodec.CONTENT_TYPE.getBytes(StandardCharsets.UTF_8));
     if (envelope.data() instanceof Request) {
       EventCodec.requireRoomForAnswer(

@@ -10,7 +10,9 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.Random;
+import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
@@ -87,5 +89,59 @@ class EntryDeliveryTest {
       delivery.finish();
       assertThat(handedOut).hasValue(25_000);
     }
+  }
+
+  @Test
+  void shouldKeepNoMoreThanSomeBytesOfAttributesWaiting() throws IOException {
+    // given
+    int valueBytes = 1024 * 1024;
+    AtomicInteger handedOut = new AtomicInteger();
+    try (ArchiveFixture made =
+            new ArchiveFixture(
+                folder.resolve("store"),
+                new byte[1],
+                Files.createDirectory(folder.resolve("tree")));
+        EntryDelivery delivery =
+            new EntryDelivery(
+                new MemberSource(
+                    made.store,
+                    new StoredBytes(made.media.content()),
+                    "the media part",
+                    Parallelism.here()),
+                (entry, content) -> handedOut.incrementAndGet(),
+                ProgressListener.NONE)) {
+      // when
+      for (int told = 1; told <= 100; told++) {
+        delivery.add(fifo(new byte[valueBytes]));
+
+        // then
+        assertThat((told - handedOut.get()) * (long) valueBytes)
+            .isLessThanOrEqualTo(EntryDelivery.BYTES_BEHIND);
+      }
+      delivery.finish();
+      assertThat(handedOut).hasValue(100);
+    }
+  }
+
+  private static ArchiveEntry fifo(byte[] attribute) {
+    return new ArchiveEntry(
+        EntryPath.of("storage/fifo"),
+        ArchiveEntry.Type.FIFO,
+        0,
+        0600,
+        0,
+        0,
+        "",
+        "",
+        ArchiveFixture.TIME,
+        null,
+        null,
+        null,
+        new TreeMap<>(Map.of("user.long", attribute)),
+        null,
+        null,
+        false,
+        new ArchiveEntry.Place(0, 0),
+        null);
   }
 }

@@ -3,8 +3,12 @@ package io.hybridbackup.common.archive;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.hybridbackup.common.json.Json;
 import io.hybridbackup.common.store.FilesystemObjectStore;
+import io.hybridbackup.common.store.InMemoryObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.ObjectStore;
+import io.hybridbackup.common.store.StoredObject;
 import java.io.IOException;
 import java.io.UncheckedIOException;
 import java.nio.ByteBuffer;
@@ -12,8 +16,11 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.time.Instant;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
+import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -84,6 +91,68 @@ class MediaPartTest {
     assertThat(written.entries())
         .extracting(entry -> entry.path() + " " + entry.type())
         .containsExactly("storage/linked SYMLINK", "storage/large FILE", "storage FOLDER");
+  }
+
+  /** What a manifest and an event are to hold, whatever the names are. */
+  @Test
+  void shouldNameWhatItLeavesOutInFewBytes() throws IOException {
+    // given
+    Path deep = tree;
+    while (deep.toString().length() < 3700) {
+      deep = deep.resolve("\u001b".repeat(250));
+    }
+    Files.createDirectories(deep);
+    for (int i = 0; i < 150; i++) {
+      Libc.mknod(
+          EntryPath.of(deep.resolve("socket" + i)),
+          FileStatus.SOCKET,
+          new ArchiveEntry.Device(0, 0));
+    }
+
+    // when
+    List<String> warnings = write(file -> {}).part().warnings();
+
+    // then
+    assertThat(warnings).hasSize(101).endsWith("and 50 more of these");
+    assertThat(warnings.getFirst()).startsWith("a socket was left out: storage/\\033\\033");
+    assertThat(Json.write(warnings).length).isLessThan(64 * 1024);
+  }
+
+  @Test
+  void shouldNotSayAgainAndAgainWhatIsThere() throws IOException {
+    // given
+    byte[] content = new byte[MediaPart.OWN_MEMBERS_BYTES];
+    Random random = new Random(9);
+    for (int i = 0; i < 600; i++) {
+      random.nextBytes(content);
+      Files.write(tree.resolve("scan-" + i), content);
+    }
+    ObjectStore store = new InMemoryObjectStore(InstantSource.fixed(Instant.EPOCH), true);
+
+    // when each member is an object
+    try (Compressor compressor = Compressor.open(2);
+        PartObjects objects = new PartObjects(store, ObjectKey.of("work", "media"), 1)) {
+      PartInventory _ =
+          MediaPart.write(
+              tree,
+              path -> false,
+              MediaPart.Missing.NONE,
+              MediaPart.Earlier.NONE,
+              objects,
+              compressor,
+              ProgressListener.NONE);
+    }
+
+    // then
+    List<Long> checkpoints =
+        store.list("work").stream()
+            .filter(object -> object.key().name().startsWith("checkpoint-"))
+            .map(StoredObject::bytes)
+            .toList();
+    assertThat(checkpoints).hasSizeBetween(100, 150);
+    assertThat(checkpoints.stream().mapToLong(bytes -> bytes).sum())
+        .isLessThan(60 * checkpoints.getLast());
+    assertThat(PartObjects.lastCheckpoint(store, ObjectKey.of("work", "media"))).isPresent();
   }
 
   /** Changes the large file once as soon as some of it has been read. */

@@ -9,11 +9,14 @@ import io.hybridbackup.common.event.Envelope;
 import io.hybridbackup.common.event.EventCodec;
 import io.hybridbackup.common.event.EventSamples;
 import io.hybridbackup.common.event.Fact;
+import io.hybridbackup.common.event.Origin;
 import io.hybridbackup.common.event.Request.BackupCancelRequested;
 import io.hybridbackup.common.event.Request.BackupRequested;
 import io.hybridbackup.common.event.Request.RestoreRequested;
 import io.hybridbackup.common.event.RunState;
 import io.hybridbackup.common.event.UnreadableEventException;
+import io.hybridbackup.common.identity.ArchiveName;
+import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.StoreException;
@@ -21,8 +24,11 @@ import io.micrometer.observation.ObservationRegistry;
 import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
+import java.time.ZoneOffset;
+import java.time.ZonedDateTime;
 import java.util.ArrayList;
 import java.util.Arrays;
+import java.util.Collections;
 import java.util.Comparator;
 import java.util.List;
 import java.util.Map;
@@ -171,6 +177,39 @@ abstract class MessagingContract {
 
     await().atMost(PATIENCE).until(() -> of(heard, run()).size() == 2);
     assertThat(of(heard, run())).containsOnly(Envelope.of(fact, EventSamples.TIME));
+  }
+
+  @Test
+  void shouldTellAFactThatIsTooLargeWithLess() throws Exception {
+    List<Envelope> heard = hear();
+    List<String> warnings = Collections.nCopies(2000, "a warning of kilobytes".repeat(100));
+    Fact.BackupCompleted completed =
+        new Fact.BackupCompleted(
+            run(),
+            "edms",
+            new Origin(Component.PACKAGER, 1, 1, 9),
+            Fact.BackupOutcome.COMPLETE_WITH_WARNINGS,
+            ArchiveName.at(ZonedDateTime.of(2026, 1, 11, 2, 0, 0, 0, ZoneOffset.UTC)),
+            "backups/edms/archive",
+            "backups/edms/manifest",
+            1,
+            1L,
+            null,
+            0,
+            1,
+            Map.of(),
+            warnings,
+            null,
+            null);
+
+    publisher().publish(completed, EventSamples.TIME);
+
+    await().atMost(PATIENCE).until(() -> of(heard, run()).size() == 1);
+    Envelope told = of(heard, run()).getFirst();
+    assertThat(told.id()).isEqualTo(Envelope.of(completed, EventSamples.TIME).id());
+    assertThat(((Fact.BackupCompleted) told.data()).warnings())
+        .hasSize(20)
+        .allMatch(warning -> warning.length() == 1001 && warning.endsWith("…"));
   }
 
   @Test

@@ -167,6 +167,17 @@ final class Download {
   }
 
   private CommandException failure(IOException e) {
+    if (e.getCause() instanceof StoreException.Missing
+        || e.getCause() instanceof StoreException.Changed) {
+      return new CommandException(
+          ExitCode.NOTHING_FOUND,
+          "the archive was deleted or replaced in the store meanwhile: "
+              + e.getMessage()
+              + "; download another, and delete "
+              + part
+              + ", which nothing can complete any more",
+          e);
+    }
     boolean reading = !(e instanceof UnwritableException);
     String what = reading ? "the download broke off: " : "could not write " + part + ": ";
     String remedy =
@@ -190,6 +201,13 @@ final class Download {
   /** Finds out what an earlier try has left. */
   private void resume(FileChannel channel) throws IOException {
     State left = left();
+    if (left == null && channel.size() > 0) {
+      throw new CommandException(
+          ExitCode.USAGE,
+          part
+              + " exists, and nothing beside it says that a download left it; move it away, or name"
+              + " another file");
+    }
     if (left != null && sameObject(left)) {
       long bytes = 0;
       for (var chunk : left.done.entrySet()) {
@@ -205,12 +223,9 @@ final class Download {
               + " of "
               + Amounts.bytes(object.bytes())
               + " are here");
-    } else if (left != null || channel.size() > 0) {
+    } else if (left != null) {
       progress.say(
-          "beginning again: "
-              + (left == null
-                  ? part + " has nothing beside it that says what it is"
-                  : "the archive in the store is not the one that " + part + " is of"));
+          "beginning again: the archive in the store is not the one that " + part + " is of");
       channel.truncate(0);
     }
     long missing = object.bytes() - bytesDone.get();
@@ -392,14 +407,31 @@ final class Download {
     try {
       channel.force(false);
       Path scratch = beside(state, ".new");
-      Files.write(
+      Files.deleteIfExists(scratch);
+      writeNew(
           scratch,
           Json.write(
               new State(VERSION, object.key(), object.etag(), object.bytes(), chunkBytes, done)));
-      sync(scratch);
       Files.move(scratch, state, StandardCopyOption.REPLACE_EXISTING);
     } catch (IOException e) {
       throw new UnwritableException(e);
+    }
+  }
+
+  /**
+   * Writes a file to the disk. Where others may write to its folder, nothing of theirs is followed
+   * or kept.
+   *
+   * @throws java.nio.file.FileAlreadyExistsException if there is anything of that name
+   */
+  static void writeNew(Path file, byte[] content) throws IOException {
+    try (FileChannel channel =
+        FileChannel.open(file, StandardOpenOption.CREATE_NEW, StandardOpenOption.WRITE)) {
+      ByteBuffer left = ByteBuffer.wrap(content);
+      while (left.hasRemaining()) {
+        channel.write(left);
+      }
+      channel.force(true);
     }
   }
 

@@ -7,11 +7,9 @@ import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.ObjectStores;
 import io.hybridbackup.common.store.StoreException;
 import java.io.IOException;
-import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
-import java.nio.file.StandardOpenOption;
 import java.util.Arrays;
 import java.util.concurrent.Callable;
 import org.jspecify.annotations.Nullable;
@@ -142,17 +140,13 @@ public final class DownloadCommand implements Callable<Integer> {
                       + ": the archive is damaged, and what came of it is deleted. Download it"
                       + " again, or use another archive");
             }
-            write(manifestFile, manifest);
+            // One that is there already has been compared.
+            if (!Files.exists(manifestFile, LinkOption.NOFOLLOW_LINKS)) {
+              Download.writeNew(manifestFile, manifest);
+            }
           });
     } finally {
       Runtime.getRuntime().removeShutdownHook(farewell);
-    }
-  }
-
-  private static void write(Path file, byte[] content) throws IOException {
-    Files.write(file, content);
-    try (FileChannel channel = FileChannel.open(file, StandardOpenOption.WRITE)) {
-      channel.force(true);
     }
   }
 }

@@ -1,20 +1,30 @@
 package io.hybridbackup.deploy.cli;
 
+import io.hybridbackup.common.archive.EscapedPath;
 import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.identity.Component;
 import java.util.Collection;
-import java.util.List;
 import java.util.Objects;
 import java.util.Set;
 import java.util.stream.Collectors;
 import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 
-/** A fact in a sentence. */
+/** A fact in a sentence, and further lines for what comes with it. */
 final class FactText {
   private FactText() {}
 
+  /**
+   * The one way out for what facts say: names of files and messages of tools are in it, and none of
+   * them gets a line of its own or moves the cursor.
+   */
   static String of(Fact fact) {
+    return Stream.concat(Stream.of(sentence(fact)), details(fact))
+        .map(EscapedPath::printableLine)
+        .collect(Collectors.joining("\n"));
+  }
+
+  private static String sentence(Fact fact) {
     return switch (fact) {
       case Fact.BackupAccepted accepted ->
           "accepted: " + labels(accepted.components()) + " of " + accepted.source();
@@ -63,8 +73,7 @@ final class FactText {
               + Amounts.bytes(completed.uploadedBytes())
               + " uploaded, "
               + Amounts.bytes(completed.reusedBytes())
-              + " reused)"
-              + warnings(completed.warnings());
+              + " reused)";
       case Fact.BackupFailed failed ->
           "failed ("
               + failed.code()
@@ -95,20 +104,18 @@ final class FactText {
               + progress(progressed.bytesDone(), progressed.bytesTotal(), null, null);
       case Fact.RestoreCompleted completed ->
           completed.plan() != null
-              ? "nothing was done; this would be:\n  " + String.join("\n  ", completed.plan())
-              : (completed.undoes() == null
-                      ? "complete: "
-                          + labels(completed.components())
-                          + " of "
-                          + completed.archive()
-                          + " restored to "
-                          + completed.target()
-                      : "complete: "
-                          + completed.target()
-                          + " is what it was before "
-                          + completed.undoes())
-                  + kept(completed)
-                  + warnings(completed.warnings());
+              ? "nothing was done; this would be:"
+              : completed.undoes() == null
+                  ? "complete: "
+                      + labels(completed.components())
+                      + " of "
+                      + completed.archive()
+                      + " restored to "
+                      + completed.target()
+                  : "complete: "
+                      + completed.target()
+                      + " is what it was before "
+                      + completed.undoes();
       case Fact.RestoreFailed failed ->
           "failed ("
               + failed.code()
@@ -118,17 +125,30 @@ final class FactText {
     };
   }
 
-  private static String kept(Fact.RestoreCompleted completed) {
+  /** What has a line of its own. */
+  private static Stream<String> details(Fact fact) {
+    return switch (fact) {
+      case Fact.BackupCompleted completed -> warnings(completed.warnings());
+      case Fact.RestoreCompleted completed ->
+          completed.plan() != null
+              ? completed.plan().stream().map(step -> "  " + step)
+              : Stream.concat(kept(completed), warnings(completed.warnings()));
+      default -> Stream.empty();
+    };
+  }
+
+  private static Stream<String> kept(Fact.RestoreCompleted completed) {
     String kept =
         Stream.of(completed.previousDatabase(), completed.previousFolder())
             .filter(Objects::nonNull)
             .collect(Collectors.joining(" and "));
     return kept.isEmpty()
-        ? ""
-        : "\nkept for a while: "
-            + kept
-            + "; to bring it back: hybrid-backup restore --undo "
-            + completed.restoreId();
+        ? Stream.empty()
+        : Stream.of(
+            "kept for a while: "
+                + kept
+                + "; to bring it back: hybrid-backup restore --undo "
+                + completed.restoreId());
   }
 
   static String progress(
@@ -155,9 +175,7 @@ final class FactText {
     return reason == null ? "" : ": " + reason;
   }
 
-  private static String warnings(Collection<String> warnings) {
-    return warnings.isEmpty()
-        ? ""
-        : "\nwarning: " + String.join("\nwarning: ", List.copyOf(warnings));
+  private static Stream<String> warnings(Collection<String> warnings) {
+    return warnings.stream().map(warning -> "warning: " + warning);
   }
 }

@@ -1,5 +1,6 @@
 package io.hybridbackup.deploy.cli;
 
+import io.hybridbackup.common.archive.EscapedPath;
 import io.hybridbackup.common.settings.SettingsException;
 import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.ObjectStores;
@@ -44,16 +45,19 @@ public final class ShowCommand implements Callable<Integer> {
   private static void append(StringBuilder text, String indent, JsonNode object) {
     for (Map.Entry<String, JsonNode> field : object.properties()) {
       JsonNode value = field.getValue();
-      text.append(indent).append(field.getKey()).append(':');
+      text.append(indent).append(EscapedPath.printableLine(field.getKey())).append(':');
       if (value.isObject()) {
         text.append('\n');
         append(text, indent + "  ", value);
       } else if (value.isArray()) {
         text.append(value.isEmpty() ? " none\n" : "\n");
-        value.forEach(
-            item -> text.append(indent).append("  - ").append(item.asString("?")).append('\n'));
+        value.forEach(item ->
+            text.append(indent)
+                .append("  - ")
+                .append(EscapedPath.printableLine(item.asString("?")))
+                .append('\n'));
       } else {
-        text.append(' ').append(value.asString("")).append('\n');
+        text.append(' ').append(EscapedPath.printableLine(value.asString(""))).append('\n');
       }
     }
   }

@@ -162,16 +162,38 @@ class DownloadTest {
   }
 
   @Test
-  void shouldBeginAgainIfNothingSaysWhatIsThere() throws IOException {
-    // given
-    Files.write(folder.resolve("here.tar.gz.part"), new byte[2 * BYTES]);
+  void shouldOverwriteNoPartThatNoDownloadHasLeft() throws IOException {
+    Path part = Files.writeString(folder.resolve("here.tar.gz.part"), "mine");
 
-    // when
+    assertThatThrownBy(this::download)
+        .isInstanceOfSatisfying(
+            CommandException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.USAGE))
+        .hasMessageContaining(part + " exists");
+    assertThat(part).hasContent("mine");
+    assertThat(leavings()).containsExactly(part);
+  }
+
+  @Test
+  void shouldFollowNoLinkWhereItKeepsItsState() throws IOException {
+    Path mine = Files.writeString(folder.resolve("mine"), "mine");
+    Files.createSymbolicLink(folder.resolve("here.tar.gz.part.state.new"), mine);
+
     download();
 
-    // then
     assertThat(file).hasBinaryContent(content);
-    assertThat(said.lines).singleElement().asString().contains("has nothing beside it");
+    assertThat(mine).hasContent("mine");
+    assertThat(leavings()).containsExactly(mine);
+  }
+
+  @Test
+  void shouldSayThatTheArchiveHasGone() throws IOException {
+    store.delete(KEY);
+
+    assertThatThrownBy(this::download)
+        .isInstanceOfSatisfying(
+            CommandException.class, e -> assertThat(e.exitCode()).isEqualTo(ExitCode.NOTHING_FOUND))
+        .hasMessageContaining("deleted or replaced")
+        .hasMessageNotContaining("goes on from there");
   }
 
   @Test
