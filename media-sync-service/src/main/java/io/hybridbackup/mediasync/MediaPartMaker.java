@@ -57,6 +57,8 @@ final class MediaPartMaker implements PartMaker {
   /** After a first pass as short as this a second one before the snapshot would gain nothing. */
   private static final Duration QUICK = Duration.ofSeconds(5);
 
+  private static final int NAMED_WARNINGS = 100;
+
   private static final Duration STAGING_POLL = Duration.ofSeconds(1);
 
   private final Settings settings;
@@ -96,7 +98,7 @@ final class MediaPartMaker implements PartMaker {
     try (Staging staging = open(folder, media, work)) {
       StagedTree tree =
           switch (media.staging()) {
-            case COPY -> new CopiedTree(staging, rsync, tools);
+            case COPY -> new CopiedTree(staging, rsync, tools, media.location());
             case LINK -> new LinkedTree(staging, rsync, tools, media.location());
           };
       Made made;
@@ -155,7 +157,7 @@ final class MediaPartMaker implements PartMaker {
     begun = System.nanoTime();
     Set<Path> vanished = new HashSet<>();
     PartInventory packed = pack(task, earlier, work, tree, source, vanished, referenced);
-    PartInventory inventory = warned(packed, kindChanges, counted);
+    PartInventory inventory = warned(warned(packed, tree.unsettled()), kindChanges, counted);
     durations.put("media-pack", since(begun));
     return new Made(
         inventory,
@@ -407,6 +409,16 @@ final class MediaPartMaker implements PartMaker {
     PartInventory warned =
         counted == null || counted.missing() == 0 ? packed : packed.warned(message(counted));
     return kindChanges == null ? warned : warned.warned(message(kindChanges));
+  }
+
+  private static PartInventory warned(PartInventory packed, List<EntryPath> unsettled) {
+    PartInventory warned = packed;
+    for (EntryPath path : unsettled.subList(0, Math.min(unsettled.size(), NAMED_WARNINGS))) {
+      warned = warned.warned(MediaPart.changedWhileRead(MediaPart.ROOT.resolve(path)));
+    }
+    return unsettled.size() <= NAMED_WARNINGS
+        ? warned
+        : warned.warned("and " + (unsettled.size() - NAMED_WARNINGS) + " more of these");
   }
 
   private static @Nullable KindChanges kindChanges(Set<Path> changed) {

@@ -381,10 +381,14 @@ public final class MediaPart {
             + " application has to, stage a copy");
   }
 
+  /** The warning of a file whose content may never have been as it is in the part. */
+  public static String changedWhileRead(EntryPath archived) {
+    return "a file was written to while it was read, and may be partly of before and partly of after: "
+        + archived;
+  }
+
   private void warnOfChange(Path path) {
-    warn(
-        "a file was written to while it was read, and may be partly of before and partly of after: "
-            + archived(path));
+    warn(changedWhileRead(archived(path)));
   }
 
   private ArchiveEntry describe(Path path, FileStatus status) throws IOException {
