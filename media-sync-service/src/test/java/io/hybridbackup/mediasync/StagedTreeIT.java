@@ -177,14 +177,11 @@ class StagedTreeIT {
       // then
       assertThat(tree.unsettled()).isEmpty();
       assertThat(staging.copy().resolve("gone")).hasContent("same");
-      Files.deleteIfExists(staging.copy().resolve("gone"));
-      Files.deleteIfExists(location.resolve("gone"));
       assertThat(
               Commands.run(
                   "rsync",
                   "-aHAXnc",
                   "--modify-window=-1",
-                  "--delete",
                   "--itemize-changes",
                   location + "/",
                   staging.copy() + "/"))
@@ -201,7 +198,7 @@ class StagedTreeIT {
     return script(
         """
         rsync --bwlimit=20m "$@" & rsync=$!
-        until find %1$s -name '.large.*' | grep -q . || ! kill -0 $rsync 2> /dev/null
+        until find %1$s -name '*large.*' | grep -q . || ! kill -0 $rsync 2> /dev/null
         do sleep 0.01; done
         if kill -0 $rsync 2> /dev/null && [ $(wc -l < $0.times) -lt %3$d ]; then
           echo >> $0.times
@@ -263,7 +260,8 @@ class StagedTreeIT {
           script(
               """
               rsync --bwlimit=20m "$@" & rsync=$!
-              until find %s -name '.large.*' | grep -q .; do sleep 0.01; done
+              until find %s -name '*large.*' | grep -q . || ! kill -0 $rsync 2> /dev/null
+              do sleep 0.01; done
               kill -KILL $rsync $(ps -o pid= --ppid $rsync)
               wait $rsync
               """
