@@ -118,6 +118,8 @@ class NightlyIT {
         "-C",
         unpacked.toString());
     Sample.assertSameFiles(folder.resolve("files"), unpacked.resolve("storage"));
+    assertThat(RestlessTree.linkCounts(unpacked.resolve("storage")))
+        .isEqualTo(RestlessTree.linkCounts(folder.resolve("files")));
     postgres.createDatabase(name);
     Commands.run(
         postgres.program("pg_restore"),

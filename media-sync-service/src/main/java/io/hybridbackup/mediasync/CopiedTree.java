@@ -1,26 +1,42 @@
 package io.hybridbackup.mediasync;
 
+import io.hybridbackup.common.archive.EntryPath;
+import io.hybridbackup.common.archive.FileStatus;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.ProgressReporter;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.process.NativeTools;
+import java.io.BufferedOutputStream;
 import java.io.IOException;
+import java.io.OutputStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
+import java.util.ArrayList;
 import java.util.List;
+import java.util.Map;
 import java.util.SortedSet;
 import java.util.TreeSet;
 
 /** A copy that is kept, and that each pass brings up to date. */
 final class CopiedTree implements StagedTree {
+  /** A file that changes each time that it is read is read so often. */
+  private static final int READS = 3;
+
   private final Staging staging;
   private final Rsync rsync;
   private final NativeTools tools;
+  private final CopyReview review;
+  private List<EntryPath> unsettled = List.of();
 
-  CopiedTree(Staging staging, Rsync rsync, NativeTools tools) {
+  /**
+   * @param source what is copied
+   */
+  CopiedTree(Staging staging, Rsync rsync, NativeTools tools, Path source) {
     this.staging = staging;
     this.rsync = rsync;
     this.tools = tools;
+    this.review = new CopyReview(source.toAbsolutePath(), staging.copy());
   }
 
   @Override
@@ -28,6 +44,7 @@ final class CopiedTree implements StagedTree {
     rsync.awaitOthers(staging, work);
     staging.removePasses();
     staging.removeReplaced();
+    staging.removeTemporary();
     // A copy that cannot be finished is not begun.
     if (staging.mayLackRoom(tools)) {
       Path empty = staging.newPass();
@@ -40,7 +57,7 @@ final class CopiedTree implements StagedTree {
   @Override
   public void mirror(Work work, ProgressReporter progress)
       throws ComponentFailure, IOException, InterruptedException {
-    rsync.run(List.of("--delete", "--delete-excluded"), staging, staging.copy(), work, progress);
+    pass(List.of("--delete", "--delete-excluded"), work, progress);
     Files.deleteIfExists(staging.filled());
   }
 
@@ -50,15 +67,47 @@ final class CopiedTree implements StagedTree {
     // --force: where a folder has become a file, the newer one wins. What it takes the place of is
     // only renamed, and tells what kind it was; but a folder that is empty is removed.
     OwnFolders.makeEmptyFoldersOf(staging.copy(), staging.replaced());
-    rsync.run(
-        List.of("--force", "--backup", "--backup-dir=" + staging.replaced()),
-        staging,
-        staging.copy(),
-        work,
-        progress);
+    pass(List.of("--force", "--backup", "--backup-dir=" + staging.replaced()), work, progress);
     return Files.exists(staging.replaced())
         ? OwnFolders.kindChanges(staging.replaced(), staging.copy())
         : new TreeSet<>();
+  }
+
+  /** Brings the copy up to date, and copies again what that has left in doubt. */
+  private void pass(List<String> options, Work work, ProgressReporter progress)
+      throws ComponentFailure, IOException, InterruptedException {
+    Instant begun = Instant.now();
+    List<String> all = new ArrayList<>(options);
+    all.add(temporary(work));
+    rsync.run(all, staging, staging.copy(), work, progress);
+    unsettled = review.doubtful(begun);
+    for (int read = 2; read <= READS && !unsettled.isEmpty(); read++) {
+      Map<EntryPath, FileStatus> before = review.sources(unsettled);
+      if (before.isEmpty()) {
+        break;
+      }
+      try (OutputStream list = new BufferedOutputStream(Files.newOutputStream(staging.list()))) {
+        for (EntryPath path : before.keySet()) {
+          list.write(EntryPath.of(".").resolve(path).bytes());
+          list.write(0);
+        }
+      }
+      rsync.copyAnew(
+          List.of(temporary(work)), staging.list(), staging, staging.copy(), work, progress);
+      unsettled = review.doubtful(unsettled, before);
+    }
+    Files.deleteIfExists(staging.list());
+  }
+
+  /** What rsync leaves behind where it is killed must never be in the copy. */
+  private String temporary(Work work) throws ComponentFailure, IOException, InterruptedException {
+    rsync.awaitOthers(staging, work);
+    return "--temp-dir=" + staging.newTemporary();
+  }
+
+  @Override
+  public List<EntryPath> unsettled() {
+    return unsettled;
   }
 
   @Override

@@ -1,5 +1,6 @@
 package io.hybridbackup.mediasync;
 
+import io.hybridbackup.common.archive.EntryPath;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.ProgressReporter;
@@ -61,6 +62,7 @@ final class LinkedTree implements StagedTree {
       OwnFolders.remove(staging.copy());
     }
     staging.removeReplaced();
+    staging.removeTemporary();
     end();
     requireLinks();
     Path empty = staging.newPass();
@@ -103,6 +105,12 @@ final class LinkedTree implements StagedTree {
     Path folder = staging.newPass();
     rsync.run(List.of("--link-dest=" + source + "/"), staging, folder, work, progress);
     return staging.completed(folder);
+  }
+
+  /** Packing reads the files themselves, and tells of those that change meanwhile. */
+  @Override
+  public List<EntryPath> unsettled() {
+    return List.of();
   }
 
   @Override

@@ -1,6 +1,7 @@
 package io.hybridbackup.mediasync;
 
 import io.hybridbackup.common.archive.ArchiveCorruptException;
+import io.hybridbackup.common.archive.ArchiveReader;
 import io.hybridbackup.common.archive.Compressor;
 import io.hybridbackup.common.archive.EntryPath;
 import io.hybridbackup.common.archive.EscapedPath;
@@ -25,10 +26,12 @@ import io.hybridbackup.common.job.Told;
 import io.hybridbackup.common.job.Verdict;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.manifest.KindChanges;
+import io.hybridbackup.common.manifest.Manifest;
 import io.hybridbackup.common.manifest.References;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.store.StoredObject;
 import java.io.IOException;
 import java.nio.file.AccessDeniedException;
 import java.nio.file.Files;
@@ -36,6 +39,8 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.time.Clock;
 import java.time.Duration;
+import java.time.Instant;
+import java.time.OffsetDateTime;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -57,6 +62,11 @@ final class MediaPartMaker implements PartMaker {
 
   /** After a first pass as short as this a second one before the snapshot would gain nothing. */
   private static final Duration QUICK = Duration.ofSeconds(5);
+
+  /** What the clocks of filesystems and machines may differ in. */
+  private static final Duration CLOCKS = Duration.ofMinutes(1);
+
+  private static final int NAMED_WARNINGS = 100;
 
   private static final Duration STAGING_POLL = Duration.ofSeconds(1);
 
@@ -97,7 +107,7 @@ final class MediaPartMaker implements PartMaker {
     try (Staging staging = open(folder, media, work)) {
       StagedTree tree =
           switch (media.staging()) {
-            case COPY -> new CopiedTree(staging, rsync, tools);
+            case COPY -> new CopiedTree(staging, rsync, tools, media.location());
             case LINK -> new LinkedTree(staging, rsync, tools, media.location());
           };
       Made made;
@@ -156,7 +166,7 @@ final class MediaPartMaker implements PartMaker {
     begun = System.nanoTime();
     Set<Path> vanished = new HashSet<>();
     PartInventory packed = pack(task, earlier, work, tree, source, vanished, referenced);
-    PartInventory inventory = warned(packed, kindChanges, counted);
+    PartInventory inventory = warned(warned(packed, tree.unsettled()), kindChanges, counted);
     durations.put("media-pack", since(begun));
     return new Made(
         inventory,
@@ -303,7 +313,7 @@ final class MediaPartMaker implements PartMaker {
               tree.root(),
               file -> hasVanished(media.location().resolve(file), vanished),
               referenced == null ? MediaPart.Missing.NONE : referenced,
-              new MediaPart.Earlier(earlier, media.checksum()),
+              new MediaPart.Earlier(earlier, trusted(task, media)),
               objects,
               compressor.at(source.compression().media()),
               reporter(task, work, "pack"));
@@ -312,6 +322,25 @@ final class MediaPartMaker implements PartMaker {
           : inventory.warned(
               "all files belong to the user of the media-sync service: only root can copy owners");
     }
+  }
+
+  /**
+   * Before when a file was modified that size and time tell all of. In a copy that is for rsync to
+   * know; of links, the files themselves are written to while they are packed.
+   */
+  private Instant trusted(Task task, Settings.Media media) throws IOException {
+    if (media.checksum()) {
+      return Instant.MIN;
+    }
+    if (media.staging() == Settings.Staging.COPY) {
+      return Instant.MAX;
+    }
+    StoredObject base = task.opened().base();
+    OffsetDateTime begun =
+        base == null
+            ? runs.decisions().find(RunKeys.opened(task.run(), 1)).orElse(task.opened()).timestamp()
+            : Manifest.parse(ArchiveReader.open(runs.store(), base).manifest()).timestamp();
+    return begun.toInstant().minus(CLOCKS);
   }
 
   private void awaitSnapshot(Task task, Work work) throws ComponentFailure, InterruptedException {
@@ -408,6 +437,16 @@ final class MediaPartMaker implements PartMaker {
     PartInventory warned =
         counted == null || counted.missing() == 0 ? packed : packed.warned(message(counted));
     return kindChanges == null ? warned : warned.warned(message(kindChanges));
+  }
+
+  private static PartInventory warned(PartInventory packed, List<EntryPath> unsettled) {
+    PartInventory warned = packed;
+    for (EntryPath path : unsettled.subList(0, Math.min(unsettled.size(), NAMED_WARNINGS))) {
+      warned = warned.warned(MediaPart.changedWhileRead(MediaPart.ROOT.resolve(path)));
+    }
+    return unsettled.size() <= NAMED_WARNINGS
+        ? warned
+        : warned.warned("and " + (unsettled.size() - NAMED_WARNINGS) + " more of these");
   }
 
   private static @Nullable KindChanges kindChanges(Set<Path> changed) {

@@ -144,6 +144,31 @@ final class Rsync {
     run(command(all, tree), staging, work, line -> report(line, progress));
   }
 
+  /**
+   * Copies files anew, whatever they seem to be in the tree: none of them is the same file there as
+   * before. Those that have gone from the source are left alone.
+   *
+   * @param list names them relative to the tree, each ended by a NUL
+   */
+  void copyAnew(
+      List<String> options,
+      Path list,
+      Staging staging,
+      Path tree,
+      Work work,
+      ProgressReporter progress)
+      throws ComponentFailure, InterruptedException {
+    List<String> all = new ArrayList<>(options);
+    all.addAll(
+        List.of(
+            "--ignore-times",
+            "--ignore-missing-args",
+            "--from0",
+            "--files-from=" + list,
+            "--info=progress2"));
+    run(command(all, tree), staging, work, line -> report(line, progress));
+  }
+
   private void run(ToolCommand command, Staging staging, Work work, Consumer<String> line)
       throws ComponentFailure, InterruptedException {
     long end = System.nanoTime() + patience.toNanos();

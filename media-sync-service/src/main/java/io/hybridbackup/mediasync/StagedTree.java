@@ -1,10 +1,12 @@
 package io.hybridbackup.mediasync;
 
+import io.hybridbackup.common.archive.EntryPath;
 import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.ProgressReporter;
 import io.hybridbackup.common.job.Work;
 import java.io.IOException;
 import java.nio.file.Path;
+import java.util.List;
 import java.util.SortedSet;
 
 /** A source's files as they are staged. For the worker that has the staging folder. */
@@ -33,6 +35,12 @@ sealed interface StagedTree permits CopiedTree, LinkedTree {
    */
   SortedSet<Path> update(Work work, ProgressReporter progress)
       throws ComponentFailure, IOException, InterruptedException;
+
+  /**
+   * The files that were written to whenever the last pass read them, so that what is staged may be
+   * partly of before and partly of after; relative to the root.
+   */
+  List<EntryPath> unsettled();
 
   /** What is to be packed, after at least one pass. */
   Path root() throws IOException;

@@ -182,6 +182,27 @@ final class Staging implements AutoCloseable {
     return folder.resolve("replaced");
   }
 
+  /** Where rsync writes a file of the copy until it is whole; made anew, with nothing in it. */
+  Path newTemporary() throws IOException {
+    removeTemporary();
+    return Files.createDirectory(temporary());
+  }
+
+  void removeTemporary() throws IOException {
+    if (Files.exists(temporary())) {
+      OwnFolders.remove(temporary());
+    }
+  }
+
+  private Path temporary() {
+    return folder.resolve("temporary");
+  }
+
+  /** Names files of the copy to rsync. */
+  Path list() {
+    return folder.resolve("list");
+  }
+
   void removeReplaced() throws IOException {
     if (Files.exists(replaced())) {
       OwnFolders.remove(replaced());

@@ -1,7 +1,9 @@
 package io.hybridbackup.mediasync;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.hybridbackup.common.archive.EntryPath;
 import io.hybridbackup.common.event.Fact.BackupStarted;
 import io.hybridbackup.common.event.Origin;
 import io.hybridbackup.common.identity.ArchiveName;
@@ -9,6 +11,7 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.AttemptOpened;
+import io.hybridbackup.common.job.ComponentFailure;
 import io.hybridbackup.common.job.PartMaker;
 import io.hybridbackup.common.job.ProgressReporter;
 import io.hybridbackup.common.job.TestWork;
@@ -17,9 +20,12 @@ import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.messaging.TestPublisher;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.testing.Commands;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.attribute.FileTime;
+import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -33,16 +39,23 @@ import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.EnumSource;
+import org.junit.jupiter.params.provider.ValueSource;
 
 @Timeout(60)
 class StagedTreeIT {
   private static final RunId RUN = RunId.ofRequest("/test", "1");
   private static final Instant TIME = Instant.parse("2026-01-11T02:00:00.100Z");
 
+  private static final int LARGE = 20_000_000;
+
   @TempDir private Path folder;
   private final NativeTools tools = new NativeTools();
   private final EventPublisher publisher = TestPublisher.to(record -> {});
+  private final Work work = TestWork.on(RUN, Component.MEDIA, 1);
+  private final ProgressReporter progress =
+      new ProgressReporter(publisher, Clock.systemUTC(), work, task(), "final-pass");
 
   @AfterEach
   void close() {
@@ -57,9 +70,6 @@ class StagedTreeIT {
     write(location.resolve("file"), "before", TIME);
     Settings.Media media = new Settings.Media(location, List.of(), false);
     Rsync rsync = new Rsync(tools, "rsync", media, Duration.ofSeconds(10));
-    Work work = TestWork.on(RUN, Component.MEDIA, 1);
-    ProgressReporter progress =
-        new ProgressReporter(publisher, Clock.systemUTC(), work, task(), "first-pass");
     try (Staging staging = Staging.tryOpen(folder.resolve("staging"), media).orElseThrow()) {
       Path copy = staging.copy().resolve("file");
       rsync.run(List.of("--delete"), staging, staging.copy(), work, progress);
@@ -91,9 +101,6 @@ class StagedTreeIT {
     }
     Settings.Media media = new Settings.Media(location, List.of(), false, kind);
     Rsync rsync = new Rsync(tools, "rsync", media, Duration.ofSeconds(10));
-    Work work = TestWork.on(RUN, Component.MEDIA, 1);
-    ProgressReporter progress =
-        new ProgressReporter(publisher, Clock.systemUTC(), work, task(), "final-pass");
     try (Staging staging = Staging.tryOpen(folder.resolve("staging"), media).orElseThrow()) {
       StagedTree tree = tree(staging, rsync, media);
       tree.begin(work);
@@ -136,6 +143,156 @@ class StagedTreeIT {
     }
   }
 
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void shouldPartFilesThatAreOneInTheCopyAlone(boolean afterSnapshot) throws Exception {
+    // given
+    Path location = Files.createDirectories(folder.resolve("media"));
+    Path first = location.resolve("a");
+    write(first, "same", TIME);
+    for (String name : List.of("#b", "\u00e4\n", "gone")) {
+      Files.createLink(location.resolve(name), first);
+    }
+    Files.createLink(Files.createDirectory(location.resolve("folder")).resolve("c"), first);
+    try (Staging staging = staging(location)) {
+      StagedTree tree = tree(staging, rsync("rsync", location), media(location));
+      tree.begin(work);
+      tree.mirror(work, progress);
+
+      // when
+      Path other = location.resolve("other");
+      Files.copy(first, other, StandardCopyOption.COPY_ATTRIBUTES);
+      Files.move(other, location.resolve("#b"), StandardCopyOption.REPLACE_EXISTING);
+      Files.delete(location.resolve("folder/c"));
+      Files.createLink(location.resolve("folder/c"), location.resolve("#b"));
+      Files.setPosixFilePermissions(
+          location.resolve("#b"), PosixFilePermissions.fromString("rw-------"));
+      if (afterSnapshot) {
+        Files.delete(location.resolve("gone"));
+        assertThat(tree.update(work, progress)).isEmpty();
+      } else {
+        tree.mirror(work, progress);
+      }
+
+      // then
+      assertThat(tree.unsettled()).isEmpty();
+      assertThat(staging.copy().resolve("gone")).hasContent("same");
+      assertThat(
+              Commands.run(
+                  "rsync",
+                  "-aHAXnc",
+                  "--modify-window=-1",
+                  "--itemize-changes",
+                  location + "/",
+                  staging.copy() + "/"))
+          .isEmpty();
+      assertThat(Files.isSameFile(staging.copy().resolve("a"), staging.copy().resolve("#b")))
+          .isFalse();
+      assertThat(Files.isSameFile(staging.copy().resolve("a"), staging.copy().resolve("\u00e4\n")))
+          .isTrue();
+    }
+  }
+
+  /** Writes to a file while rsync copies it, so many times. */
+  private String disturbed(Path file, int times) throws Exception {
+    return script(
+        """
+        rsync --bwlimit=20m "$@" & rsync=$!
+        until find %1$s -name '*large.*' | grep -q . || ! kill -0 $rsync 2> /dev/null
+        do sleep 0.01; done
+        if kill -0 $rsync 2> /dev/null && [ $(wc -l < $0.times) -lt %3$d ]; then
+          echo >> $0.times
+          printf x | dd of=%2$s bs=1 seek=%4$d conv=notrunc status=none
+        fi
+        wait $rsync
+        """
+            .formatted(folder.resolve("staging"), file, times, LARGE - 1));
+  }
+
+  private String script(String body) throws Exception {
+    Path script =
+        Files.writeString(
+            folder.resolve("rsync"),
+            "#!/bin/bash\n[ \"$1\" = --version ] && exec rsync --version\n" + body);
+    Files.createFile(folder.resolve("rsync.times"));
+    Files.setPosixFilePermissions(script, PosixFilePermissions.fromString("rwx------"));
+    return script.toString();
+  }
+
+  @ParameterizedTest
+  @CsvSource({"1, 0", "2, 0", "3, 1"})
+  void shouldCopyAgainWhatIsWrittenToMeanwhileAndTellIfThatIsInVain(int times, int told)
+      throws Exception {
+    // given
+    Path location = Files.createDirectory(folder.resolve("media"));
+    write(location.resolve("quiet"), "quiet", TIME);
+    try (Staging staging = staging(location)) {
+      StagedTree before = tree(staging, rsync("rsync", location), media(location));
+      before.begin(work);
+      before.mirror(work, progress);
+      Path large = Files.write(location.resolve("large"), new byte[LARGE]);
+
+      // when
+      StagedTree tree = tree(staging, rsync(disturbed(large, times), location), media(location));
+      tree.update(work, progress);
+
+      // then
+      assertThat(folder.resolve("rsync.times")).hasContent("\n".repeat(times));
+      assertThat(tree.unsettled())
+          .isEqualTo(told == 0 ? List.of() : List.of(EntryPath.of("large")));
+      if (told == 0) {
+        assertThat(staging.copy().resolve("large")).hasSameBinaryContentAs(large);
+      }
+    }
+  }
+
+  @Test
+  void shouldLeaveNothingOfAKilledRsyncInTheCopy() throws Exception {
+    // given
+    Path location = Files.createDirectory(folder.resolve("media"));
+    write(location.resolve("quiet"), "quiet", TIME);
+    try (Staging staging = staging(location)) {
+      StagedTree tree = tree(staging, rsync("rsync", location), media(location));
+      tree.begin(work);
+      tree.mirror(work, progress);
+      Path _ = Files.write(location.resolve("large"), new byte[LARGE]);
+      String killed =
+          script(
+              """
+              rsync --bwlimit=20m "$@" & rsync=$!
+              until find %s -name '*large.*' | grep -q . || ! kill -0 $rsync 2> /dev/null
+              do sleep 0.01; done
+              kill -KILL $rsync $(ps -o pid= --ppid $rsync)
+              wait $rsync
+              """
+                  .formatted(folder.resolve("staging")));
+      assertThatThrownBy(
+              () -> tree(staging, rsync(killed, location), media(location)).update(work, progress))
+          .isInstanceOf(ComponentFailure.class);
+
+      // when
+      tree.update(work, progress);
+
+      // then
+      assertThat(OwnFolders.children(staging.copy()))
+          .extracting(path -> path.getFileName().toString())
+          .containsExactlyInAnyOrder("quiet", "large");
+      assertThat(staging.copy().resolve("large")).hasSize(LARGE);
+    }
+  }
+
+  private static Settings.Media media(Path location) {
+    return new Settings.Media(location, List.of(), false);
+  }
+
+  private Rsync rsync(String program, Path location) {
+    return new Rsync(tools, program, media(location), Duration.ofSeconds(10));
+  }
+
+  private Staging staging(Path location) throws Exception {
+    return Staging.tryOpen(folder.resolve("staging"), media(location)).orElseThrow();
+  }
+
   @Test
   void shouldKnowThatTheSourceHadFilesAlsoWhenItIsStagedInAnotherWay() throws Exception {
     // given
@@ -157,9 +314,6 @@ class StagedTreeIT {
       throws Exception {
     Settings.Media media = new Settings.Media(location, List.of(), false, kind);
     Rsync rsync = new Rsync(tools, "rsync", media, Duration.ofSeconds(10));
-    Work work = TestWork.on(RUN, Component.MEDIA, 1);
-    ProgressReporter progress =
-        new ProgressReporter(publisher, Clock.systemUTC(), work, task(), "first-pass");
     try (Staging staging = Staging.tryOpen(folder.resolve("staging"), media).orElseThrow()) {
       StagedTree tree = tree(staging, rsync, media);
       tree.begin(work);
@@ -173,7 +327,7 @@ class StagedTreeIT {
 
   private StagedTree tree(Staging staging, Rsync rsync, Settings.Media media) {
     return switch (media.staging()) {
-      case COPY -> new CopiedTree(staging, rsync, tools);
+      case COPY -> new CopiedTree(staging, rsync, tools, media.location());
       case LINK -> new LinkedTree(staging, rsync, tools, media.location());
     };
   }

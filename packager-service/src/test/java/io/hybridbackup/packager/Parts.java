@@ -33,6 +33,7 @@ import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -225,7 +226,7 @@ final class Parts {
             tree,
             path -> false,
             MediaPart.Missing.NONE,
-            new MediaPart.Earlier(earlier, false),
+            new MediaPart.Earlier(earlier, Instant.MAX),
             objects,
             here.compressor,
             ProgressListener.NONE);

@@ -9,6 +9,7 @@ import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.NotDirectoryException;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.Collections;
 import java.util.List;
@@ -38,8 +39,8 @@ public final class MediaPart {
   private final HardLinks links = new HardLinks();
   private final TreePaths paths;
 
-  /** The files that have been taken over from earlier parts. */
-  private final Inodes taken = new Inodes();
+  /** Files that have been taken over from earlier parts; not all filesystems number files well. */
+  private final PathHashes taken = new PathHashes();
 
   /** Symbolic links that have other names, in the tree or elsewhere. */
   private final List<Path> linkedSymlinks = new ArrayList<>();
@@ -47,7 +48,7 @@ public final class MediaPart {
   private final List<Path> folders = new ArrayList<>();
   private final List<String> warnings = new ArrayList<>();
   private long unnamedWarnings;
-  private long expectedFiles;
+  private long found;
   private long expectedBytes;
   private long files;
   private long bytes;
@@ -56,12 +57,13 @@ public final class MediaPart {
    * What was made before, and need not be made again.
    *
    * @param parts of the same files, the best first
-   * @param byContent whether a file's size and time are not enough to tell that it is unchanged:
-   *     then all files are read
+   * @param trusted a file that was modified before that is unchanged if its size and time are;
+   *     others are read as well. Of what was written to while the earlier parts were made, size and
+   *     time may have stayed the same within one tick of the clock
    */
-  public record Earlier(List<PartReader> parts, boolean byContent) {
+  public record Earlier(List<PartReader> parts, Instant trusted) {
     /** Nothing was. */
-    public static final Earlier NONE = new Earlier(List.of(), false);
+    public static final Earlier NONE = new Earlier(List.of(), Instant.MAX);
   }
 
   /** Paths that the database refers to and the folder does not have. */
@@ -141,12 +143,17 @@ public final class MediaPart {
       }
     }
     writer.cut();
-    progress.expected(expectedBytes, expectedFiles + files);
+    progress.expected(expectedBytes, found);
     for (int i = 0; i < known.size(); i++) {
       EarlierEntries.read(earlier.parts().get(i), known.get(i), this::takeOver);
     }
     writer.cut();
     writeBelow(root, ROOT);
+    if (files != found) {
+      throw new IOException(
+          "%d files were found in %s and %d written; let nothing add or remove any there, nor give files that have several names the numbers of others, as some network filesystems do"
+              .formatted(found, root, files));
+    }
     writer.cut();
     // Folders come last, as putting files into them would change their times again.
     for (Path folder : folders) {
@@ -187,10 +194,11 @@ public final class MediaPart {
       if (status.type() == FileStatus.FOLDER) {
         writeLinksBelow(path);
       } else if (status.type() == FileStatus.SYMLINK && status.links() == 1) {
+        found++;
         writeGroup(path, status);
-      } else {
+      } else if (status.type() != FileStatus.SOCKET) {
         boolean first = status.links() == 1 || links.found(status, path);
-        expectedFiles++;
+        found++;
         expectedBytes += first && status.type() == FileStatus.FILE ? status.size() : 0;
         if (status.type() == FileStatus.SYMLINK) {
           linkedSymlinks.add(path);
@@ -206,7 +214,6 @@ public final class MediaPart {
    */
   private void takeOver(EarlierEntries.Group group) throws IOException {
     List<ArchiveEntry> same = new ArrayList<>();
-    List<FileStatus> itsFiles = new ArrayList<>();
     for (ArchiveEntry entry : group.entries()) {
       Optional<FileStatus> status = unchangedContent(entry);
       if (status.isEmpty()) {
@@ -217,12 +224,11 @@ public final class MediaPart {
         break;
       }
       same.add(now.placed(entry.header(), entry.content(), entry.sha256()));
-      itsFiles.add(status.get());
     }
     if (same.size() == group.entries().size()) {
       writer.append(same, group);
       for (int i = 0; i < same.size(); i++) {
-        tookOver(same.get(i), itsFiles.get(i));
+        tookOver(same.get(i));
       }
       return;
     }
@@ -232,13 +238,13 @@ public final class MediaPart {
       if (status.isPresent()) {
         ArchiveEntry now = describe(paths.path(last), status.get());
         writer.append(now, group, String.valueOf(last.sha256()));
-        tookOver(now, status.get());
+        tookOver(now);
       }
     }
   }
 
-  private void tookOver(ArchiveEntry entry, FileStatus status) {
-    taken.add(status);
+  private void tookOver(ArchiveEntry entry) {
+    taken.add(entry.path());
     bytes += entry.size();
     files++;
     progress.advanced(entry.size(), 1);
@@ -268,9 +274,9 @@ public final class MediaPart {
             && status.modified().equals(entry.modified())
             && (entry.type() != ArchiveEntry.Type.FILE || status.size() == entry.size())
             && !links.isGrouped(status)
-            && !taken.contains(status)
-            && (!earlier.byContent()
-                || entry.type() != ArchiveEntry.Type.FILE
+            && !taken.contains(entry.path())
+            && (entry.type() != ArchiveEntry.Type.FILE
+                || entry.modified().isBefore(earlier.trusted())
                 || Sha256.of(paths.path(entry)).equals(entry.sha256()));
     return unchanged ? found : Optional.empty();
   }
@@ -286,7 +292,7 @@ public final class MediaPart {
         default -> {
           boolean unwritten =
               links.isGrouped(status) ? links.first(status) : status.type() != FileStatus.SYMLINK;
-          if (unwritten && !taken.contains(status)) {
+          if (unwritten && !taken.contains(below)) {
             writeGroup(path, status);
           }
         }
@@ -382,10 +388,14 @@ public final class MediaPart {
             + " application has to, stage a copy");
   }
 
+  /** The warning of a file whose content may never have been as it is in the part. */
+  public static String changedWhileRead(EntryPath archived) {
+    return "a file was written to while it was read, and may be partly of before and partly of after: "
+        + EscapedPath.brief(archived);
+  }
+
   private void warnOfChange(Path path) {
-    warn(
-        "a file was written to while it was read, and may be partly of before and partly of after: "
-            + EscapedPath.brief(archived(path)));
+    warn(changedWhileRead(archived(path)));
   }
 
   private ArchiveEntry describe(Path path, FileStatus status) throws IOException {

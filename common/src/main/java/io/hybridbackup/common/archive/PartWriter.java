@@ -69,7 +69,7 @@ final class PartWriter {
   void append(ArchiveEntry entry, byte[] content) throws IOException {
     byte[] header = TarHeader.encode(entry);
     int padding = TarHeader.padding(content.length);
-    Place place = share(header, content.length + padding);
+    Place place = share(entry, header, content.length + padding);
     System.arraycopy(content, 0, shared, sharedBytes, content.length);
     Arrays.fill(
         shared, sharedBytes + content.length, sharedBytes + content.length + padding, (byte) 0);
@@ -90,7 +90,7 @@ final class PartWriter {
    */
   long append(ArchiveEntry entry, InputStream content, ProgressListener progress)
       throws IOException {
-    Place header = share(TarHeader.encode(entry), 0);
+    Place header = share(entry, TarHeader.encode(entry), 0);
     cut();
     Place place = new Place(nextMember, 0);
     FileContent written = FileContent.write(content, entry.size(), this::member, progress);
@@ -103,7 +103,7 @@ final class PartWriter {
    * group.
    */
   void append(ArchiveEntry entry, EarlierEntries.Group group, String sha256) throws IOException {
-    Place header = share(TarHeader.encode(entry), 0);
+    Place header = share(entry, TarHeader.encode(entry), 0);
     cut();
     Place place = new Place(nextMember, 0);
     reuse(group.members(), group.first() + 1, group.end());
@@ -141,12 +141,16 @@ final class PartWriter {
   }
 
   /** Puts a header into the shared member, where {@code following} bytes will have room too. */
-  private Place share(byte[] header, int following) throws IOException {
+  private Place share(ArchiveEntry entry, byte[] header, int following) throws IOException {
     if (sharedBytes + header.length + following > shared.length) {
       cut();
     }
     if (header.length + following > shared.length) {
-      throw new IOException("a header of " + header.length + " bytes: too many attributes");
+      throw new IOException(
+          entry.path()
+              + " has too many extended attributes: its header would take "
+              + header.length
+              + " bytes, and 1 MiB is the most; remove some, or exclude the file");
     }
     Place place = new Place(nextMember, sharedBytes);
     System.arraycopy(header, 0, shared, sharedBytes, header.length);

@@ -6,7 +6,10 @@ import java.nio.file.Path;
 import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
-/** Finds paths in a tree that nobody writes to, following no links. For one thread. */
+/**
+ * Finds paths in a tree, following no links but where folders are replaced by links at that very
+ * moment. For one thread.
+ */
 public final class TreePaths {
   private final Path root;
   private final EntryPath rawRoot;
@@ -49,7 +52,12 @@ public final class TreePaths {
         : Optional.empty();
   }
 
-  private Optional<FileStatus> find(EntryPath below) throws IOException {
+  /**
+   * What lies at a path, if anything does.
+   *
+   * @param below relative to the tree
+   */
+  public Optional<FileStatus> find(EntryPath below) throws IOException {
     for (String name : below.octets().split("/", -1)) {
       if (name.isEmpty() || name.equals(".") || name.equals("..") || name.indexOf(0) >= 0) {
         return Optional.empty();

@@ -16,15 +16,19 @@ import java.nio.channels.FileChannel;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
+import java.nio.file.attribute.FileTime;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Random;
 import java.util.concurrent.atomic.AtomicBoolean;
+import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 
 /** Files that are written to while they are packed, and names that lie elsewhere. */
 class MediaPartTest {
@@ -33,6 +37,8 @@ class MediaPartTest {
   @TempDir private Path folder;
   private Path tree;
   private Path large;
+  private FilesystemObjectStore store;
+  private int parts;
 
   private interface Change {
     void to(FileChannel file) throws IOException;
@@ -42,6 +48,7 @@ class MediaPartTest {
 
   @BeforeEach
   void makeTree() throws IOException {
+    store = new FilesystemObjectStore(folder.resolve("store"));
     tree = Files.createDirectory(folder.resolve("tree"));
     large = Files.write(tree.resolve("large"), new byte[LARGE]);
   }
@@ -68,6 +75,47 @@ class MediaPartTest {
     changed[LARGE - 1] = 1;
     assertThat(written.entries().getFirst().sha256()).isEqualTo(Sha256.of(changed, LARGE));
     assertThat(written.part().warnings()).singleElement().asString().contains("storage/large");
+  }
+
+  @Test
+  void shouldWarnWhereAFileIsWrittenToAndItsTimeSetBack() throws IOException {
+    // given
+    FileTime time = Files.getLastModifiedTime(large);
+
+    // when
+    Written written =
+        write(file -> {
+          file.write(ByteBuffer.wrap(new byte[] {1}), LARGE - 1);
+          Files.setLastModifiedTime(large, time);
+        });
+
+    // then
+    assertThat(written.part().warnings()).singleElement().asString().contains("storage/large");
+  }
+
+  @ParameterizedTest
+  @CsvSource({"0, true", "1, false"})
+  void shouldReadAgainWhatWasModifiedWhenTheEarlierPartWasMade(int secondsLater, boolean read)
+      throws IOException {
+    // given
+    FileTime time = Files.getLastModifiedTime(large);
+    PartInventory earlier = write(file -> {}).part();
+    byte[] changed = new byte[LARGE];
+    changed[0] = 1;
+    Files.write(large, changed);
+    Files.setLastModifiedTime(large, time);
+
+    // when
+    Written written =
+        write(
+            file -> {},
+            new MediaPart.Earlier(
+                List.of(PartReader.of(store, earlier)),
+                time.toInstant().plusSeconds(secondsLater)));
+
+    // then
+    assertThat(written.entries().getFirst().sha256())
+        .isEqualTo(Sha256.of(read ? changed : new byte[LARGE], LARGE));
   }
 
   @Test
@@ -155,19 +203,64 @@ class MediaPartTest {
     assertThat(PartObjects.lastCheckpoint(store, ObjectKey.of("work", "media"))).isPresent();
   }
 
+  @Test
+  void shouldTakeFilesForWhatTheirPathsAreWhateverTheirNumbersAre() throws IOException {
+    // given
+    Path changed = Files.write(tree.resolve("changed"), new byte[LARGE]);
+    PartInventory earlier = write(file -> {}).part();
+    Files.write(changed, new byte[] {1});
+    Path aside = folder.resolve("aside");
+
+    // when: as a filesystem that numbers files anew
+    Written written =
+        write(
+            file -> {
+              Files.move(large, aside);
+              Files.move(changed, large);
+              Files.move(aside, changed);
+            },
+            new MediaPart.Earlier(List.of(PartReader.of(store, earlier)), Instant.MAX));
+
+    // then
+    assertThat(written.entries())
+        .extracting(entry -> entry.path().toString())
+        .containsExactly("storage/large", "storage/changed", "storage");
+  }
+
+  @Test
+  void shouldFailWhereNotAllFilesAreWrittenThatWereFound() throws IOException {
+    // given
+    Path added = folder.resolve("added");
+    Files.writeString(added, "1");
+    Path later = Files.createDirectory(tree.resolve("later"));
+
+    // when, then
+    assertThatThrownBy(() -> write(file -> Files.move(added, later.resolve("more"))))
+        .isInstanceOf(IOException.class)
+        .hasMessageContaining("1 files were found in " + tree + " and 2 written");
+  }
+
+  @AfterEach
+  void close() {
+    store.close();
+  }
+
   /** Changes the large file once as soon as some of it has been read. */
   private Written write(Change change) throws IOException {
+    return write(change, MediaPart.Earlier.NONE);
+  }
+
+  private Written write(Change change, MediaPart.Earlier earlier) throws IOException {
     AtomicBoolean changed = new AtomicBoolean();
     try (Compressor compressor = Compressor.open(2);
-        FilesystemObjectStore store = new FilesystemObjectStore(folder.resolve("store"));
-        PartObjects objects = new PartObjects(store, ObjectKey.of("work", "media"));
+        PartObjects objects = new PartObjects(store, ObjectKey.of("work", "media-" + parts++));
         FileChannel file = FileChannel.open(large, StandardOpenOption.WRITE)) {
       PartInventory part =
           MediaPart.write(
               tree,
               path -> false,
               MediaPart.Missing.NONE,
-              MediaPart.Earlier.NONE,
+              earlier,
               objects,
               compressor,
               (bytes, files) -> {

@@ -17,6 +17,7 @@ import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.Instant;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
@@ -82,7 +83,8 @@ class NightsIT {
               path -> false,
               MediaPart.Missing.NONE,
               new MediaPart.Earlier(
-                  bases.stream().map(base -> base.part(Component.MEDIA)).toList(), byContent),
+                  bases.stream().map(base -> base.part(Component.MEDIA)).toList(),
+                  byContent ? Instant.MIN : Instant.MAX),
               mediaObjects,
               compressor,
               ProgressListener.NONE);
@@ -132,12 +134,15 @@ class NightsIT {
             extracted, new ExtractOptions(Tool.root(), false), ProgressListener.NONE);
     assertThat(warnings).isEmpty();
     assertThat(differences(tree, extracted)).isEmpty();
+    assertThat(RestlessTree.linkCounts(extracted)).isEqualTo(RestlessTree.linkCounts(tree));
     assertThat(Files.readAllBytes(restored.resolve("own.dump"))).isEqualTo(dump);
 
     Path byTar = Files.createDirectories(restored.resolve("tar"));
     String[] tar = {"tar", "--numeric-owner", "-xpzf", file(night.archive().key()).toString()};
     assertThat(Tool.run(byTar, tar)).isEmpty();
     assertThat(differences(tree, byTar.resolve("storage"))).isEmpty();
+    assertThat(RestlessTree.linkCounts(byTar.resolve("storage")))
+        .isEqualTo(RestlessTree.linkCounts(tree));
     assertThat(Files.readAllBytes(byTar.resolve("database.dump"))).isEqualTo(dump);
     Tool.run(folder, "rm", "-rf", restored.toString());
   }
@@ -296,7 +301,7 @@ class NightsIT {
         media(
             "epoch-00002",
             tree,
-            new MediaPart.Earlier(List.of(found), false),
+            new MediaPart.Earlier(List.of(found), Instant.MAX),
             ProgressListener.NONE);
 
     // then
@@ -307,7 +312,7 @@ class NightsIT {
         media(
             "epoch-00003",
             tree,
-            new MediaPart.Earlier(List.of(PartReader.of(store, second)), false),
+            new MediaPart.Earlier(List.of(PartReader.of(store, second)), Instant.MAX),
             ProgressListener.NONE);
     checkMedia(compose("second", next), tree);
   }
@@ -341,7 +346,7 @@ class NightsIT {
         media(
             "epoch-00002",
             tree,
-            new MediaPart.Earlier(List.of(found), false),
+            new MediaPart.Earlier(List.of(found), Instant.MAX),
             ProgressListener.NONE);
 
     // then

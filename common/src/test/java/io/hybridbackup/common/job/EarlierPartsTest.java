@@ -267,7 +267,7 @@ class EarlierPartsTest {
           tree,
           path -> false,
           MediaPart.Missing.NONE,
-          new MediaPart.Earlier(parts, false),
+          new MediaPart.Earlier(parts, Instant.MAX),
           objects,
           compressor,
           ProgressListener.NONE);

@@ -2,6 +2,7 @@ package io.hybridbackup.common.testing;
 
 import java.io.IOException;
 import java.io.RandomAccessFile;
+import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.LinkOption;
 import java.nio.file.Path;
@@ -13,6 +14,8 @@ import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
 import java.util.Random;
+import java.util.SortedMap;
+import java.util.TreeMap;
 import java.util.stream.Stream;
 
 /** A folder to which everything happens that happens to files, in an order that a seed gives. */
@@ -47,7 +50,7 @@ public final class RestlessTree {
         case 9 -> chmod(file());
         case 10 -> chown(file());
         case 11 -> Files.createLink(newPath(), file());
-        case 12 -> breakLink(file());
+        case 12 -> breakLink(linked());
         case 13 -> becomeFolder(file());
         case 14 -> Files.createSymbolicLink(newPath(), Path.of("../" + random.nextInt()));
         default -> Files.setLastModifiedTime(file(), FileTime.fromMillis(random.nextInt()));
@@ -129,10 +132,13 @@ public final class RestlessTree {
     }
   }
 
+  /** What was one file is two, and nothing but their modes and owners tells. */
   private void breakLink(Path file) throws IOException {
     Path copy = newPath();
     Files.copy(file, copy, StandardCopyOption.COPY_ATTRIBUTES);
     Files.move(copy, file, StandardCopyOption.REPLACE_EXISTING);
+    chmod(file);
+    chown(file);
   }
 
   private void becomeFolder(Path file) throws IOException {
@@ -163,6 +169,34 @@ public final class RestlessTree {
       return Files.write(newPath(), bytes(100));
     }
     return all.get(random.nextInt(all.size()));
+  }
+
+  /** A file that has several names; any if none has. */
+  private Path linked() throws IOException {
+    List<Path> all = all();
+    all.removeIf(path -> !Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS) || links(path) == 1);
+    return all.isEmpty() ? file() : all.get(random.nextInt(all.size()));
+  }
+
+  private static int links(Path path) {
+    try {
+      return (int) Files.getAttribute(path, "unix:nlink", LinkOption.NOFOLLOW_LINKS);
+    } catch (IOException e) {
+      throw new UncheckedIOException(e);
+    }
+  }
+
+  /**
+   * How many names each file below a folder has; rsync does not tell of names that are too many.
+   */
+  public static SortedMap<Path, Integer> linkCounts(Path root) throws IOException {
+    try (Stream<Path> paths = Files.walk(root)) {
+      SortedMap<Path, Integer> counts = new TreeMap<>();
+      paths
+          .filter(path -> Files.isRegularFile(path, LinkOption.NOFOLLOW_LINKS))
+          .forEach(path -> counts.put(root.relativize(path), links(path)));
+      return counts;
+    }
   }
 
   private List<Path> all() throws IOException {
