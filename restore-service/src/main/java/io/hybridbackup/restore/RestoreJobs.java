@@ -221,6 +221,9 @@ final class RestoreJobs implements Job.Source {
                     : FailureCode.STORE_REFUSED,
                 e);
           }
+          if (tries >= settings.attempts() && isOfTheArchive(e)) {
+            return giveUp(work, FailureCode.INTERNAL, e);
+          }
           logRetry(e);
         } catch (StoppedException e) {
           throw e;
@@ -230,6 +233,12 @@ final class RestoreJobs implements Job.Source {
         }
         pause(work, tries);
       }
+    }
+
+    /** The archive could not be read, though the store was there to find it. */
+    private boolean isOfTheArchive(StoreException failure) {
+      return failure instanceof StoreException.Unavailable unavailable
+          && unavailable.unread().isPresent();
     }
 
     /** A disk that is not mounted yet may be until the deadline. */

@@ -1,5 +1,6 @@
 package io.hybridbackup.common.store;
 
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** The store did not do what was asked. */
@@ -49,8 +50,22 @@ public abstract sealed class StoreException extends RuntimeException {
 
   /** The store could not be reached, was busy, or broke off. */
   public static final class Unavailable extends StoreException {
+    private final @Nullable Slice unread;
+
     public Unavailable(String message, @Nullable Throwable cause) {
       super(message, cause);
+      unread = null;
+    }
+
+    /** What there is of an object could not be read, or not to its end. */
+    public Unavailable(Slice unread, Exception cause) {
+      super(unread.object() + " could not be read: " + cause.getMessage(), cause);
+      this.unread = unread;
+    }
+
+    /** What was being read of an object; empty if it is not known or was something else. */
+    public Optional<Slice> unread() {
+      return Optional.ofNullable(unread);
     }
 
     @Override
