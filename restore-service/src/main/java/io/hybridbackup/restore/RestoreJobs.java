@@ -238,7 +238,7 @@ final class RestoreJobs implements Job.Source {
     /** The archive could not be read, though the store was there to find it. */
     private boolean isOfTheArchive(StoreException failure) {
       return failure instanceof StoreException.Unavailable unavailable
-          && unavailable.unread().isPresent();
+          && unavailable.slice().isPresent();
     }
 
     /** A disk that is not mounted yet may be until the deadline. */

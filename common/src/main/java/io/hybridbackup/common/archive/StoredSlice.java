@@ -26,11 +26,7 @@ final class StoredSlice extends FilterInputStream {
    * @throws StoreException as {@link ObjectStore#open} does, now or while it is read
    */
   static InputStream open(ObjectStore store, Slice slice) {
-    try {
-      return new StoredSlice(store.open(slice), slice);
-    } catch (StoreException.Unavailable e) {
-      throw new StoreException.Unavailable(slice, e);
-    }
+    return new StoredSlice(store.open(slice), slice);
   }
 
   @Override
@@ -44,7 +40,7 @@ final class StoredSlice extends FilterInputStream {
     try {
       return in.read(bytes, offset, length);
     } catch (IOException e) {
-      throw new StoreException.Unavailable(slice, e);
+      throw brokenOff(e);
     }
   }
 
@@ -53,7 +49,12 @@ final class StoredSlice extends FilterInputStream {
     try {
       in.close();
     } catch (IOException e) {
-      throw new StoreException.Unavailable(slice, e);
+      throw brokenOff(e);
     }
+  }
+
+  private StoreException brokenOff(IOException e) {
+    return new StoreException.Unavailable(
+        slice.object() + " could not be read: " + e.getMessage(), e, slice);
   }
 }

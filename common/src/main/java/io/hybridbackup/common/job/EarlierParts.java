@@ -162,7 +162,7 @@ final class EarlierParts {
   Optional<ComponentFailure> unreadable(
       PartMaker.Task task, StoreException.Unavailable failure, Work work)
       throws InterruptedException {
-    Optional<Slice> unread = failure.unread();
+    Optional<Slice> unread = failure.slice();
     if (unread.isEmpty() || isReadable(unread.get(), task, work)) {
       return Optional.empty();
     }
