@@ -257,6 +257,9 @@ final class Coordination {
                     plan.bytes(),
                     plan.crc64nvme()));
       }
+      if (checksum.isEmpty()) {
+        work.insist(() -> ComposedArchive.requireReadable(runs.store(), archive, plan));
+      }
       Verdict _ =
           work.insist(
               () -> decisions.decide(RunKeys.verdict(run, attempt), new Composed(archive.etag())));
