@@ -235,10 +235,17 @@ final class RestoreJobs implements Job.Source {
       }
     }
 
-    /** The archive could not be read, though the store was there to find it. */
+    /** The store answers, but does not give what there is of the archive. */
     private boolean isOfTheArchive(StoreException failure) {
-      return failure instanceof StoreException.Unavailable unavailable
-          && unavailable.slice().isPresent();
+      if (!(failure instanceof StoreException.Unavailable unavailable)
+          || unavailable.slice().isEmpty()) {
+        return false;
+      }
+      try {
+        return runs.claim(run()).isPresent();
+      } catch (StoreException.Unavailable e) {
+        return false;
+      }
     }
 
     /** A disk that is not mounted yet may be until the deadline. */
