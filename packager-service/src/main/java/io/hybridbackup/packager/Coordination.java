@@ -262,6 +262,9 @@ final class Coordination {
                             + builtUpon.key()
                             + " may be damaged: verify that, and check the store"));
       }
+      if (checksum.isEmpty()) {
+        work.insist(() -> ComposedArchive.requireReadable(runs.store(), archive, plan));
+      }
       Verdict _ =
           work.insist(
               () -> decisions.decide(RunKeys.verdict(run, attempt), new Composed(archive.etag())));

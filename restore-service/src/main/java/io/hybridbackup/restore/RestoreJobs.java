@@ -221,6 +221,9 @@ final class RestoreJobs implements Job.Source {
                     : FailureCode.STORE_REFUSED,
                 e);
           }
+          if (tries >= settings.attempts() && isOfTheArchive(e)) {
+            return giveUp(work, FailureCode.INTERNAL, e);
+          }
           logRetry(e);
         } catch (StoppedException e) {
           throw e;
@@ -229,6 +232,19 @@ final class RestoreJobs implements Job.Source {
           return giveUp(work, FailureCode.INTERNAL, e);
         }
         pause(work, tries);
+      }
+    }
+
+    /** The store answers, but does not give what there is of the archive. */
+    private boolean isOfTheArchive(StoreException failure) {
+      if (!(failure instanceof StoreException.Unavailable unavailable)
+          || unavailable.slice().isEmpty()) {
+        return false;
+      }
+      try {
+        return runs.claim(run()).isPresent();
+      } catch (StoreException.Unavailable e) {
+        return false;
       }
     }
 

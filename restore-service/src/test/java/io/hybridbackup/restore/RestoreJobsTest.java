@@ -14,6 +14,7 @@ import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.identity.TargetName;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.Claim;
@@ -25,15 +26,22 @@ import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.job.StoppedException;
 import io.hybridbackup.common.job.TestWork;
 import io.hybridbackup.common.job.Work;
+import io.hybridbackup.common.manifest.ArchiveManifest;
+import io.hybridbackup.common.manifest.Consistency;
+import io.hybridbackup.common.manifest.Manifest;
+import io.hybridbackup.common.manifest.StoragePart;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.messaging.TestPublisher;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.InMemoryObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.restore.Journal.Begun;
 import io.hybridbackup.restore.Journal.Preparing;
+import java.io.FilterInputStream;
 import java.io.IOException;
+import java.io.InputStream;
 import java.io.UncheckedIOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
@@ -41,6 +49,7 @@ import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.InstantSource;
+import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
@@ -49,9 +58,11 @@ import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
 import java.util.concurrent.TimeoutException;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
+import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
+import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.ValueSource;
@@ -137,6 +148,50 @@ class RestoreJobsTest {
 
     // then
     assertThat(gate).doesNotExist();
+  }
+
+  @Test
+  @Timeout(60)
+  void shouldGiveUpAnArchiveThatCannotBeReadThoughTheStoreIsThere() throws Exception {
+    // given
+    SourceName source = new SourceName("edms");
+    ArchiveName name = new ArchiveName("backup_20260111_020000");
+    ObjectKey archive = RunKeys.archive(source, name);
+    Manifest manifest =
+        new Manifest(
+            OffsetDateTime.parse("2026-01-11T02:00:00+01:00"),
+            null,
+            "hybrid-backup test",
+            RunId.ofRequest("/test", "backup"),
+            source,
+            name,
+            1,
+            null,
+            new StoragePart(1, 1, 1, "ab".repeat(32)),
+            new Consistency(false, null, Instant.EPOCH, 1, 0, null, null),
+            Map.of(),
+            List.of());
+    store.create(archive, new byte[100]);
+    store.create(
+        RunKeys.manifest(source, name),
+        new ArchiveManifest(
+                manifest,
+                new ArchiveManifest.Archive(archive.name(), archive, 100, "00c0ffee12345678"))
+            .toJson());
+    store.unreadable = archive;
+
+    // when
+    perform(1);
+
+    // then
+    assertThat(published)
+        .filteredOn(RestoreFailed.class::isInstance)
+        .singleElement()
+        .satisfies(event -> {
+          RestoreFailed failed = (RestoreFailed) event;
+          assertThat(failed.code()).isEqualTo(FailureCode.INTERNAL);
+          assertThat(failed.message()).contains(archive.value(), "Input/output error");
+        });
   }
 
   @Test
@@ -307,9 +362,23 @@ class RestoreJobsTest {
   /** Something happens before the first entry of a journal is written. */
   private static final class FreezingStore extends InMemoryObjectStore {
     private Meanwhile whenFrozen = () -> {};
+    private @Nullable ObjectKey unreadable;
 
     FreezingStore() {
       super(InstantSource.system(), true);
+    }
+
+    @Override
+    public InputStream open(Slice slice) {
+      return new FilterInputStream(super.open(slice)) {
+        @Override
+        public int read(byte[] bytes, int offset, int length) throws IOException {
+          if (slice.object().equals(unreadable)) {
+            throw new IOException("Input/output error");
+          }
+          return super.read(bytes, offset, length);
+        }
+      };
     }
 
     @Override

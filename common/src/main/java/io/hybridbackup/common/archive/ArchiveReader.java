@@ -125,7 +125,8 @@ public final class ArchiveReader {
 
   private static byte[] read(ObjectStore store, Slice archive, long offset, int bytes)
       throws IOException {
-    try (InputStream in = store.open(new Slice(archive.object(), archive.etag(), offset, bytes))) {
+    try (InputStream in =
+        StoredSlice.open(store, new Slice(archive.object(), archive.etag(), offset, bytes))) {
       byte[] read = in.readNBytes(bytes);
       if (read.length < bytes) {
         throw new IOException("the store gave less of " + archive.object() + " than was asked for");

@@ -11,6 +11,7 @@ import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
 import java.util.Arrays;
+import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.Random;
 import java.util.zip.DataFormatException;
@@ -62,7 +63,7 @@ final class IsaL {
   private static final int COMP_OK = 0;
   private static final int STATELESS_OVERFLOW = -1;
 
-  private static final Optional<IsaL> LOADED = find();
+  private static final Optional<IsaL> LOADED = find(LIBRARY);
 
   private final MethodHandle begin;
   private final MethodHandle deflate;
@@ -88,11 +89,14 @@ final class IsaL {
     return LOADED;
   }
 
-  private static Optional<IsaL> find() {
+  /**
+   * @param library the name that the system's loader knows it by
+   */
+  static Optional<IsaL> find(String library) {
     try {
-      return Optional.of(new IsaL(SymbolLookup.libraryLookup(LIBRARY, Arena.global())))
+      return Optional.of(new IsaL(SymbolLookup.libraryLookup(library, Arena.global())))
           .filter(IsaL::works);
-    } catch (IllegalArgumentException e) {
+    } catch (IllegalArgumentException | NoSuchElementException e) {
       return Optional.empty();
     }
   }

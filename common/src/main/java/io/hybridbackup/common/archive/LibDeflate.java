@@ -8,6 +8,7 @@ import java.lang.foreign.MemorySegment;
 import java.lang.foreign.SymbolLookup;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
+import java.util.NoSuchElementException;
 import java.util.Optional;
 import java.util.zip.DataFormatException;
 
@@ -20,7 +21,7 @@ final class LibDeflate {
   /** The name that the library has had since its interface became stable. */
   private static final String LIBRARY = "libdeflate.so.0";
 
-  private static final Optional<LibDeflate> LOADED = find();
+  private static final Optional<LibDeflate> LOADED = find(LIBRARY);
 
   /** What {@code libdeflate_deflate_decompress_ex} returns, see libdeflate.h. */
   private static final int SUCCESS = 0;
@@ -72,10 +73,13 @@ final class LibDeflate {
     return LOADED;
   }
 
-  private static Optional<LibDeflate> find() {
+  /**
+   * @param library the name that the system's loader knows it by
+   */
+  static Optional<LibDeflate> find(String library) {
     try {
-      return Optional.of(new LibDeflate(SymbolLookup.libraryLookup(LIBRARY, Arena.global())));
-    } catch (IllegalArgumentException e) {
+      return Optional.of(new LibDeflate(SymbolLookup.libraryLookup(library, Arena.global())));
+    } catch (IllegalArgumentException | NoSuchElementException e) {
       return Optional.empty();
     }
   }

@@ -240,7 +240,7 @@ public final class PartObjects implements AutoCloseable {
       Upload into = upload();
       Crc64Nvme copied = new Crc64Nvme();
       byte[] buffer = new byte[(int) Math.min(COPIED_BYTES, slice.bytes())];
-      try (InputStream in = store.open(slice)) {
+      try (InputStream in = StoredSlice.open(store, slice)) {
         for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
           copied.update(buffer, 0, read);
           into.write(buffer, 0, read);
@@ -255,7 +255,7 @@ public final class PartObjects implements AutoCloseable {
     /** As {@link GzipMember#stretched}. */
     private Member.Fresh stretched(Member.Reused member, long more) throws IOException {
       byte[] fetched;
-      try (InputStream in = store.open(member.slice())) {
+      try (InputStream in = StoredSlice.open(store, member.slice())) {
         fetched = in.readNBytes(member.length());
       }
       if (fetched.length < member.length() || Crc64Nvme.of(fetched) != member.crc64nvme()) {

@@ -6,8 +6,6 @@ import io.hybridbackup.common.store.Slice;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
-import java.net.SocketException;
-import java.net.SocketTimeoutException;
 import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.util.BitSet;
@@ -356,15 +354,13 @@ public final class PartReader {
     try {
       return lines.next();
     } catch (IOException e) {
-      throw failed(e);
+      throw undecodable(e);
     }
   }
 
-  /** Reading and decompressing fail alike, with an IOException; the store's own say more. */
-  private IOException failed(IOException e) {
-    return e instanceof SocketException || e instanceof SocketTimeoutException
-        ? e
-        : damagedIndex("it cannot be read: " + e.getMessage(), e);
+  /** That it cannot be fetched is told by a StoreException. */
+  private ArchiveCorruptException undecodable(IOException e) {
+    return damagedIndex("it cannot be read: " + e.getMessage(), e);
   }
 
   private ArchiveCorruptException damagedIndex(String finding, @Nullable Throwable cause) {

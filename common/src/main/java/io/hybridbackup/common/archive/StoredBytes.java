@@ -59,12 +59,14 @@ final class StoredBytes {
   }
 
   /**
-   * Opens a range, one slice after the other; errors are those of {@link ObjectStore#open}, now or
+   * Opens a range, one slice after the other; errors are those of {@link StoredSlice#open}, now or
    * while it is read.
    */
   InputStream open(ObjectStore store, long offset, long length) {
     List<Slice> range = range(offset, length);
-    return range.size() == 1 ? store.open(range.getFirst()) : new Slices(store, range.iterator());
+    return range.size() == 1
+        ? StoredSlice.open(store, range.getFirst())
+        : new Slices(store, range.iterator());
   }
 
   /** Slices behind each other, of which one is open at a time. */
@@ -76,7 +78,8 @@ final class StoredBytes {
     Slices(ObjectStore store, Iterator<Slice> left) {
       this.store = store;
       this.left = left;
-      this.in = left.hasNext() ? store.open(left.next()) : InputStream.nullInputStream();
+      this.in =
+          left.hasNext() ? StoredSlice.open(store, left.next()) : InputStream.nullInputStream();
     }
 
     @Override
@@ -90,7 +93,7 @@ final class StoredBytes {
       int read = in.read(bytes, offset, length);
       while (read < 0 && left.hasNext()) {
         in.close();
-        in = store.open(left.next());
+        in = StoredSlice.open(store, left.next());
         read = in.read(bytes, offset, length);
       }
       return read;

@@ -11,10 +11,14 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.store.StoredObject;
 import java.io.IOException;
+import java.io.InputStream;
+import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
+import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
@@ -35,6 +39,9 @@ final class EarlierParts {
   /** The store has lost or changed something on which the part was built. */
   private static final Set<FailureCode> SPOILT =
       EnumSet.of(FailureCode.STORE_CORRUPT, FailureCode.BASE_CHANGED);
+
+  private static final int TRIALS = 3;
+  private static final Duration BETWEEN_TRIALS = Duration.ofSeconds(1);
 
   private final Runs runs;
   private final int scrubPercent;
@@ -106,7 +113,7 @@ final class EarlierParts {
     } catch (ArchiveCorruptException e) {
       throw damagedBase(task, base, e);
     } catch (IOException e) {
-      throw unreadable(base, e);
+      throw unreadable(e);
     }
   }
 
@@ -134,7 +141,7 @@ final class EarlierParts {
     } catch (StoreException.Missing | StoreException.Changed e) {
       throw gone(e);
     } catch (IOException e) {
-      throw unreadable(base, e);
+      throw unreadable(e);
     }
     String number = String.format(Locale.ROOT, "%06d", scrubbed + 1);
     boolean _ =
@@ -146,10 +153,58 @@ final class EarlierParts {
     return Long.parseLong(sha256, 0, 15, 16) % shares;
   }
 
+  /**
+   * What an object that could not be read is to the attempt. The store may have been away for a
+   * moment; or it answers, but does not give this object however often it is asked.
+   *
+   * @return empty if that was the store's failure and not the object's
+   */
+  Optional<ComponentFailure> unreadable(
+      PartMaker.Task task, StoreException.Unavailable failure, Work work)
+      throws InterruptedException {
+    Optional<Slice> unread = failure.slice();
+    if (unread.isEmpty() || isReadable(unread.get(), task, work)) {
+      return Optional.empty();
+    }
+    StoredObject base = task.opened().base();
+    return Optional.of(
+        base != null && unread.get().object().equals(base.key())
+            ? unreadable(failure)
+            : ComponentFailure.passing(
+                FailureCode.STORE_CORRUPT,
+                "the run itself has written what cannot be read: " + failure.getMessage(),
+                failure));
+  }
+
+  /** Or nobody can tell, as the store does not answer. */
+  private boolean isReadable(Slice slice, PartMaker.Task task, Work work)
+      throws InterruptedException {
+    for (int trial = 0; trial < TRIALS; trial++) {
+      Optional<Boolean> _ = work.await(Optional::empty, BETWEEN_TRIALS);
+      try {
+        boolean _ = runs.decisions().isMade(RunKeys.opened(task.run(), task.attempt()));
+      } catch (StoreException.Unavailable e) {
+        return true;
+      }
+      try (InputStream in = runs.store().open(slice)) {
+        in.transferTo(OutputStream.nullOutputStream());
+        return true;
+      } catch (IOException | StoreException e) {
+        LOG.atWarn()
+            .addKeyValue("object", slice.object())
+            .addKeyValue("reason", e.getMessage())
+            .log("the store answers, but the object cannot be read");
+      }
+    }
+    return false;
+  }
+
   /** It may be read another time; but a disk that fails will fail the next attempt as well. */
-  private static ComponentFailure unreadable(StoredObject base, IOException e) {
+  private static ComponentFailure unreadable(Exception e) {
     return ComponentFailure.passing(
-        FailureCode.BASE_CHANGED, base.key() + " could not be read: " + e.getMessage(), e);
+        FailureCode.BASE_CHANGED,
+        "what the backup builds upon cannot be read: " + e.getMessage(),
+        e);
   }
 
   /** What an attempt without a base will not miss. */

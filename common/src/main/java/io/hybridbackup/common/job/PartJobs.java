@@ -180,8 +180,13 @@ public final class PartJobs implements Job.Source {
         work.checkpoint();
         return failed(work, e.code(), message(e), e.retryable(), e);
       } catch (StoreException.Unavailable e) {
-        // An outage is nobody's failed try, however often there is one.
         work.checkpoint();
+        Optional<ComponentFailure> unreadable = earlier.unreadable(task, e, work);
+        if (unreadable.isPresent()) {
+          ComponentFailure failure = unreadable.get();
+          return failed(work, failure.code(), message(failure), failure.retryable(), failure);
+        }
+        // An outage is nobody's failed try, however often there is one.
         return failed(work, FailureCode.INTERRUPTED, "the object store: " + message(e), true, e);
       } catch (StoreException e) {
         work.checkpoint();

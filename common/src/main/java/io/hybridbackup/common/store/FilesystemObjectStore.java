@@ -115,7 +115,7 @@ public final class FilesystemObjectStore implements ObjectStore {
         }
       };
     } catch (IOException e) {
-      throw failure("read " + slice.object(), e);
+      throw failure("read " + slice.object(), e).at(slice);
     }
   }
 

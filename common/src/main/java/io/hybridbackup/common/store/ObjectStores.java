@@ -90,7 +90,8 @@ public final class ObjectStores {
             .overrideConfiguration(configuration ->
                 configuration
                     .executionInterceptors(interceptors)
-                    .retryStrategy(retries -> retries.maxAttempts(4)));
+                    .retryStrategy(retries ->
+                        retries.maxAttempts(4).retryOnException(S3Bucket::isPassingLateError)));
     if (settings.endpoint() != null) {
       client.endpointOverride(settings.endpoint());
     }

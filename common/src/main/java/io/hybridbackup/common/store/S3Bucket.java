@@ -43,6 +43,17 @@ record S3Bucket(
           "AuthorizationHeaderMalformed",
           "IllegalLocationConstraintException");
 
+  private static final Map<String, Integer> LATE_ERRORS =
+      Map.of(
+          "InternalError", 503,
+          "ServiceUnavailable", 503,
+          "SlowDown", 503,
+          "OperationAborted", 503,
+          "RequestTimeout", 503,
+          "PreconditionFailed", 412,
+          "ConditionalRequestConflict", 409,
+          "NoSuchKey", 404);
+
   /** For requests that move next to nothing: well within a lease, all attempts together. */
   static final AwsRequestOverrideConfiguration QUICK =
       within(Duration.ofSeconds(5), Duration.ofSeconds(10));
@@ -55,7 +66,7 @@ record S3Bucket(
   private static final AwsRequestOverrideConfiguration AFTERWARDS =
       within(Duration.ofSeconds(5), Duration.ofSeconds(5));
 
-  private static final int QUICK_BYTES = 1 << 20;
+  static final int QUICK_BYTES = 1 << 20;
 
   /** What the slowest line carries for each of the parts that share it. */
   private static final int SLOWEST_BYTES_PER_SECOND = 64 << 10;
@@ -191,9 +202,20 @@ record S3Bucket(
     }
   }
 
-  /** The HTTP status, 0 if there was no answer. */
+  /**
+   * The HTTP status, 0 if there was no answer. What takes the store long, it may begin to answer
+   * with 200 before it fails: then the status that its error would have had.
+   */
   static int status(SdkException e) {
-    return e instanceof SdkServiceException answer ? answer.statusCode() : 0;
+    int status = e instanceof SdkServiceException answer ? answer.statusCode() : 0;
+    return status == 200 ? LATE_ERRORS.getOrDefault(code(e), status) : status;
+  }
+
+  /**
+   * Whether an error that came after the status 200 is one to try again, which the SDK does not.
+   */
+  static boolean isPassingLateError(Throwable e) {
+    return e instanceof S3Exception answer && answer.statusCode() == 200 && status(answer) == 503;
   }
 
   static String code(SdkException e) {

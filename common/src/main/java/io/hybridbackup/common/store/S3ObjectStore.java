@@ -2,6 +2,7 @@ package io.hybridbackup.common.store;
 
 import static io.hybridbackup.common.store.S3Bucket.PAGE;
 import static io.hybridbackup.common.store.S3Bucket.QUICK;
+import static io.hybridbackup.common.store.S3Bucket.QUICK_BYTES;
 
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -19,9 +20,12 @@ import java.util.List;
 import java.util.Optional;
 import java.util.TreeSet;
 import java.util.UUID;
+import java.util.function.Supplier;
 import software.amazon.awssdk.core.ResponseInputStream;
 import software.amazon.awssdk.core.exception.SdkException;
 import software.amazon.awssdk.core.sync.RequestBody;
+import software.amazon.awssdk.core.sync.ResponseTransformer;
+import software.amazon.awssdk.http.AbortableInputStream;
 import software.amazon.awssdk.services.s3.model.ChecksumMode;
 import software.amazon.awssdk.services.s3.model.ChecksumType;
 import software.amazon.awssdk.services.s3.model.CommonPrefix;
@@ -38,6 +42,10 @@ import software.amazon.awssdk.services.s3.model.S3Object;
  */
 final class S3ObjectStore implements ObjectStore {
   private static final int PARTS_AT_A_TIME = 8;
+
+  /** What is held in memory of a stitched part, of which there are half as many at a time. */
+  private static final int STITCHED_BYTES = 16 << 20;
+
   private static final ObjectKey PROBES = new ObjectKey("probe");
 
   /** A probe takes seconds. */
@@ -68,17 +76,44 @@ final class S3ObjectStore implements ObjectStore {
 
   @Override
   public Optional<byte[]> read(ObjectKey key) {
+    Supplier<byte[]> content;
     try {
-      return Optional.of(
+      content =
           bucket
               .client()
-              .getObjectAsBytes(get ->
-                  get.bucket(bucket.name()).key(bucket.path(key)).overrideConfiguration(QUICK))
-              .asByteArrayUnsafe());
+              .getObject(
+                  get ->
+                      get.bucket(bucket.name()).key(bucket.path(key)).overrideConfiguration(QUICK),
+                  (response, stream) -> content(key, response, stream));
     } catch (NoSuchKeyException e) {
       return Optional.empty();
     } catch (SdkException e) {
       throw bucket.failure("read " + key, e);
+    }
+    return Optional.of(content.get());
+  }
+
+  /** What is too much to be read quickly is asked for anew, as long as it takes. */
+  private Supplier<byte[]> content(
+      ObjectKey key, GetObjectResponse response, AbortableInputStream stream) throws Exception {
+    Long bytes = response.contentLength();
+    if (bytes != null && bytes > QUICK_BYTES) {
+      stream.abort();
+      Slice whole = new Slice(key, response.eTag(), 0, bytes);
+      return () -> readAll(whole);
+    }
+    byte[] content =
+        ResponseTransformer.<GetObjectResponse>toBytes()
+            .transform(response, stream)
+            .asByteArrayUnsafe();
+    return () -> content;
+  }
+
+  private byte[] readAll(Slice slice) {
+    try (InputStream in = open(slice)) {
+      return in.readAllBytes();
+    } catch (IOException e) {
+      throw new StoreException.Unavailable("could not read " + slice.object(), e, slice);
     }
   }
 
@@ -104,7 +139,7 @@ final class S3ObjectStore implements ObjectStore {
       if (S3Bucket.status(e) == 412 || S3Bucket.status(e) == 416) {
         throw new StoreException.Changed(slice.object());
       }
-      throw bucket.failure("read " + slice.object(), e);
+      throw bucket.failure("read " + slice.object(), e).at(slice);
     }
     if (response.response().contentRange() == null) {
       response.abort();
@@ -161,16 +196,16 @@ final class S3ObjectStore implements ObjectStore {
     List<CompositionPlanner.Part> planned =
         capabilities.rangeCopy() ? planner.plan(pieces) : planner.planWithoutCopying(pieces);
     S3Multipart multipart = new S3Multipart(bucket, key, capabilities.fullObjectChecksum());
-    boolean completed = false;
     try {
       List<CompletedPart> sent = send(multipart, planned);
-      StoredObject object = multipart.complete(sent, CompositionPlanner.total(pieces));
-      completed = true;
-      return object;
-    } finally {
-      if (!completed) {
+      return multipart.complete(sent, CompositionPlanner.total(pieces));
+    } catch (RuntimeException e) {
+      try {
         multipart.abort();
+      } catch (StoreException another) {
+        e.addSuppressed(another);
       }
+      throw e;
     }
   }
 
@@ -179,16 +214,27 @@ final class S3ObjectStore implements ObjectStore {
       int number = 0;
       for (CompositionPlanner.Part part : planned) {
         int next = ++number;
-        parts.add(
-            1,
-            () ->
-                switch (part) {
-                  case CompositionPlanner.Copied(Slice slice) -> multipart.copy(next, slice);
-                  case CompositionPlanner.Stitched(List<Piece> pieces) ->
-                      multipart.send(next, part.bytes(), () -> stream(pieces));
-                });
+        switch (part) {
+          case CompositionPlanner.Copied(Slice slice) ->
+              parts.add(1, () -> multipart.copy(next, slice));
+          case CompositionPlanner.Stitched(List<Piece> pieces) ->
+              parts.add(2, () -> stitch(multipart, next, part.bytes(), pieces));
+        }
       }
       return parts.join();
+    }
+  }
+
+  /** With its checksum, unless there is too much to hold it in memory. */
+  private CompletedPart stitch(S3Multipart multipart, int number, long bytes, List<Piece> pieces) {
+    if (bytes > STITCHED_BYTES) {
+      return multipart.send(number, bytes, () -> stream(pieces));
+    }
+    try (InputStream in = stream(pieces)) {
+      byte[] content = in.readNBytes((int) bytes);
+      return multipart.send(number, content, content.length);
+    } catch (IOException e) {
+      throw new StoreException.Unavailable("could not read what is stitched together", e);
     }
   }
 

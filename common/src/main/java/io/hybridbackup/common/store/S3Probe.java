@@ -6,6 +6,7 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Optional;
 import java.util.function.BooleanSupplier;
+import software.amazon.awssdk.services.s3.model.CompletedPart;
 
 /** Finds out what a store that says it speaks S3 does of it. */
 final class S3Probe {
@@ -16,6 +17,8 @@ final class S3Probe {
   private static final int SOURCE_BYTES = 6 << 20;
 
   private static final byte[] CHECKED = "123456789".getBytes(US_ASCII);
+
+  private static final String ANOTHERS_ETAG = "\"" + "0".repeat(32) + "\"";
 
   private final S3ObjectStore store;
   private final S3Bucket bucket;
@@ -62,13 +65,25 @@ final class S3Probe {
     return content;
   }
 
-  /** Whether a range can be copied. */
+  /** Whether a range can be copied, and only of the very object that is meant. */
   private boolean copies(StoredObject source) {
     ObjectKey key = place.resolve("copy");
     Slice slice = new Slice(source.key(), source.etag(), 1, CHECKED.length);
     S3Multipart multipart = new S3Multipart(bucket, key, false);
     multipart.complete(List.of(multipart.copy(1, slice)), CHECKED.length);
-    return store.read(key).filter(kept -> Arrays.equals(kept, CHECKED)).isPresent();
+    return store.read(key).filter(kept -> Arrays.equals(kept, CHECKED)).isPresent()
+        && knowsAnother(source);
+  }
+
+  private boolean knowsAnother(StoredObject source) {
+    Slice another = new Slice(source.key(), ANOTHERS_ETAG, 1, CHECKED.length);
+    S3Multipart multipart = new S3Multipart(bucket, place.resolve("copy-of-another"), false);
+    try {
+      CompletedPart _ = multipart.copy(1, another);
+      return false;
+    } catch (StoreException.Changed e) {
+      return true;
+    }
   }
 
   /**

@@ -55,6 +55,12 @@ class CompressorTest {
         .orElseThrow(() -> new AssertionError("ISA-L is missing; install the package libisal2"));
   }
 
+  @Test
+  void shouldDoWithoutALibraryThatLacksAFunction() {
+    assertThat(LibDeflate.find("libc.so.6")).isEmpty();
+    assertThat(IsaL.find("libc.so.6")).isEmpty();
+  }
+
   @ParameterizedTest
   @MethodSource("libraries")
   void shouldGiveTextBackWhole(Libraries libraries) throws Exception {

@@ -1,7 +1,6 @@
 package io.hybridbackup.common.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.hybridbackup.common.archive.ArchiveCorruptException;
@@ -25,6 +24,7 @@ import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.store.InMemoryObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.Slice;
+import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.store.StoredObject;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -41,6 +41,8 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.function.Predicate;
+import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -155,8 +157,32 @@ class EarlierPartsTest {
     store.breakOff(BASE.value());
 
     // then
-    assertThatThrownBy(() -> earlier.find(task, Component.MEDIA))
-        .isInstanceOfSatisfying(ComponentFailure.class, EarlierPartsTest::isForWantOfTheBase);
+    isForWantOfTheBase(task, outage(() -> earlier.find(task, Component.MEDIA)));
+  }
+
+  @Test
+  void shouldDoWithoutABaseWhoseIndexCannotBeRead() throws Exception {
+    // given
+    PartMaker.Task task = task(1, base());
+    List<PartReader> parts = earlier.find(task, Component.MEDIA);
+    store.breakOff(BASE.value());
+
+    // then
+    isForWantOfTheBase(task, outage(() -> pack(ObjectKey.of("work", "new"), parts)));
+    assertThat(store.find(RunKeys.damaged(BASE))).isEmpty();
+  }
+
+  @Test
+  void shouldDoWithoutABaseOfWhichAShortPieceCannotBeCopied() throws Exception {
+    // given
+    PartMaker.Task task = task(1, base());
+    List<PartReader> parts = earlier.find(task, Component.MEDIA);
+    store.breakOffButFor(slice -> slice.offset() + slice.bytes() > FILES * FILE_BYTES);
+    Files.write(tree.resolve("file-30"), new byte[] {1});
+    Files.write(tree.resolve("file-32"), new byte[] {1});
+
+    // then
+    isForWantOfTheBase(task, outage(() -> pack(ObjectKey.of("work", "new"), parts)));
   }
 
   @Test
@@ -168,16 +194,60 @@ class EarlierPartsTest {
     store.breakOff(BASE.value());
 
     // then
-    assertThatThrownBy(() ->
-            new EarlierParts(runs, 100)
-                .scrub(
-                    PartReader.of(store, part), part, task, TestWork.on(run, Component.MEDIA, 1)))
-        .isInstanceOfSatisfying(ComponentFailure.class, EarlierPartsTest::isForWantOfTheBase);
+    isForWantOfTheBase(
+        task,
+        outage(() ->
+            new EarlierParts(runs, 100).scrub(PartReader.of(store, part), part, task, work())));
+  }
+
+  @Test
+  void shouldKeepToABaseThatCanBeReadAgain() throws Exception {
+    // given
+    PartMaker.Task task = task(1, base());
+    List<PartReader> parts = earlier.find(task, Component.MEDIA);
+    store.breakOff(BASE.value());
+    StoreException.Unavailable outage = outage(() -> pack(ObjectKey.of("work", "new"), parts));
+
+    // when
+    store.breakOff("");
+
+    // then
+    assertThat(earlier.unreadable(task, outage, work())).isEmpty();
+    assertThat(store.find(RunKeys.damaged(BASE))).isEmpty();
+  }
+
+  @Test
+  void shouldKeepToABaseWhileTheStoreDoesNotAnswer() throws Exception {
+    // given
+    PartMaker.Task task = task(1, base());
+    store.breakOff(BASE.value());
+    StoreException.Unavailable outage = outage(() -> earlier.find(task, Component.MEDIA));
+    TroubledStore down = new TroubledStore(store);
+    down.goDown();
+
+    // then
+    assertThat(new EarlierParts(new Runs(down), SCRUB_PERCENT).unreadable(task, outage, work()))
+        .isEmpty();
+  }
+
+  private static StoreException.Unavailable outage(ThrowingCallable reading) {
+    return catchThrowableOfType(StoreException.Unavailable.class, reading);
+  }
+
+  private void isForWantOfTheBase(PartMaker.Task task, StoreException.Unavailable failure)
+      throws InterruptedException {
+    ComponentFailure found = earlier.unreadable(task, failure, work()).orElseThrow();
+    isForWantOfTheBase(found);
+    assertThat(found).hasMessageContainingAll(BASE.value(), "Input/output error");
   }
 
   private static void isForWantOfTheBase(ComponentFailure failure) {
     assertThat(failure.code()).isEqualTo(FailureCode.BASE_CHANGED);
     assertThat(failure.retryable()).isTrue();
+  }
+
+  private Work work() {
+    return TestWork.on(run, Component.MEDIA, 1);
   }
 
   /** What is compressed may turn into anything before its checksum shows that it is damaged. */
@@ -321,9 +391,9 @@ class EarlierPartsTest {
   private static final class ChangingStore extends InMemoryObjectStore {
     final List<Slice> opened = new CopyOnWriteArrayList<>();
     private volatile String changed = "";
-    private volatile String brokenOff = "";
     private volatile long damagedAt = -1;
     private volatile int damage;
+    private volatile Predicate<Slice> brokenOff = slice -> false;
 
     ChangingStore() {
       super(InstantSource.fixed(NOW), true);
@@ -343,13 +413,17 @@ class EarlierPartsTest {
     }
 
     void breakOff(String keys) {
-      brokenOff = keys;
+      brokenOff = slice -> slice.object().value().matches(keys);
+    }
+
+    void breakOffButFor(Predicate<Slice> sound) {
+      brokenOff = sound.negate();
     }
 
     @Override
     public InputStream open(Slice slice) {
       opened.add(slice);
-      if (slice.object().value().matches(brokenOff)) {
+      if (brokenOff.test(slice)) {
         return new InputStream() {
           @Override
           public int read() throws IOException {

@@ -27,6 +27,7 @@ import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoreException;
+import io.hybridbackup.common.store.StoredObject;
 import io.hybridbackup.common.testing.KafkaTestServer;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -119,23 +120,76 @@ class PartJobsIT {
 
   @Test
   void shouldNotCommitWhatTheStoreDoesNotGiveBack() throws Exception {
+    // when
+    ComponentFailed failure = failureToReadBack(made());
+
+    // then
+    assertThat(failure.code()).isEqualTo(FailureCode.STORE_CORRUPT);
+    assertThat(failure.retryable()).isTrue();
+    assertThat(failure.message()).contains("could not be read back");
+  }
+
+  @Test
+  void shouldNotTakeAnOutageWhileItReadsBackForDamage() throws Exception {
     // given
+    PartMaker.Made made = made(stored());
+    store.breakOff(1);
+
+    // when
+    ComponentFailed failure = failureToReadBack(made);
+
+    // then
+    assertThat(failure.code()).isEqualTo(FailureCode.INTERRUPTED);
+    assertThat(failure.message()).contains("Premature end");
+    assertThat(failure.willRetry()).isTrue();
+  }
+
+  @Test
+  void shouldNotCommitWhatTheStoreWillNotRead() throws Exception {
+    // given
+    PartMaker.Made made = made(stored());
+    store.breakOff(Integer.MAX_VALUE);
+
+    // when
+    ComponentFailed failure = failureToReadBack(made);
+
+    // then
+    assertThat(failure.code()).isEqualTo(FailureCode.STORE_CORRUPT);
+    assertThat(failure.message()).contains(SLICE.object().value(), "Premature end");
+    assertThat(failure.willRetry()).isTrue();
+  }
+
+  private PartInventory stored() {
+    store.create(SLICE.object(), new byte[10]);
+    StoredObject object = store.find(SLICE.object()).orElseThrow();
+    List<Slice> slices = List.of(new Slice(object.key(), object.etag(), 0, object.bytes()));
+    return new PartInventory(
+        Component.MEDIA,
+        slices,
+        INVENTORY.contentCrc(),
+        slices,
+        INVENTORY.indexCrc(),
+        null,
+        20,
+        2,
+        1,
+        INVENTORY.sha256(),
+        null,
+        0,
+        List.of());
+  }
+
+  private ComponentFailed failureToReadBack(PartMaker.Made made) throws Exception {
     accept(EnumSet.of(Component.MEDIA));
     open(1);
     Settings.Jobs readingBack =
         new Settings.Jobs(
             LONG, LONG, LONG, ATTEMPTS, LONG, 1, Settings.WhenBusy.WAIT, LONG, true, 0);
-    PartJobs jobs =
-        new PartJobs(runs, publisher, new MediaMaker((task, work) -> made()), readingBack, CLOCK);
-
-    // when
-    jobs.find(run).orElseThrow().perform(work(1));
-
-    // then
-    PartOutcome.Failed failed = (PartOutcome.Failed) outcome(1).orElseThrow();
-    assertThat(failed.failure().code()).isEqualTo(FailureCode.STORE_CORRUPT);
-    assertThat(failed.failure().retryable()).isTrue();
-    assertThat(failed.failure().message()).contains("could not be read back");
+    new PartJobs(runs, publisher, new MediaMaker((task, work) -> made), readingBack, CLOCK)
+        .find(run)
+        .orElseThrow()
+        .perform(work(1));
+    return ((PartOutcome.Failed) outcome(1).orElseThrow()).failure();
   }
 
   @Test
@@ -517,8 +571,12 @@ class PartJobsIT {
   }
 
   private PartMaker.Made made() {
+    return made(INVENTORY);
+  }
+
+  private PartMaker.Made made(PartInventory inventory) {
     return new PartMaker.Made(
-        INVENTORY,
+        inventory,
         Map.of("rsync", "3.2.7"),
         Map.of("media-pack", Duration.ofSeconds(1)),
         2,

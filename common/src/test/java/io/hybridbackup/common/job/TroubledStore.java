@@ -8,16 +8,20 @@ import io.hybridbackup.common.store.StoreCapabilities;
 import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.store.StoredObject;
 import io.hybridbackup.common.store.Upload;
+import java.io.FilterInputStream;
+import java.io.IOException;
 import java.io.InputStream;
 import java.time.Duration;
 import java.util.List;
 import java.util.Optional;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 
 /** A store before which trouble can be put: it befalls every call, with the key or folder asked. */
 final class TroubledStore implements ObjectStore {
   private final ObjectStore store;
   private volatile Consumer<String> trouble = key -> {};
+  private final AtomicInteger toBreakOff = new AtomicInteger();
 
   TroubledStore(ObjectStore store) {
     this.store = store;
@@ -36,6 +40,11 @@ final class TroubledStore implements ObjectStore {
 
   void comeBack() {
     trouble(key -> {});
+  }
+
+  /** As many streams as that break off when they are read. */
+  void breakOff(int streams) {
+    toBreakOff.set(streams);
   }
 
   @Override
@@ -64,7 +73,15 @@ final class TroubledStore implements ObjectStore {
   @Override
   public InputStream open(Slice slice) {
     trouble.accept(slice.object().value());
-    return store.open(slice);
+    InputStream content = store.open(slice);
+    return toBreakOff.getAndUpdate(left -> Math.max(0, left - 1)) == 0
+        ? content
+        : new FilterInputStream(content) {
+          @Override
+          public int read(byte[] bytes, int offset, int length) throws IOException {
+            throw new IOException("Premature end");
+          }
+        };
   }
 
   @Override

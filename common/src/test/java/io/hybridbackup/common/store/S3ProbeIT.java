@@ -22,6 +22,10 @@ import org.springframework.beans.factory.config.BeanPostProcessor;
 import org.springframework.boot.Banner;
 import org.springframework.boot.builder.SpringApplicationBuilder;
 import org.springframework.context.ConfigurableApplicationContext;
+import software.amazon.awssdk.core.interceptor.Context;
+import software.amazon.awssdk.core.interceptor.ExecutionAttributes;
+import software.amazon.awssdk.core.interceptor.ExecutionInterceptor;
+import software.amazon.awssdk.http.SdkHttpRequest;
 
 /** S3Mock understands conditional writes, but looks first and writes afterwards. */
 class S3ProbeIT {
@@ -68,6 +72,27 @@ class S3ProbeIT {
       // then
       assertThat(capabilities).isEqualTo(new StoreCapabilities(false, true, true, 1));
       assertThat(store.list("probe")).isEmpty();
+      assertThat(store.abortUploads("probe", Duration.ZERO)).isZero();
+    }
+  }
+
+  @Test
+  void shouldNotCopyRangesWhereTheStoreCopiesWhateverObjectIsThere() throws Exception {
+    // given
+    ExecutionInterceptor ignoring =
+        new ExecutionInterceptor() {
+          @Override
+          public SdkHttpRequest modifyHttpRequest(
+              Context.ModifyHttpRequest context, ExecutionAttributes attributes) {
+            return context.httpRequest().toBuilder()
+                .removeHeader("x-amz-copy-source-if-match")
+                .build();
+          }
+        };
+    try (ObjectStore store = ObjectStores.openS3(settings(endpoint()), List.of(ignoring))) {
+
+      // then
+      assertThat(store.probe().rangeCopy()).isFalse();
       assertThat(store.abortUploads("probe", Duration.ZERO)).isZero();
     }
   }

@@ -154,6 +154,47 @@ class SilentStoreIT {
     }
   }
 
+  @Test
+  void shouldReadALargeDecisionOverASlowLine() throws Exception {
+    // given
+    byte[] content = new byte[2 << 20];
+    content[content.length - 1] = 1;
+    HttpServer server =
+        HttpServer.create(new InetSocketAddress(InetAddress.getLoopbackAddress(), 0), 0);
+    server.setExecutor(Executors.newVirtualThreadPerTaskExecutor());
+    server.createContext(
+        "/",
+        exchange -> {
+          boolean range = exchange.getRequestHeaders().containsKey("Range");
+          exchange.getResponseHeaders().set("ETag", "\"etag\"");
+          exchange.getResponseHeaders().set("Content-Range", "bytes 0-2097151/2097152");
+          exchange.sendResponseHeaders(range ? 206 : 200, content.length);
+          for (int at = 0; at < content.length; at += content.length / 8) {
+            exchange.getResponseBody().write(content, at, content.length / 8);
+            exchange.getResponseBody().flush();
+            sleep();
+          }
+          exchange.close();
+        });
+    server.start();
+    try (ObjectStore store = ObjectStores.open(settings(server.getAddress().getPort()))) {
+
+      // then
+      assertThat(store.read(KEY)).hasValue(content);
+    } finally {
+      server.stop(0);
+    }
+  }
+
+  /** Eight times that is more than what moves little may take. */
+  private static void sleep() {
+    try {
+      Thread.sleep(Duration.ofMillis(1500));
+    } catch (InterruptedException e) {
+      Thread.currentThread().interrupt();
+    }
+  }
+
   private static void await(CountDownLatch over) {
     try {
       over.await();
