@@ -104,7 +104,7 @@ final class S3ObjectStore implements ObjectStore {
       if (S3Bucket.status(e) == 412 || S3Bucket.status(e) == 416) {
         throw new StoreException.Changed(slice.object());
       }
-      throw bucket.failure("read " + slice.object(), e);
+      throw bucket.failure("read " + slice.object(), e).at(slice);
     }
     if (response.response().contentRange() == null) {
       response.abort();

@@ -1,5 +1,6 @@
 package io.hybridbackup.common.store;
 
+import java.util.Optional;
 import org.jspecify.annotations.Nullable;
 
 /** The store did not do what was asked. */
@@ -10,6 +11,11 @@ public abstract sealed class StoreException extends RuntimeException {
 
   /** Whether the same call may succeed later without anybody mending anything. */
   public abstract boolean retryable();
+
+  /** The same, told of the slice at which it broke off; a {@link Unavailable} remembers it. */
+  StoreException at(Slice slice) {
+    return this;
+  }
 
   /** There is no such object. */
   public static final class Missing extends StoreException {
@@ -49,8 +55,31 @@ public abstract sealed class StoreException extends RuntimeException {
 
   /** The store could not be reached, was busy, or broke off. */
   public static final class Unavailable extends StoreException {
+    private final @Nullable Slice slice;
+
     public Unavailable(String message, @Nullable Throwable cause) {
+      this(message, cause, null);
+    }
+
+    /**
+     * @param slice as {@link #slice} gives it back
+     */
+    public Unavailable(String message, @Nullable Throwable cause, @Nullable Slice slice) {
       super(message, cause);
+      this.slice = slice;
+    }
+
+    /**
+     * What was being read or copied when it broke off, which need not be to blame; empty if it is
+     * not known.
+     */
+    public Optional<Slice> slice() {
+      return Optional.ofNullable(slice);
+    }
+
+    @Override
+    StoreException at(Slice brokenOffAt) {
+      return new Unavailable(String.valueOf(getMessage()), this, brokenOffAt);
     }
 
     @Override
