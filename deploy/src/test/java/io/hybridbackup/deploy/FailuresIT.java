@@ -499,6 +499,7 @@ class FailuresIT {
     RestoreFailed failed = installation.console.awaitEnd(run, RestoreFailed.class);
     assertThat(failed.code()).isEqualTo(FailureCode.ARCHIVE_CORRUPT);
     assertThat(folder.resolve("standby")).doesNotExist();
+    assertThat(file.resolveSibling(archive + ".damaged")).exists();
   }
 
   @Test
@@ -1287,6 +1288,8 @@ class FailuresIT {
       assertThat(folder.resolve("spoiled/mine")).hasContent("mine");
       flip(file, Files.size(file) * quarter / 4);
     }
+    // No backup builds upon it any more, though it is what it was again.
+    assertThat(file.resolveSibling(archive + ".damaged")).exists();
     installation.assertTidy();
   }
 

@@ -11,6 +11,7 @@ import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.identity.TargetName;
+import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
@@ -174,11 +175,14 @@ abstract class UnusableBaseContract {
         if (tellsChecksums()) {
           assertThat(completed.origin().attempt()).isEqualTo(2);
           assertThat(completed.reusedBytes()).isZero();
-          assertThat(completed.warnings()).anyMatch(warning -> warning.contains(base.name()));
+          assertThat(completed.warnings())
+              .anyMatch(warning -> warning.contains("is damaged") && warning.contains(base.name()));
+          assertThat(unchecked.isMarked(base)).isTrue();
           unchecked.restore(completed);
         } else {
           assertThat(completed.reusedBytes()).isPositive();
           unchecked.failToRestore(completed);
+          assertThat(unchecked.isMarked(key(completed))).isTrue();
         }
       }
     }
@@ -255,6 +259,11 @@ abstract class UnusableBaseContract {
 
     Path file(ObjectKey key) {
       return place.root().resolve(key.value());
+    }
+
+    /** Whether no backup builds upon it any more. */
+    boolean isMarked(ObjectKey archive) {
+      return store.find(RunKeys.damaged(archive)).isPresent();
     }
 
     BackupCompleted backUp(String source) {

@@ -335,11 +335,11 @@ final class MediaPartMaker implements PartMaker {
     if (media.staging() == Settings.Staging.COPY) {
       return Instant.MAX;
     }
-    StoredObject base = task.opened().base();
+    Optional<StoredObject> base = task.opened().base(Component.MEDIA);
     OffsetDateTime begun =
-        base == null
+        base.isEmpty()
             ? runs.decisions().find(RunKeys.opened(task.run(), 1)).orElse(task.opened()).timestamp()
-            : Manifest.parse(ArchiveReader.open(runs.store(), base).manifest()).timestamp();
+            : Manifest.parse(ArchiveReader.open(runs.store(), base.get()).manifest()).timestamp();
     return begun.toInstant().minus(CLOCKS);
   }
 

@@ -31,6 +31,7 @@ import java.time.Duration;
 import java.time.Instant;
 import java.time.ZoneOffset;
 import java.util.List;
+import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
 import java.util.SortedSet;
@@ -341,7 +342,7 @@ class StagedTreeIT {
             new ArchiveName("backup_20260111_020000"),
             Set.of(Component.MEDIA));
     AttemptOpened opened =
-        new AttemptOpened(new Announcement(started, TIME), TIME.atOffset(ZoneOffset.UTC), null);
+        new AttemptOpened(new Announcement(started, TIME), TIME.atOffset(ZoneOffset.UTC), Map.of());
     return new PartMaker.Task(RUN, "edms", 1, opened);
   }
 

@@ -120,7 +120,9 @@ final class BackupJobs implements Job.Source {
       return ended(accepted.get());
     }
     boolean wanted = isLate(accepted.get()) || isItsTurn(accepted.get());
-    return wanted ? Optional.of(new Backup(accepted.get(), false)) : Optional.empty();
+    return wanted
+        ? Optional.of(new Backup(accepted.get(), isLate(accepted.get()), false))
+        : Optional.empty();
   }
 
   /**
@@ -143,7 +145,7 @@ final class BackupJobs implements Job.Source {
       tidiedUntil.put(run, noticed);
       return Optional.empty();
     }
-    return Optional.of(new Backup(accepted, last));
+    return Optional.of(new Backup(accepted, true, last));
   }
 
   private boolean isLate(BackupAccepted accepted) {
@@ -172,11 +174,16 @@ final class BackupJobs implements Job.Source {
     private final BackupAccepted accepted;
     private final boolean last;
 
+    /** From then on it is about the end alone, so that this job is not stopped because of it. */
+    private volatile boolean ending;
+
     /**
+     * @param ending whether nothing is left but to end it, or to carry its end out
      * @param last whether everybody knows that it has ended, so that it can be closed
      */
-    Backup(BackupAccepted accepted, boolean last) {
+    Backup(BackupAccepted accepted, boolean ending, boolean last) {
       this.accepted = accepted;
+      this.ending = ending;
       this.last = last;
     }
 
@@ -195,14 +202,15 @@ final class BackupJobs implements Job.Source {
       return RunKeys.epochs(run(), component());
     }
 
+    /** Whatever it waits for, it is stopped then, and the next one sees to the end. */
     @Override
     public boolean isOver() {
-      return false;
+      return !ending && (isLate(accepted) || runs.hasEnded(run()));
     }
 
     @Override
     public void perform(Work work) throws InterruptedException {
-      coordination.lead(accepted, work, last);
+      coordination.lead(accepted, work, () -> ending = true, last);
     }
   }
 }

@@ -13,6 +13,8 @@ import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.AttemptOpened;
+import io.hybridbackup.common.job.DamagedArchives;
+import io.hybridbackup.common.job.Decision;
 import io.hybridbackup.common.job.Decisions;
 import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.PartOutcome;
@@ -30,15 +32,13 @@ import io.hybridbackup.common.manifest.Manifest;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
-import io.hybridbackup.common.store.StoreException;
+import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoredObject;
-import java.nio.charset.StandardCharsets;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.time.temporal.ChronoUnit;
-import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.EnumSet;
@@ -83,25 +83,36 @@ final class Coordination {
   /**
    * Goes from step to step until the run has ended and been tidied up after.
    *
+   * @param ends runs when the end is known, before it is decided or carried out
    * @param last whether the run ended so long ago that nobody can be working on it unknowingly
    */
-  void lead(BackupAccepted accepted, Work work, boolean last) throws InterruptedException {
+  void lead(BackupAccepted accepted, Work work, Runnable ends, boolean last)
+      throws InterruptedException {
     RunStates states = new RunStates(accepted, work, publisher, clock);
-    Optional<Outcome> outcome = Optional.empty();
+    Decision<Outcome> end = RunKeys.outcome(accepted.backupId());
+    Optional<Outcome> outcome = work.insist(() -> decisions.find(end));
     while (outcome.isEmpty()) {
       work.checkpoint();
-      outcome = step(accepted, work, states);
+      Optional<Outcome> proposal = step(accepted, work, states);
+      if (proposal.isPresent()) {
+        ends.run();
+      }
+      outcome =
+          work.insist(() ->
+              proposal.isPresent()
+                  ? Optional.of(decisions.decide(end, proposal.get()))
+                  : decisions.find(end));
     }
+    ends.run();
     ending.carryOut(accepted, outcome.get(), work, states, last);
   }
 
+  /**
+   * @return how the run is to end, if it is
+   */
   private Optional<Outcome> step(BackupAccepted accepted, Work work, RunStates states)
       throws InterruptedException {
     RunId run = accepted.backupId();
-    Optional<Outcome> decided = work.insist(() -> decisions.find(RunKeys.outcome(run)));
-    if (decided.isPresent()) {
-      return decided;
-    }
     int attempt = work.insist(() -> runs.latestAttempt(run));
     if (isPastDeadline(accepted)) {
       return Optional.of(fail(accepted, work, attempt, FailureCode.DEADLINE, deadline(accepted)));
@@ -126,7 +137,7 @@ final class Coordination {
             .findFirst();
     if (failed.isPresent()) {
       var failure = failed.get().failure();
-      voidAttempt(
+      decide(
           run, attempt, new Voided(failure.code(), failure.message(), failure.retryable()), work);
     } else if (parts.keySet().containsAll(accepted.components())) {
       compose(accepted, attempt, parts, work);
@@ -172,36 +183,10 @@ final class Coordination {
                     run, accepted.source(), work.next(attempt), name, accepted.components()),
                 clock.instant()),
             time.toOffsetDateTime(),
-            work.insist(() -> base(accepted, attempt)).orElse(null));
+            work.insist(() -> new Bases(runs).of(accepted, attempt)));
     AttemptOpened standing =
         work.insist(() -> decisions.decide(RunKeys.opened(run, attempt), mine));
     work.insist(() -> publisher.publish(standing.announcement().envelope()));
-  }
-
-  /**
-   * What the attempt builds upon: the source's newest backup, unless it is damaged. Attempts of one
-   * run keep to the same, until one of them has failed by it.
-   */
-  private Optional<StoredObject> base(BackupAccepted accepted, int attempt) {
-    RunId run = accepted.backupId();
-    if (attempt > 1) {
-      boolean failedByIt =
-          decisions.find(RunKeys.verdict(run, attempt - 1)).orElse(null) instanceof Voided voided
-              && (voided.code() == FailureCode.BASE_CHANGED
-                  || voided.code() == FailureCode.STORE_CORRUPT);
-      return failedByIt
-          ? Optional.empty()
-          : decisions.find(RunKeys.opened(run, attempt - 1)).map(AttemptOpened::base);
-    }
-    SourceName source = new SourceName(accepted.source());
-    List<ArchiveName> archives = runs.archives(source);
-    if (archives.isEmpty()) {
-      return Optional.empty();
-    }
-    ObjectKey newest = RunKeys.archive(source, archives.getLast());
-    return runs.store().find(RunKeys.damaged(newest)).isPresent()
-        ? Optional.empty()
-        : runs.store().find(newest);
   }
 
   /** A name that an earlier epoch of this attempt has reserved is as good as a free one. */
@@ -231,9 +216,9 @@ final class Coordination {
     return Optional.empty();
   }
 
-  private void voidAttempt(RunId run, int attempt, Voided voided, Work work)
+  private void decide(RunId run, int attempt, Verdict verdict, Work work)
       throws InterruptedException {
-    Verdict _ = work.insist(() -> decisions.decide(RunKeys.verdict(run, attempt), voided));
+    Verdict _ = work.insist(() -> decisions.decide(RunKeys.verdict(run, attempt), verdict));
   }
 
   private void compose(
@@ -241,64 +226,9 @@ final class Coordination {
       throws InterruptedException {
     RunId run = accepted.backupId();
     Plan plan = plan(accepted, attempt, parts, work);
-    StoredObject builtUpon = work.insist(() -> opened(run, attempt)).base();
-    ObjectKey key = RunKeys.archive(plan.manifest().source(), plan.manifest().archiveName());
-    try {
-      StoredObject archive = work.insist(() -> composed(key, plan));
-      Optional<String> checksum = work.insist(() -> runs.store().checksum(key));
-      if (archive.bytes() != plan.bytes()
-          || !checksum.orElse(plan.crc64nvme()).equals(plan.crc64nvme())) {
-        throw new StoreException.Corrupt(
-            "the archive %s has %d bytes (%s) instead of %d (%s)%s"
-                .formatted(
-                    key,
-                    archive.bytes(),
-                    checksum.orElse("no checksum"),
-                    plan.bytes(),
-                    plan.crc64nvme(),
-                    builtUpon == null
-                        ? ""
-                        : "; what it took over from "
-                            + builtUpon.key()
-                            + " may be damaged: verify that, and check the store"));
-      }
-      if (checksum.isEmpty()) {
-        work.insist(() -> ComposedArchive.requireReadable(runs.store(), archive, plan));
-      }
-      Verdict _ =
-          work.insist(
-              () -> decisions.decide(RunKeys.verdict(run, attempt), new Composed(archive.etag())));
-    } catch (StoreException.Missing | StoreException.Changed e) {
-      voidAttempt(
-          run,
-          attempt,
-          new Voided(
-              builtUpon == null ? FailureCode.INTERRUPTED : FailureCode.BASE_CHANGED,
-              "what the archive is made of was changed: " + e.getMessage(),
-              true),
-          work);
-    } catch (StoreException.Corrupt e) {
-      voidAttempt(
-          run,
-          attempt,
-          new Voided(FailureCode.STORE_CORRUPT, String.valueOf(e.getMessage()), true),
-          work);
-    } catch (StoreException.Refused e) {
-      voidAttempt(
-          run,
-          attempt,
-          new Voided(FailureCode.STORE_REFUSED, "the archive: " + e.getMessage(), false),
-          work);
-    }
-  }
-
-  /** Whoever was first at this key followed the same plan: the name belongs to this attempt. */
-  private StoredObject composed(ObjectKey key, Plan plan) {
-    try {
-      return runs.store().compose(key, plan.pieces());
-    } catch (StoreException.Exists e) {
-      return runs.store().find(key).orElseThrow(() -> e);
-    }
+    AttemptOpened opened = work.insist(() -> opened(run, attempt));
+    Verdict verdict = new Composition(runs, run, opened, parts.values(), work).carryOut(plan);
+    decide(run, attempt, verdict, work);
   }
 
   private Plan plan(
@@ -333,21 +263,15 @@ final class Coordination {
 
   /** What was found to be damaged on the way; people have to know, though this backup is good. */
   private List<String> damages(RunId run, int attempt) {
-    List<String> found = new ArrayList<>();
-    StoredObject base = opened(run, 1).base();
-    if (attempt > 1 && base != null) {
-      runs.store()
-          .read(RunKeys.damaged(base.key()))
-          .ifPresent(finding ->
-              found.add(base.key() + ": " + new String(finding, StandardCharsets.UTF_8)));
+    if (attempt == 1) {
+      return List.of();
     }
-    for (int earlier = 1; earlier < attempt; earlier++) {
-      if (decisions.find(RunKeys.verdict(run, earlier)).orElse(null) instanceof Voided voided
-          && voided.code() == FailureCode.STORE_CORRUPT) {
-        found.add(voided.reason());
-      }
-    }
-    return found;
+    DamagedArchives damaged = new DamagedArchives(runs.store());
+    return opened(run, 1).bases().values().stream()
+        .map(StoredObject::key)
+        .distinct()
+        .flatMap(base -> damaged.finding(base).map(finding -> base + ": " + finding).stream())
+        .toList();
   }
 
   private Outcome complete(BackupAccepted accepted, Work work, int attempt)
@@ -360,39 +284,47 @@ final class Coordination {
       long reused = 0;
       for (PartOutcome part : runs.parts(accepted, attempt).values()) {
         durations.putAll(((Committed) part).durations());
-        PartInventory inventory = ((Committed) part).inventory();
-        reused += inventory.reusedBytes();
+        reused += reusedBytes(run, ((Committed) part).inventory());
       }
       Instant now = clock.instant();
       durations.put("total", Duration.between(accepted.acceptedAt(), now));
       var database = manifest.databasePart();
       var storage = manifest.storagePart();
-      return decisions.decide(
-          RunKeys.outcome(run),
-          new Outcome(
-              new Announcement(
-                  new BackupCompleted(
-                      run,
-                      accepted.source(),
-                      work.next(attempt),
-                      manifest.warnings().isEmpty()
-                          ? BackupOutcome.COMPLETE
-                          : BackupOutcome.COMPLETE_WITH_WARNINGS,
-                      manifest.archiveName(),
-                      RunKeys.archive(manifest.source(), manifest.archiveName()).value(),
-                      RunKeys.manifest(manifest.source(), manifest.archiveName()).value(),
-                      plan.bytes(),
-                      database == null ? null : database.bytes(),
-                      storage == null ? null : storage.bytes(),
-                      reused,
-                      plan.bytes() - reused,
-                      durations,
-                      manifest.warnings(),
-                      manifest.consistency().references(),
-                      accepted.requestedBy()),
-                  now),
-              attempt));
+      return new Outcome(
+          new Announcement(
+              new BackupCompleted(
+                  run,
+                  accepted.source(),
+                  work.next(attempt),
+                  manifest.warnings().isEmpty()
+                      ? BackupOutcome.COMPLETE
+                      : BackupOutcome.COMPLETE_WITH_WARNINGS,
+                  manifest.archiveName(),
+                  RunKeys.archive(manifest.source(), manifest.archiveName()).value(),
+                  RunKeys.manifest(manifest.source(), manifest.archiveName()).value(),
+                  plan.bytes(),
+                  database == null ? null : database.bytes(),
+                  storage == null ? null : storage.bytes(),
+                  reused,
+                  plan.bytes() - reused,
+                  durations,
+                  manifest.warnings(),
+                  manifest.consistency().references(),
+                  accepted.requestedBy()),
+              now),
+          attempt);
     });
+  }
+
+  /**
+   * An attempt takes over what an earlier one has made, too, but that was uploaded for this run.
+   */
+  private static long reusedBytes(RunId run, PartInventory part) {
+    String ours = RunKeys.work(run).value() + "/";
+    return part.content().stream()
+        .filter(slice -> !slice.object().value().startsWith(ours))
+        .mapToLong(Slice::bytes)
+        .sum();
   }
 
   private Outcome fail(
@@ -409,20 +341,18 @@ final class Coordination {
               }
             });
       }
-      return decisions.decide(
-          RunKeys.outcome(run),
-          new Outcome(
-              new Announcement(
-                  new BackupFailed(
-                      run,
-                      accepted.source(),
-                      work.next(attempt),
-                      code,
-                      message,
-                      missing,
-                      accepted.requestedBy()),
-                  clock.instant()),
-              0));
+      return new Outcome(
+          new Announcement(
+              new BackupFailed(
+                  run,
+                  accepted.source(),
+                  work.next(attempt),
+                  code,
+                  message,
+                  missing,
+                  accepted.requestedBy()),
+              clock.instant()),
+          0);
     });
   }
 

@@ -405,9 +405,13 @@ final class Ledger extends InMemoryObjectStore {
 
   /** Retention takes archives away without asking who builds upon them. */
   private boolean hasLostItsBase(RunId run, int attempt) {
-    StoredObject base = find(RunKeys.opened(run, attempt)).map(AttemptOpened::base).orElse(null);
-    return base != null
-        && isExpired(new ArchiveName(base.key().name().replaceFirst("\\.tar\\.gz$", "")));
+    return find(RunKeys.opened(run, attempt))
+        .map(AttemptOpened::bases)
+        .orElse(Map.of())
+        .values()
+        .stream()
+        .anyMatch(
+            base -> isExpired(new ArchiveName(base.key().name().replaceFirst("\\.tar\\.gz$", ""))));
   }
 
   /** A part fails because of what befell its worker, not because of what another one did. */

@@ -9,7 +9,9 @@ import io.hybridbackup.common.event.Fact.TerminalFact;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.event.RestoreOptions;
 import io.hybridbackup.common.identity.RunId;
+import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.ComponentFailure;
+import io.hybridbackup.common.job.DamagedArchives;
 import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
@@ -18,6 +20,7 @@ import io.hybridbackup.common.manifest.UnreadableManifestException;
 import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
+import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.restore.Journal.Back;
 import io.hybridbackup.restore.Journal.Begun;
 import io.hybridbackup.restore.Journal.Failed;
@@ -84,14 +87,33 @@ final class Restoration {
       return begun.isPresent() && ending(started, begun.get(), journal, work).forward()
           ? completed(started, begun.get(), work)
           : back(started, journal, work, null);
-    } catch (ArchiveCorruptException | UnreadableManifestException e) {
-      throw ComponentFailure.permanent(
-          FailureCode.ARCHIVE_CORRUPT,
-          "archive " + started.archive() + " is damaged: " + e.getMessage() + "; use another one",
-          e);
+    } catch (ArchiveCorruptException e) {
+      mark(started, String.valueOf(e.getMessage()), work);
+      throw corrupt(started, e);
+    } catch (UnreadableManifestException e) {
+      throw corrupt(started, e);
+    } catch (ComponentFailure e) {
+      if (e.code() == FailureCode.ARCHIVE_CORRUPT) {
+        mark(started, String.valueOf(e.getMessage()), work);
+      }
+      throw e;
     } catch (IOException e) {
       throw failure(e);
     }
+  }
+
+  /** What cannot be restored is nothing to build upon either. */
+  private void mark(RestoreStarted started, String finding, Work work) throws InterruptedException {
+    ObjectKey archive = RunKeys.archive(new SourceName(started.source()), started.archive());
+    work.insist(
+        () -> new DamagedArchives(runs.store()).mark(archive, finding, started.restoreId()));
+  }
+
+  private static ComponentFailure corrupt(RestoreStarted started, Exception e) {
+    return ComponentFailure.permanent(
+        FailureCode.ARCHIVE_CORRUPT,
+        "archive " + started.archive() + " is damaged: " + e.getMessage() + "; use another one",
+        e);
   }
 
   private static ComponentFailure failure(IOException e) {

@@ -22,7 +22,8 @@ import org.jspecify.annotations.Nullable;
  * @param folders how many folders there are; 0 for a database
  * @param sha256 of the dump, 64 hex digits; of media, of the plain bytes of the index
  * @param globalsSha256 of {@code globals.sql}, 64 hex digits; null if there is none
- * @param reusedBytes bytes of {@code content} that lie in an earlier archive
+ * @param reusedBytes bytes of {@code content} that lie in earlier parts: in an earlier archive, or
+ *     in what an earlier attempt has made
  * @param warnings for people; what the part could not hold, or holds though it has vanished
  */
 public record PartInventory(

@@ -23,7 +23,6 @@ import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
-import java.util.Objects;
 import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
@@ -73,7 +72,8 @@ final class EarlierParts {
         break;
       }
       // An attempt that gave a base up was followed by one that has none.
-      if (opened.isPresent() && Objects.equals(opened.get().base(), task.opened().base())) {
+      if (opened.isPresent()
+          && opened.get().base(component).equals(task.opened().base(component))) {
         if (outcome.orElse(null) instanceof PartOutcome.Committed committed) {
           found.add(PartReader.of(runs.store(), committed.inventory()));
         } else {
@@ -82,9 +82,9 @@ final class EarlierParts {
         }
       }
     }
-    StoredObject base = task.opened().base();
-    if (base != null) {
-      ArchiveReader archive = open(task, base);
+    Optional<StoredObject> base = task.opened().base(component);
+    if (base.isPresent()) {
+      ArchiveReader archive = open(task, base.get());
       if (archive.parts().contains(component)) {
         found.add(archive.part(component));
       }
@@ -123,10 +123,11 @@ final class EarlierParts {
    */
   void scrub(PartReader reader, PartInventory part, PartMaker.Task task, Work work)
       throws ComponentFailure {
-    StoredObject base = task.opened().base();
-    if (base == null || part.reusedBytes() == 0 || scrubPercent == 0) {
+    Optional<StoredObject> found = task.opened().base(part.component());
+    if (found.isEmpty() || part.reusedBytes() == 0 || scrubPercent == 0) {
       return;
     }
+    StoredObject base = found.get();
     ObjectKey scrubs = RunKeys.scrubs(new SourceName(task.source()), part.component());
     int scrubbed = runs.store().children(scrubs.value()).size();
     int shares = Math.ceilDiv(100, scrubPercent);
@@ -166,9 +167,11 @@ final class EarlierParts {
     if (unread.isEmpty() || isReadable(unread.get(), task, work)) {
       return Optional.empty();
     }
-    StoredObject base = task.opened().base();
+    boolean ofBase =
+        task.opened().bases().values().stream()
+            .anyMatch(base -> base.key().equals(unread.get().object()));
     return Optional.of(
-        base != null && unread.get().object().equals(base.key())
+        ofBase
             ? unreadable(failure)
             : ComponentFailure.passing(
                 FailureCode.STORE_CORRUPT,
@@ -219,9 +222,12 @@ final class EarlierParts {
    * What was to be built upon is not what was written: the base, or what this run itself has left.
    */
   ComponentFailure damaged(PartMaker.Task task, ArchiveCorruptException e) {
-    StoredObject base = task.opened().base();
-    return base != null && e.object().equals(Optional.of(base.key()))
-        ? damagedBase(task, base, e)
+    Optional<StoredObject> base =
+        task.opened().bases().values().stream()
+            .filter(archive -> e.object().equals(Optional.of(archive.key())))
+            .findFirst();
+    return base.isPresent()
+        ? damagedBase(task, base.get(), e)
         : ComponentFailure.passing(
             FailureCode.STORE_CORRUPT,
             "what the run itself has written is damaged: " + e.getMessage(),
@@ -232,13 +238,7 @@ final class EarlierParts {
   private ComponentFailure damagedBase(
       PartMaker.Task task, StoredObject base, ArchiveCorruptException e) {
     String finding = String.valueOf(e.getMessage());
-    LOG.atError()
-        .addKeyValue("run", task.run())
-        .addKeyValue("archive", base.key())
-        .addKeyValue("finding", finding)
-        .log("the archive is damaged; no backup will build upon it");
-    boolean _ =
-        runs.store().create(RunKeys.damaged(base.key()), finding.getBytes(StandardCharsets.UTF_8));
+    new DamagedArchives(runs.store()).mark(base.key(), finding, task.run());
     return ComponentFailure.passing(
         FailureCode.BASE_CHANGED, "what the backup builds upon is damaged: " + finding, e);
   }

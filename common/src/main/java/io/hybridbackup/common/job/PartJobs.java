@@ -164,7 +164,7 @@ public final class PartJobs implements Job.Source {
       try {
         PartMaker.Made made = make(work);
         work.checkpoint();
-        Duration readBack = readBack(made.inventory(), work);
+        Duration readBack = check(made.inventory(), work);
         work.checkpoint();
         return new PartOutcome.Committed(
             announce(made.fact().apply(work.next(attempt))),
@@ -214,14 +214,24 @@ public final class PartJobs implements Job.Source {
       }
     }
 
-    /** What cannot be read back from the store as it was written is no backup. */
-    private Duration readBack(PartInventory part, Work work)
-        throws ComponentFailure, InterruptedException {
+    /**
+     * Reads what is new in the part, and a share of what it has taken over.
+     *
+     * @return how long that took
+     */
+    private Duration check(PartInventory part, Work work) throws ComponentFailure {
       long begun = System.nanoTime();
-      if (!settings.readBack()) {
-        return Duration.ZERO;
-      }
       PartReader reader = PartReader.of(runs.store(), part);
+      if (settings.readBack()) {
+        readBack(reader, part, work);
+      }
+      earlier.scrub(reader, part, task, work);
+      return Duration.ofNanos(System.nanoTime() - begun);
+    }
+
+    /** What cannot be read back from the store as it was written is no backup. */
+    private void readBack(PartReader reader, PartInventory part, Work work)
+        throws ComponentFailure {
       ProgressReporter progress = new ProgressReporter(publisher, clock, work, task, "read-back");
       progress.expected(part.unpackedBytes(), part.files());
       try {
@@ -234,8 +244,6 @@ public final class PartJobs implements Job.Source {
                 + e.getMessage(),
             e);
       }
-      earlier.scrub(reader, part, task, work);
-      return Duration.ofNanos(System.nanoTime() - begun);
     }
 
     private Map<String, Duration> durations(PartMaker.Made made, Duration readBack) {

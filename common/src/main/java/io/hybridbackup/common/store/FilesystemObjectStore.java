@@ -167,7 +167,7 @@ public final class FilesystemObjectStore implements ObjectStore {
     try {
       return Optional.of(Crc64Nvme.hex(crc64nvme(object)));
     } catch (IOException e) {
-      throw failure("read " + key, e);
+      throw failure("read " + key, e).at(new Slice(key, object.etag(), 0, object.bytes()));
     }
   }
 
@@ -543,7 +543,7 @@ public final class FilesystemObjectStore implements ObjectStore {
         checkUnchanged(slice);
         written += slice.bytes();
       } catch (IOException e) {
-        throw failure("copy " + slice.object() + " to " + key, e);
+        throw failure("copy " + slice.object() + " to " + key, e).at(slice);
       }
     }
 

@@ -118,7 +118,7 @@ final class S3Multipart {
       if (S3Bucket.code(e).equals("NoSuchKey")) {
         throw new StoreException.Missing(slice.object());
       }
-      throw bucket.failure("copy " + slice.object() + " to " + key, e);
+      throw bucket.failure("copy " + slice.object() + " to " + key, e).at(slice);
     }
   }
 

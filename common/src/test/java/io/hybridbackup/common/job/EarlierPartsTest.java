@@ -360,7 +360,7 @@ class EarlierPartsTest {
         announce(
             new BackupStarted(run, SOURCE.value(), packager, ARCHIVE, EnumSet.of(Component.MEDIA))),
         time,
-        base);
+        base == null ? Map.of() : Map.of(Component.MEDIA, base));
   }
 
   private PartOutcome committed(PartInventory part) {

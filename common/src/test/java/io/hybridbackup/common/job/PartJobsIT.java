@@ -555,7 +555,7 @@ class PartJobsIT {
                 announce(
                     new BackupStarted(run, "edms", PACKAGER, ARCHIVE, EnumSet.of(Component.MEDIA))),
                 OffsetDateTime.parse("2026-01-11T02:00:00Z"),
-                null));
+                Map.of()));
   }
 
   private Optional<PartOutcome> outcome(int attempt) {

@@ -83,21 +83,60 @@ class RecordsTest {
         new Claim(announce(Fact.RestoreStarted.class), TIME),
         new Claim(announce(Fact.RestoreFailed.class), TIME),
         new AttemptOpened(
-            announce(BackupStarted.class), OffsetDateTime.parse("2026-01-11T05:00:00+03:00"), null),
+            announce(BackupStarted.class),
+            OffsetDateTime.parse("2026-01-11T05:00:00+03:00"),
+            Map.of()),
         new AttemptOpened(
             announce(BackupStarted.class),
             OffsetDateTime.parse("2026-01-11T05:00:00+03:00"),
-            new StoredObject(
-                ObjectKey.of("backups", "edms", "backup_20260110_020000.tar.gz"),
-                5_000_000_000L,
-                "etag",
-                TIME)),
+            Map.of(
+                Component.DATABASE, base("backup_20260110_140000"),
+                Component.MEDIA, base("backup_20260110_020000"))),
         new Told(announce(Fact.MediaPrepared.class)),
         new Told(announce(DatabaseSnapshotTaken.class)),
         new Outcome(announce(Fact.BackupCompleted.class), 2),
         new Outcome(announce(Fact.BackupFailed.class), 0),
         new Outcome(announce(Fact.BackupCancelled.class), 0),
         new Outcome(announce(Fact.RestoreCompleted.class), 0));
+  }
+
+  private static StoredObject base(String archive) {
+    return new StoredObject(
+        ObjectKey.of("backups", "edms", archive + ".tar.gz"), 5_000_000_000L, "etag", TIME);
+  }
+
+  @Test
+  void shouldReadWhatAnAttemptBuildsUponAsTheFirstVersionSaidIt() {
+    // given
+    StoredObject base = base("backup_20260110_020000");
+    Map<String, Object> first =
+        Map.of(
+            "announcement",
+            announce(BackupStarted.class),
+            "timestamp",
+            "2026-01-11T05:00:00+03:00",
+            "base",
+            base);
+
+    // when
+    AttemptOpened opened = Json.read(Json.write(first), AttemptOpened.class);
+
+    // then
+    assertThat(opened.bases()).isEqualTo(Map.of(Component.DATABASE, base, Component.MEDIA, base));
+  }
+
+  @Test
+  void shouldReadAnAttemptOfTheFirstVersionThatBuildsUponNothing() {
+    // given
+    Map<String, Object> first =
+        Map.of(
+            "announcement",
+            announce(BackupStarted.class),
+            "timestamp",
+            "2026-01-11T05:00:00+03:00");
+
+    // then
+    assertThat(Json.read(Json.write(first), AttemptOpened.class).bases()).isEmpty();
   }
 
   @ParameterizedTest

@@ -18,6 +18,7 @@ import io.hybridbackup.common.store.ObjectStore;
 import java.nio.file.Path;
 import java.time.Instant;
 import java.time.OffsetDateTime;
+import java.util.Map;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -187,7 +188,7 @@ class RunsTest {
     return new AttemptOpened(
         announce(new BackupStarted(RUN, "edms", ORIGIN, ARCHIVE, Component.parts())),
         OffsetDateTime.parse("2026-01-11T02:00:00+03:00"),
-        null);
+        Map.of());
   }
 
   private static Claim accepted(String by) {

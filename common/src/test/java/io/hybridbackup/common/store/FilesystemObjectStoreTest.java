@@ -137,6 +137,22 @@ class FilesystemObjectStoreTest extends ObjectStoreContract {
   }
 
   @Test
+  void shouldSayAtWhichSliceACompositionBrokeOff() throws IOException {
+    // given
+    StoredObject good = upload("work/abc/part", randomBytes(1000));
+    ObjectKey key = new ObjectKey("work/abc/unreadable");
+    // Reading it fails with EIO, as that of a bad sector does.
+    Files.createSymbolicLink(directory().resolve(key.value()), Path.of("/proc/self/mem"));
+    Slice slice = new Slice(key, store().find(key).orElseThrow().etag(), 0, 100);
+
+    // then
+    assertThatThrownBy(
+            () -> store().compose(new ObjectKey("backups/shop/backup"), List.of(all(good), slice)))
+        .isInstanceOfSatisfying(
+            StoreException.Unavailable.class, e -> assertThat(e.slice()).contains(slice));
+  }
+
+  @Test
   void shouldRefuseAKeyThatIsAFolderOfAnother() {
     // given
     store().create(new ObjectKey("a/b"), bytes("x"));
