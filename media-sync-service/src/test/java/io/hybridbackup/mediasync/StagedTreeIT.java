@@ -263,7 +263,9 @@ class StagedTreeIT {
               rsync --bwlimit=20m "$@" & rsync=$!
               until find %s -name '*large.*' | grep -q . || ! kill -0 $rsync 2> /dev/null
               do sleep 0.01; done
-              kill -KILL $rsync $(ps -o pid= --ppid $rsync)
+              others=$(ps -o pid= --ppid $rsync)
+              for other in $others; do others="$others $(ps -o pid= --ppid $other)"; done
+              kill -KILL $rsync $others
               wait $rsync
               """
                   .formatted(folder.resolve("staging")));
