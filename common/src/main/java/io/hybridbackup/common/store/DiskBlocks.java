@@ -29,7 +29,7 @@ final class DiskBlocks {
   static final int BUFFER_BYTES = 1 << 20;
 
   /** No filesystem has larger ones. */
-  private static final int LARGEST_BLOCK = 1 << 16;
+  static final int LARGEST_BLOCK = 1 << 16;
 
   private static final Set<String> FILESYSTEMS = Set.of("ext4", "xfs", "btrfs");
 

@@ -18,9 +18,6 @@ import java.util.Arrays;
  */
 @SuppressWarnings("restricted")
 final class SharedBlocks {
-  /** No filesystem has larger blocks. */
-  private static final int LARGEST = 1 << 16;
-
   private static final int SMALLEST = 512;
 
   /** Programs that start do not get the descriptor. */
@@ -58,7 +55,7 @@ final class SharedBlocks {
    */
   static int of(Path folder) throws IOException {
     long block = Files.getFileStore(folder).getBlockSize();
-    if (Long.bitCount(block) != 1 || block < SMALLEST || block > LARGEST) {
+    if (Long.bitCount(block) != 1 || block < SMALLEST || block > DiskBlocks.LARGEST_BLOCK) {
       return 1;
     }
     Path source = Files.createTempFile(folder, ".", "");

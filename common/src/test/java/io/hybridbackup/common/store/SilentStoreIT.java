@@ -172,7 +172,7 @@ class SilentStoreIT {
           for (int at = 0; at < content.length; at += content.length / 8) {
             exchange.getResponseBody().write(content, at, content.length / 8);
             exchange.getResponseBody().flush();
-            sleep();
+            sendSlowly();
           }
           exchange.close();
         });
@@ -186,8 +186,8 @@ class SilentStoreIT {
     }
   }
 
-  /** Eight times that is more than what moves little may take. */
-  private static void sleep() {
+  /** What the line takes for an eighth: all of it takes longer than what moves little may. */
+  private static void sendSlowly() {
     try {
       Thread.sleep(Duration.ofMillis(1500));
     } catch (InterruptedException e) {
