@@ -97,7 +97,7 @@ class ConsistencyIT {
         new SourceName(name),
         new Settings.Source(
             postgres.settings(name),
-            new Settings.Media(folder.resolve(name), List.of(), false),
+            new Settings.Media(folder.resolve(name), List.of(LiveWriter.UPLOADING), false),
             null,
             Settings.Compression.DEFAULT,
             references,
@@ -141,6 +141,7 @@ class ConsistencyIT {
         BackupCompleted completed = backUp("patient");
 
         // then
+        assertThat(completed.warnings()).isEmpty();
         assertThat(completed.state()).isEqualTo(BackupOutcome.COMPLETE);
         assertThat(misses(completed)).isEmpty();
         assertThat(missesOnceRestored(completed)).isEmpty();

@@ -31,6 +31,9 @@ import org.jspecify.annotations.Nullable;
  * before its file does. No file is written twice.
  */
 final class LiveWriter implements AutoCloseable {
+  /** The name of a file that is not whole yet; no row has it. */
+  static final String UPLOADING = ".uploading";
+
   private static final int WRITERS = 4;
   private static final Duration PACE = Duration.ofMillis(10);
   private static final int FEWEST = 60;
@@ -188,7 +191,7 @@ final class LiveWriter implements AutoCloseable {
     }
 
     private Path write(byte[] content) throws IOException {
-      Path temporary = own.resolve(".uploading");
+      Path temporary = own.resolve(UPLOADING);
       try (FileChannel channel =
           FileChannel.open(
               temporary,
