@@ -5,6 +5,7 @@ import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.AttemptOpened;
 import io.hybridbackup.common.job.DamagedArchives;
+import io.hybridbackup.common.job.ObjectReader;
 import io.hybridbackup.common.job.PartOutcome;
 import io.hybridbackup.common.job.PartOutcome.Committed;
 import io.hybridbackup.common.job.Plan;
@@ -33,7 +34,7 @@ final class Composition {
   private final Set<ObjectKey> bases;
   private final Collection<PartOutcome> parts;
   private final Work work;
-  private final SliceReader reader;
+  private final ObjectReader reader;
 
   /**
    * @param parts that the attempt's plan is made of, all of them committed
@@ -46,7 +47,7 @@ final class Composition {
         opened.bases().values().stream().map(StoredObject::key).collect(Collectors.toSet());
     this.parts = parts;
     this.work = work;
-    this.reader = new SliceReader(runs.store(), work, run);
+    this.reader = new ObjectReader(runs, work);
   }
 
   /** What is to be decided of the attempt. */
@@ -75,7 +76,7 @@ final class Composition {
           bases.isEmpty() ? FailureCode.INTERRUPTED : FailureCode.BASE_CHANGED,
           "what the archive is made of was changed: " + e.getMessage(),
           true);
-    } catch (SliceReader.UnreadableException e) {
+    } catch (ObjectReader.UnreadableException e) {
       return new Voided(
           bases.contains(e.object()) ? FailureCode.BASE_CHANGED : FailureCode.STORE_CORRUPT,
           "the archive could not be composed: " + e.getMessage(),

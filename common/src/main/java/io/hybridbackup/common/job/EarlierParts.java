@@ -15,32 +15,22 @@ import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.store.StoredObject;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.OutputStream;
 import java.nio.charset.StandardCharsets;
-import java.time.Duration;
 import java.util.ArrayList;
 import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.Set;
-import org.slf4j.Logger;
-import org.slf4j.LoggerFactory;
 
 /**
  * What an attempt builds upon: what it and earlier attempts of its run have made of a part, and its
  * base.
  */
 final class EarlierParts {
-  private static final Logger LOG = LoggerFactory.getLogger(EarlierParts.class);
-
   /** The store has lost or changed something on which the part was built. */
   private static final Set<FailureCode> SPOILT =
       EnumSet.of(FailureCode.STORE_CORRUPT, FailureCode.BASE_CHANGED);
-
-  private static final int TRIALS = 3;
-  private static final Duration BETWEEN_TRIALS = Duration.ofSeconds(1);
 
   private final Runs runs;
   private final int scrubPercent;
@@ -155,8 +145,8 @@ final class EarlierParts {
   }
 
   /**
-   * What an object that could not be read is to the attempt. The store may have been away for a
-   * moment; or it answers, but does not give this object however often it is asked.
+   * What an object that could not be read is to the attempt. The store may have been away, and is
+   * waited for; or it answers, but does not give this object however often it is asked.
    *
    * @return empty if that was the store's failure and not the object's
    */
@@ -164,42 +154,23 @@ final class EarlierParts {
       PartMaker.Task task, StoreException.Unavailable failure, Work work)
       throws InterruptedException {
     Optional<Slice> unread = failure.slice();
-    if (unread.isEmpty() || isReadable(unread.get(), task, work)) {
+    if (unread.isEmpty()) {
       return Optional.empty();
     }
-    boolean ofBase =
-        task.opened().bases().values().stream()
-            .anyMatch(base -> base.key().equals(unread.get().object()));
-    return Optional.of(
-        ofBase
-            ? unreadable(failure)
-            : ComponentFailure.passing(
-                FailureCode.STORE_CORRUPT,
-                "the run itself has written what cannot be read: " + failure.getMessage(),
-                failure));
-  }
-
-  /** Or nobody can tell, as the store does not answer. */
-  private boolean isReadable(Slice slice, PartMaker.Task task, Work work)
-      throws InterruptedException {
-    for (int trial = 0; trial < TRIALS; trial++) {
-      Optional<Boolean> _ = work.await(Optional::empty, BETWEEN_TRIALS);
-      try {
-        boolean _ = runs.decisions().isMade(RunKeys.opened(task.run(), task.attempt()));
-      } catch (StoreException.Unavailable e) {
-        return true;
-      }
-      try (InputStream in = runs.store().open(slice)) {
-        in.transferTo(OutputStream.nullOutputStream());
-        return true;
-      } catch (IOException | StoreException e) {
-        LOG.atWarn()
-            .addKeyValue("object", slice.object())
-            .addKeyValue("reason", e.getMessage())
-            .log("the store answers, but the object cannot be read");
-      }
+    try {
+      long _ = new ObjectReader(runs, work).crc64nvme(unread.get());
+      return Optional.empty();
+    } catch (ObjectReader.UnreadableException | StoreException e) {
+      boolean ofBase =
+          task.opened().bases().values().stream()
+              .anyMatch(base -> base.key().equals(unread.get().object()));
+      return Optional.of(
+          ComponentFailure.passing(
+              ofBase ? FailureCode.BASE_CHANGED : FailureCode.STORE_CORRUPT,
+              (ofBase ? "what the backup builds upon: " : "what the run itself has written: ")
+                  + e.getMessage(),
+              e));
     }
-    return false;
   }
 
   /** It may be read another time; but a disk that fails will fail the next attempt as well. */

@@ -68,6 +68,11 @@ public final class Work {
     return new Origin(component, attempt, epoch, sequence.incrementAndGet());
   }
 
+  /** Nanoseconds of the clock that waiting goes by. */
+  long nanoTime() {
+    return machine.nanoTime();
+  }
+
   /** The job has got on with what it is there for. */
   void advanced() {
     advanced = machine.nanoTime();

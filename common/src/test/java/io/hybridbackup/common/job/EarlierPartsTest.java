@@ -41,6 +41,7 @@ import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.concurrent.CopyOnWriteArrayList;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
 import org.assertj.core.api.ThrowableAssert.ThrowingCallable;
 import org.jspecify.annotations.Nullable;
@@ -67,6 +68,11 @@ class EarlierPartsTest {
   private final ChangingStore store = new ChangingStore();
   private final Runs runs = new Runs(store);
   private final EarlierParts earlier = new EarlierParts(runs, SCRUB_PERCENT);
+
+  @BeforeEach
+  void claimTheRun() {
+    store.create(RunKeys.claim(run).key(), new byte[] {'{', '}'});
+  }
 
   @BeforeEach
   void makeFiles() throws IOException {
@@ -223,11 +229,20 @@ class EarlierPartsTest {
     store.breakOff(BASE.value());
     StoreException.Unavailable outage = outage(() -> earlier.find(task, Component.MEDIA));
     TroubledStore down = new TroubledStore(store);
-    down.goDown();
+    AtomicInteger asked = new AtomicInteger();
+    down.trouble(key -> {
+      if (key.equals(RunKeys.claim(run).key().value())) {
+        if (asked.incrementAndGet() == 2) {
+          store.breakOff("");
+        }
+        throw new StoreException.Unavailable("the store is down", null);
+      }
+    });
 
     // then
     assertThat(new EarlierParts(new Runs(down), SCRUB_PERCENT).unreadable(task, outage, work()))
         .isEmpty();
+    assertThat(asked).hasValue(2);
   }
 
   private static StoreException.Unavailable outage(ThrowingCallable reading) {

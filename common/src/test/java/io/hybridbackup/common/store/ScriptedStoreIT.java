@@ -160,6 +160,21 @@ class ScriptedStoreIT {
             Base64.getEncoder().encodeToString(MessageDigest.getInstance("MD5").digest(content)));
   }
 
+  @ParameterizedTest
+  @ValueSource(longs = {1L << 20, 6L << 20, 200L << 30})
+  void shouldTellAtWhichSliceTheSendingOfItBrokeOff(long bytes) {
+    // given
+    ObjectStore copying =
+        ((S3ObjectStore) store).with(new StoreCapabilities(true, false, false, 1));
+    Slice slice = new Slice(SLICE.object(), SLICE.etag(), 0, bytes);
+
+    // then
+    assertThatThrownBy(() -> copying.compose(KEY, List.of(slice)))
+        .isInstanceOfSatisfying(
+            StoreException.Unavailable.class,
+            failure -> assertThat(failure.slice().map(Slice::object)).contains(SLICE.object()));
+  }
+
   private void composingFails(Class<? extends StoreException> failure) {
     assertThatThrownBy(() -> store.compose(KEY, List.of(SLICE))).isInstanceOf(failure);
   }
@@ -195,6 +210,16 @@ class ScriptedStoreIT {
           exchange.getResponseHeaders().set("ETag", "\"part\"");
           exchange.sendResponseHeaders(200, -1);
         }
+      }
+      case "GET" -> {
+        String range = String.valueOf(exchange.getRequestHeaders().getFirst("Range"));
+        int dash = range.indexOf('-');
+        long first = Long.parseLong(range, "bytes=".length(), dash, 10);
+        long last = Long.parseLong(range, dash + 1, range.length(), 10);
+        exchange.getResponseHeaders().set("Content-Range", "bytes 0-0/1");
+        // What is announced does not come.
+        exchange.sendResponseHeaders(206, last - first + 1);
+        exchange.getResponseBody().flush();
       }
       case "HEAD" -> {
         var headers = exchange.getResponseHeaders();

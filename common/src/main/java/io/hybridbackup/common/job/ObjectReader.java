@@ -1,0 +1,147 @@
+package io.hybridbackup.common.job;
+
+import io.hybridbackup.common.store.Crc64Nvme;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.Slice;
+import io.hybridbackup.common.store.StoreException;
+import java.io.IOException;
+import java.io.InputStream;
+import java.time.Duration;
+import java.util.Optional;
+import java.util.function.Consumer;
+import java.util.function.Supplier;
+import tools.jackson.core.JacksonException;
+
+/**
+ * Waits for a store that is away, but not for an object that cannot be read while everything else
+ * can: a bad sector below it, say, or shards of it that are lost.
+ */
+public final class ObjectReader {
+  /** So long an object is given further chances. */
+  private static final Duration PATIENCE = Duration.ofSeconds(3);
+
+  private static final int BUFFER_BYTES = 1 << 18;
+
+  private final Runs runs;
+  private final Work work;
+
+  public ObjectReader(Runs runs, Work work) {
+    this.runs = runs;
+    this.work = work;
+  }
+
+  /** What is to be read cannot be, though the store answers. */
+  public static final class UnreadableException extends RuntimeException {
+    private final ObjectKey object;
+
+    private UnreadableException(ObjectKey object, Throwable cause) {
+      super(object + " cannot be read: " + cause.getMessage(), cause);
+      this.object = object;
+    }
+
+    public ObjectKey object() {
+      return object;
+    }
+  }
+
+  /**
+   * As {@link Work#insist(Supplier)}.
+   *
+   * @param call reads or copies slices
+   * @throws UnreadableException if it fails for want of one object alone
+   */
+  public <T> T insist(Supplier<T> call) throws InterruptedException {
+    return insist(call, failure -> failure.slice().ifPresent(this::blame));
+  }
+
+  /**
+   * CRC64NVME of what the store gives of a slice.
+   *
+   * @throws UnreadableException if it does not give it, though it answers
+   */
+  public long crc64nvme(Slice slice) throws InterruptedException {
+    return insist(() -> {
+      try {
+        return read(slice);
+      } catch (IOException e) {
+        throw new StoreException.Unavailable(
+            "could not read " + slice.object() + ": " + e, e, slice);
+      }
+    });
+  }
+
+  /**
+   * What has been decided; empty if nothing has been yet, or if it cannot be read.
+   *
+   * @param unreadable is told then which record it is and why
+   */
+  public <T> Optional<T> find(Decision<T> decision, Consumer<String> unreadable)
+      throws InterruptedException {
+    try {
+      return insist(
+          () -> runs.decisions().find(decision),
+          failure -> throwIfStoreAnswers(decision.key(), failure));
+    } catch (UnreadableException e) {
+      unreadable.accept(String.valueOf(e.getMessage()));
+    } catch (JacksonException e) {
+      unreadable.accept(decision.key() + " cannot be read: " + e.getOriginalMessage());
+    }
+    return Optional.empty();
+  }
+
+  private <T> T insist(Supplier<T> call, Consumer<StoreException.Unavailable> blame)
+      throws InterruptedException {
+    Failing failing = new Failing();
+    return work.insist(() -> {
+      try {
+        return call.get();
+      } catch (StoreException.Unavailable e) {
+        if (failing.isLong()) {
+          blame.accept(e);
+        }
+        throw e;
+      }
+    });
+  }
+
+  private long read(Slice slice) throws IOException {
+    Crc64Nvme crc = new Crc64Nvme();
+    byte[] buffer = new byte[BUFFER_BYTES];
+    try (InputStream in = runs.store().open(slice)) {
+      for (int read = in.read(buffer); read >= 0; read = in.read(buffer)) {
+        work.checkpoint();
+        crc.update(buffer, 0, read);
+      }
+    }
+    return crc.value();
+  }
+
+  private void blame(Slice slice) {
+    try {
+      long _ = read(slice);
+    } catch (IOException | StoreException.Unavailable e) {
+      throwIfStoreAnswers(slice.object(), e);
+    }
+  }
+
+  /** Where the store is away this fails as well, and no object is to blame. */
+  private void throwIfStoreAnswers(ObjectKey object, Exception failure) {
+    if (runs.store().read(RunKeys.claim(work.run()).key()).isPresent()) {
+      throw new UnreadableException(object, failure);
+    }
+  }
+
+  /** For how long something has failed, time after time. */
+  private final class Failing {
+    private boolean begun;
+    private long since;
+
+    boolean isLong() {
+      if (!begun) {
+        begun = true;
+        since = work.nanoTime();
+      }
+      return work.nanoTime() - since >= PATIENCE.toNanos();
+    }
+  }
+}
