@@ -52,25 +52,8 @@ final class Composition {
 
   /** What is to be decided of the attempt. */
   Verdict carryOut(Plan plan) throws InterruptedException {
-    ObjectKey key = RunKeys.archive(plan.manifest().source(), plan.manifest().archiveName());
     try {
-      StoredObject archive = reader.insist(() -> compose(key, plan));
-      Optional<String> checksum = reader.insist(() -> runs.store().checksum(key));
-      if (archive.bytes() != plan.bytes()
-          || !checksum.orElse(plan.crc64nvme()).equals(plan.crc64nvme())) {
-        return damaged(
-            "the archive %s has %d bytes (%s) instead of %d (%s)"
-                .formatted(
-                    key,
-                    archive.bytes(),
-                    checksum.orElse("no checksum"),
-                    plan.bytes(),
-                    plan.crc64nvme()));
-      }
-      if (checksum.isEmpty()) {
-        work.insist(() -> ComposedArchive.requireReadable(runs.store(), archive, plan));
-      }
-      return new Composed(archive.etag());
+      return compose(plan);
     } catch (StoreException.Missing | StoreException.Changed e) {
       return new Voided(
           bases.isEmpty() ? FailureCode.INTERRUPTED : FailureCode.BASE_CHANGED,
@@ -86,6 +69,37 @@ final class Composition {
     } catch (StoreException.Refused e) {
       return new Voided(FailureCode.STORE_REFUSED, "the archive: " + e.getMessage(), false);
     }
+  }
+
+  private Verdict compose(Plan plan) throws InterruptedException {
+    ObjectKey key = RunKeys.archive(plan.manifest().source(), plan.manifest().archiveName());
+    StoredObject archive;
+    try {
+      archive = reader.insist(() -> compose(key, plan));
+    } catch (StoreException.Corrupt e) {
+      Set<String> damaged = new TreeSet<>();
+      Slice slice = e.slice().orElse(null);
+      if (slice != null && slice.crc64nvme() != null) {
+        examine(List.of(slice), List.of(slice.crc64nvme()), damaged);
+      }
+      return voided(damaged, String.valueOf(e.getMessage()));
+    }
+    Optional<String> checksum = reader.insist(() -> runs.store().checksum(key));
+    if (archive.bytes() != plan.bytes()
+        || !checksum.orElse(plan.crc64nvme()).equals(plan.crc64nvme())) {
+      return damaged(
+          "the archive %s has %d bytes (%s) instead of %d (%s)"
+              .formatted(
+                  key,
+                  archive.bytes(),
+                  checksum.orElse("no checksum"),
+                  plan.bytes(),
+                  plan.crc64nvme()));
+    }
+    if (checksum.isEmpty()) {
+      work.insist(() -> ComposedArchive.requireReadable(runs.store(), archive, plan));
+    }
+    return new Composed(archive.etag());
   }
 
   /** Whoever was first at this key followed the same plan: the name belongs to this attempt. */
@@ -105,6 +119,10 @@ final class Composition {
       examine(inventory.content(), inventory.contentCrc(), damaged);
       examine(inventory.index(), inventory.indexCrc(), damaged);
     }
+    return voided(damaged, finding);
+  }
+
+  private static Voided voided(Set<String> damaged, String finding) {
     return damaged.isEmpty()
         ? new Voided(FailureCode.STORE_CORRUPT, finding, true)
         : new Voided(

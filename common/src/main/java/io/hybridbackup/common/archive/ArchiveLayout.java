@@ -182,7 +182,8 @@ public final class ArchiveLayout {
     RootIndex.Range add(List<Slice> slices, List<String> checksums) {
       long offset = bytes;
       for (int i = 0; i < slices.size(); i++) {
-        append(slices.get(i), Crc64Nvme.parse(checksums.get(i)));
+        String checksum = checksums.get(i);
+        append(slices.get(i).knownBy(checksum), Crc64Nvme.parse(checksum));
       }
       return new RootIndex.Range(offset, bytes - offset);
     }

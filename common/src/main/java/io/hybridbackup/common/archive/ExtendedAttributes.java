@@ -1,5 +1,6 @@
 package io.hybridbackup.common.archive;
 
+import io.hybridbackup.common.natives.CallException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Base64;
@@ -21,7 +22,7 @@ record ExtendedAttributes(
   private static final String BASE64 = "base64:";
 
   /** Those of a file, of a symbolic link itself; none where the filesystem knows none. */
-  static ExtendedAttributes read(EntryPath path) throws Libc.CallException {
+  static ExtendedAttributes read(EntryPath path) throws CallException {
     SortedMap<String, byte[]> others = new TreeMap<>();
     String accessAcl = null;
     String defaultAcl = null;
@@ -47,10 +48,10 @@ record ExtendedAttributes(
     return new ExtendedAttributes(others, accessAcl, defaultAcl);
   }
 
-  private static byte[] names(EntryPath path) throws Libc.CallException {
+  private static byte[] names(EntryPath path) throws CallException {
     try {
       return Libc.llistxattr(path);
-    } catch (Libc.CallException e) {
+    } catch (CallException e) {
       if (e.errno() == Libc.EOPNOTSUPP) {
         return new byte[0];
       }
@@ -58,14 +59,14 @@ record ExtendedAttributes(
     }
   }
 
-  static void set(EntryPath path, String name, byte[] value) throws Libc.CallException {
+  static void set(EntryPath path, String name, byte[] value) throws CallException {
     Libc.lsetxattr(path, bytes(name), value);
   }
 
   /** Sets the ACLs that are not null. */
   static void setAcls(
       EntryPath path, @Nullable String accessAcl, @Nullable String defaultAcl, OwnerMapping owners)
-      throws Libc.CallException {
+      throws CallException {
     if (accessAcl != null) {
       set(path, ACCESS, PosixAcl.binary(accessAcl, owners));
     }

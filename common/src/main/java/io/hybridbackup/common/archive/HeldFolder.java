@@ -1,5 +1,6 @@
 package io.hybridbackup.common.archive;
 
+import io.hybridbackup.common.natives.Descriptor;
 import io.hybridbackup.common.runtime.Mounts;
 import java.io.IOException;
 import java.nio.file.DirectoryIteratorException;
@@ -31,15 +32,15 @@ public final class HeldFolder implements AutoCloseable {
   private static final int WRITABLE_BY_OTHERS = 022;
 
   private final Path name;
-  private final int descriptor;
+  private final Descriptor descriptor;
 
   /** With the number of this process, so that it leads there in programs that it starts as well. */
   private final Path path;
 
-  private HeldFolder(Path name, int descriptor, Path self) {
+  private HeldFolder(Path name, Descriptor descriptor, Path self) {
     this.name = name;
     this.descriptor = descriptor;
-    this.path = self.resolve("fd").resolve(Integer.toString(descriptor));
+    this.path = self.resolve("fd").resolve(Integer.toString(descriptor.number()));
   }
 
   /**
@@ -112,8 +113,9 @@ public final class HeldFolder implements AutoCloseable {
     BasicFileAttributes named =
         Files.readAttributes(path, BasicFileAttributes.class, LinkOption.NOFOLLOW_LINKS);
     // The slash mounts what is mounted on demand.
+    byte[] place = new EntryPath(EntryPath.of(path).octets() + "/").bytes();
     HeldFolder held =
-        new HeldFolder(name, Libc.openPlace(new EntryPath(EntryPath.of(path) + "/")), self);
+        new HeldFolder(name, Descriptor.open(place, name.toString(), Descriptor.Use.PLACE), self);
     boolean same = false;
     try {
       // Whatever link has led elsewhere meanwhile, nothing else is the same file.
@@ -200,6 +202,6 @@ public final class HeldFolder implements AutoCloseable {
 
   @Override
   public void close() throws IOException {
-    Libc.close(descriptor, EntryPath.of(name));
+    descriptor.close();
   }
 }

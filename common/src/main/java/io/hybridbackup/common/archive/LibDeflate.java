@@ -1,5 +1,6 @@
 package io.hybridbackup.common.archive;
 
+import io.hybridbackup.common.natives.NativeCall;
 import java.lang.foreign.AddressLayout;
 import java.lang.foreign.Arena;
 import java.lang.foreign.FunctionDescriptor;

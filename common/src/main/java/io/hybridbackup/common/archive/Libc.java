@@ -1,109 +1,50 @@
 package io.hybridbackup.common.archive;
 
-import java.io.IOException;
+import io.hybridbackup.common.natives.CLibrary;
+import io.hybridbackup.common.natives.CallException;
 import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
 import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
-import java.lang.foreign.StructLayout;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
-import java.lang.invoke.VarHandle;
 import java.time.Instant;
 import java.util.Arrays;
 
 /**
- * The calls of Linux's C library that Java has no way to. None of them follows a symbolic link at
- * the end of a path, unless it says so.
+ * The calls of Linux's C library on paths that Java has no way to. None of them follows a symbolic
+ * link at the end of a path, unless it says so.
  */
-@SuppressWarnings("restricted")
 final class Libc {
-  static final int EPERM = 1;
-  static final int ENODATA = 61;
   static final int EOPNOTSUPP = 95;
-
-  /**
-   * The descriptor stands for a place, and nothing is read by it; programs that start do not get
-   * it.
-   */
-  private static final int O_PATH_O_CLOEXEC = 012000000;
 
   private static final int AT_FDCWD = -100;
   private static final int AT_SYMLINK_NOFOLLOW = 0x100;
-
-  private static final Linker LINKER = Linker.nativeLinker();
-  private static final StructLayout STATE = Linker.Option.captureStateLayout();
-  private static final VarHandle ERRNO =
-      STATE.varHandle(MemoryLayout.PathElement.groupElement("errno"));
 
   private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
   private static final MemoryLayout POINTER = ValueLayout.ADDRESS;
 
-  private static final MethodHandle LLISTXATTR = call("llistxattr", LONG, POINTER, POINTER, LONG);
+  private static final MethodHandle LLISTXATTR =
+      CLibrary.function("llistxattr", LONG, POINTER, POINTER, LONG);
   private static final MethodHandle LGETXATTR =
-      call("lgetxattr", LONG, POINTER, POINTER, POINTER, LONG);
+      CLibrary.function("lgetxattr", LONG, POINTER, POINTER, POINTER, LONG);
   private static final MethodHandle LSETXATTR =
-      call("lsetxattr", INT, POINTER, POINTER, POINTER, LONG, INT);
-  private static final MethodHandle READLINK = call("readlink", LONG, POINTER, POINTER, LONG);
-  private static final MethodHandle SYMLINK = call("symlink", INT, POINTER, POINTER);
-  private static final MethodHandle LINK = call("link", INT, POINTER, POINTER);
-  private static final MethodHandle MKNOD = call("mknod", INT, POINTER, INT, LONG);
-  private static final MethodHandle LCHOWN = call("lchown", INT, POINTER, INT, INT);
-  private static final MethodHandle CHMOD = call("chmod", INT, POINTER, INT);
-  private static final MethodHandle OPEN = call("open", INT, POINTER, INT);
-  private static final MethodHandle CLOSE = call("close", INT, INT);
-  private static final MethodHandle UTIMENSAT = call("utimensat", INT, INT, POINTER, POINTER, INT);
+      CLibrary.function("lsetxattr", INT, POINTER, POINTER, POINTER, LONG, INT);
+  private static final MethodHandle READLINK =
+      CLibrary.function("readlink", LONG, POINTER, POINTER, LONG);
+  private static final MethodHandle SYMLINK = CLibrary.function("symlink", INT, POINTER, POINTER);
+  private static final MethodHandle LINK = CLibrary.function("link", INT, POINTER, POINTER);
+  private static final MethodHandle MKNOD = CLibrary.function("mknod", INT, POINTER, INT, LONG);
+  private static final MethodHandle LCHOWN = CLibrary.function("lchown", INT, POINTER, INT, INT);
+  private static final MethodHandle CHMOD = CLibrary.function("chmod", INT, POINTER, INT);
+  private static final MethodHandle UTIMENSAT =
+      CLibrary.function("utimensat", INT, INT, POINTER, POINTER, INT);
 
   private Libc() {}
 
-  /** A call that failed, with the C library's error number. */
-  static final class CallException extends IOException {
-    private final int errno;
-
-    CallException(String call, EntryPath path, int errno) {
-      super(call + " failed on " + HeldFolder.named(path.toString()) + ": error " + errno);
-      this.errno = errno;
-    }
-
-    int errno() {
-      return errno;
-    }
-  }
-
-  private static MethodHandle call(String name, MemoryLayout result, MemoryLayout... arguments) {
-    return LINKER.downcallHandle(
-        LINKER.defaultLookup().findOrThrow(name),
-        FunctionDescriptor.of(result, arguments),
-        Linker.Option.captureCallState("errno"));
-  }
-
-  @FunctionalInterface
-  private interface Invocation {
-    long invoke(Arena arena, MemorySegment state) throws Throwable;
-  }
-
-  private static long check(String call, EntryPath path, Invocation invocation)
+  private static long check(String function, EntryPath path, CLibrary.Call call)
       throws CallException {
-    try (Arena arena = Arena.ofConfined()) {
-      MemorySegment state = arena.allocate(STATE);
-      long result = invocation.invoke(arena, state);
-      if (result == -1) {
-        throw new CallException(call, path, (int) ERRNO.get(state, 0L));
-      }
-      return result;
-    } catch (CallException | RuntimeException | Error e) {
-      throw e;
-    } catch (Throwable e) {
-      throw new IllegalStateException("calling " + call, e);
-    }
-  }
-
-  private static MemorySegment string(Arena arena, byte[] bytes) {
-    MemorySegment segment = arena.allocate(bytes.length + 1L);
-    MemorySegment.copy(bytes, 0, segment, ValueLayout.JAVA_BYTE, 0, bytes.length);
-    return segment;
+    return CLibrary.check(function, () -> HeldFolder.named(path.toString()), call);
   }
 
   /** Names of the extended attributes, each followed by a NUL; no bytes where there are none. */
@@ -112,7 +53,8 @@ final class Libc {
         "llistxattr",
         path,
         (arena, buffer, bytes, state) ->
-            (long) LLISTXATTR.invokeExact(state, string(arena, path.bytes()), buffer, bytes));
+            (long)
+                LLISTXATTR.invokeExact(state, CLibrary.string(arena, path.bytes()), buffer, bytes));
   }
 
   static byte[] lgetxattr(EntryPath path, byte[] name) throws CallException {
@@ -122,7 +64,11 @@ final class Libc {
         (arena, buffer, bytes, state) ->
             (long)
                 LGETXATTR.invokeExact(
-                    state, string(arena, path.bytes()), string(arena, name), buffer, bytes));
+                    state,
+                    CLibrary.string(arena, path.bytes()),
+                    CLibrary.string(arena, name),
+                    buffer,
+                    bytes));
   }
 
   @FunctionalInterface
@@ -162,9 +108,9 @@ final class Libc {
             (int)
                 LSETXATTR.invokeExact(
                     state,
-                    string(arena, path.bytes()),
-                    string(arena, name),
-                    string(arena, value),
+                    CLibrary.string(arena, path.bytes()),
+                    CLibrary.string(arena, name),
+                    CLibrary.string(arena, value),
                     (long) value.length,
                     0));
   }
@@ -176,7 +122,9 @@ final class Libc {
             path,
             4096,
             (arena, buffer, bytes, state) ->
-                (long) READLINK.invokeExact(state, string(arena, path.bytes()), buffer, bytes)));
+                (long)
+                    READLINK.invokeExact(
+                        state, CLibrary.string(arena, path.bytes()), buffer, bytes)));
   }
 
   static void symlink(EntryPath target, EntryPath path) throws CallException {
@@ -186,7 +134,9 @@ final class Libc {
         (arena, state) ->
             (int)
                 SYMLINK.invokeExact(
-                    state, string(arena, target.bytes()), string(arena, path.bytes())));
+                    state,
+                    CLibrary.string(arena, target.bytes()),
+                    CLibrary.string(arena, path.bytes())));
   }
 
   static void link(EntryPath existing, EntryPath path) throws CallException {
@@ -196,7 +146,9 @@ final class Libc {
         (arena, state) ->
             (int)
                 LINK.invokeExact(
-                    state, string(arena, existing.bytes()), string(arena, path.bytes())));
+                    state,
+                    CLibrary.string(arena, existing.bytes()),
+                    CLibrary.string(arena, path.bytes())));
   }
 
   /**
@@ -216,7 +168,9 @@ final class Libc {
         "mknod",
         path,
         (arena, state) ->
-            (int) MKNOD.invokeExact(state, string(arena, path.bytes()), type | 0600, number));
+            (int)
+                MKNOD.invokeExact(
+                    state, CLibrary.string(arena, path.bytes()), type | 0600, number));
   }
 
   static void lchown(EntryPath path, long uid, long gid) throws CallException {
@@ -224,7 +178,9 @@ final class Libc {
         "lchown",
         path,
         (arena, state) ->
-            (int) LCHOWN.invokeExact(state, string(arena, path.bytes()), (int) uid, (int) gid));
+            (int)
+                LCHOWN.invokeExact(
+                    state, CLibrary.string(arena, path.bytes()), (int) uid, (int) gid));
   }
 
   /** Follows a symbolic link. */
@@ -232,25 +188,8 @@ final class Libc {
     check(
         "chmod",
         path,
-        (arena, state) -> (int) CHMOD.invokeExact(state, string(arena, path.bytes()), mode));
-  }
-
-  /**
-   * Opens something as a place for paths to begin at. Follows a symbolic link.
-   *
-   * @return the descriptor, to be closed
-   */
-  static int openPlace(EntryPath path) throws CallException {
-    return (int)
-        check(
-            "open",
-            path,
-            (arena, state) ->
-                (int) OPEN.invokeExact(state, string(arena, path.bytes()), O_PATH_O_CLOEXEC));
-  }
-
-  static void close(int descriptor, EntryPath path) throws CallException {
-    check("close", path, (arena, state) -> (int) CLOSE.invokeExact(state, descriptor));
+        (arena, state) ->
+            (int) CHMOD.invokeExact(state, CLibrary.string(arena, path.bytes()), mode));
   }
 
   /** Sets the time of modification, and of access with it. */
@@ -268,7 +207,11 @@ final class Libc {
                   modified.getNano());
           return (int)
               UTIMENSAT.invokeExact(
-                  state, AT_FDCWD, string(arena, path.bytes()), times, AT_SYMLINK_NOFOLLOW);
+                  state,
+                  AT_FDCWD,
+                  CLibrary.string(arena, path.bytes()),
+                  times,
+                  AT_SYMLINK_NOFOLLOW);
         });
   }
 }

@@ -315,17 +315,19 @@ public final class FilesystemObjectStore implements ObjectStore {
   public StoreCapabilities probe() {
     ObjectKey place = ObjectKey.of("probe", UUID.randomUUID().toString());
     Race race = new Race(this, place);
-    try {
+    try (CleanUp _ = () -> clear(place)) {
       boolean conditionalCreate = race.oneCreates() && race.oneCompletes(this::upload);
       Files.createDirectories(scratchDirectory);
       sharedBlockBytes = SharedBlocks.of(scratchDirectory);
       return new StoreCapabilities(conditionalCreate, true, false, sharedBlockBytes);
     } catch (IOException e) {
       throw failure("probe", e);
-    } finally {
-      list(place.value()).forEach(object -> delete(object.key()));
-      abortUploads(place.value(), Duration.ZERO);
     }
+  }
+
+  private void clear(ObjectKey place) {
+    list(place.value()).forEach(object -> delete(object.key()));
+    int _ = abortUploads(place.value(), Duration.ZERO);
   }
 
   @Override

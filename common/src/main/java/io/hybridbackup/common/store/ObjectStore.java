@@ -56,6 +56,9 @@ public interface ObjectStore extends AutoCloseable {
    * @throws StoreException.Exists if the key has been taken; nothing is changed
    * @throws StoreException.Missing if a slice's object is gone; nothing is left behind
    * @throws StoreException.Changed if a slice's object has changed; nothing is left behind
+   * @throws StoreException.Corrupt if a slice does not have its checksum, which is looked at only
+   *     where all of it goes from one machine through this process to another; nothing is left
+   *     behind
    */
   StoredObject compose(ObjectKey key, List<Piece> pieces);
 

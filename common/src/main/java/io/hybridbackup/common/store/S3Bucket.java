@@ -265,6 +265,7 @@ record S3Bucket(
         || status == 409
         || status == 429
         || code.equals("RequestTimeout")
+        || code.equals("BadDigest")
         || code.equals("NoSuchUpload")) {
       return new StoreException.Unavailable(failed + e.getMessage(), e);
     }

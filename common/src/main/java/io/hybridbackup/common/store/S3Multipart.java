@@ -50,6 +50,16 @@ final class S3Multipart {
   }
 
   CompletedPart send(int number, byte[] content, int length) {
+    MessageDigest md5 = md5();
+    md5.update(content, 0, length);
+    return send(number, length, md5.digest(), () -> new ByteArrayInputStream(content, 0, length));
+  }
+
+  /**
+   * @param md5 of the content, which the store compares
+   * @param content opened anew for every attempt
+   */
+  CompletedPart send(int number, long bytes, byte[] md5, ContentStreamProvider content) {
     String etag =
         bucket.call(
             "write " + key,
@@ -62,33 +72,19 @@ final class S3Multipart {
                                 .key(bucket.path(key))
                                 .uploadId(id)
                                 .partNumber(number)
-                                .contentMD5(md5(content, length))
-                                .overrideConfiguration(bucket.sending(length)),
-                        body(length, () -> new ByteArrayInputStream(content, 0, length)))
+                                .contentMD5(Base64.getEncoder().encodeToString(md5))
+                                .overrideConfiguration(bucket.sending(bytes)),
+                        RequestBody.fromContentProvider(content, bytes, "application/octet-stream"))
                     .eTag());
     return part(number, etag);
   }
 
-  /**
-   * @param content opened anew for every attempt
-   */
-  CompletedPart send(int number, long bytes, ContentStreamProvider content) {
-    String etag =
-        bucket.call(
-            "write " + key,
-            () ->
-                bucket
-                    .client()
-                    .uploadPart(
-                        part ->
-                            part.bucket(bucket.name())
-                                .key(bucket.path(key))
-                                .uploadId(id)
-                                .partNumber(number)
-                                .overrideConfiguration(bucket.sending(bytes)),
-                        body(bytes, content))
-                    .eTag());
-    return part(number, etag);
+  static MessageDigest md5() {
+    try {
+      return MessageDigest.getInstance("MD5");
+    } catch (NoSuchAlgorithmException e) {
+      throw new IllegalStateException(e);
+    }
   }
 
   CompletedPart copy(int number, Slice slice) {
@@ -198,19 +194,5 @@ final class S3Multipart {
 
   private static CompletedPart part(int number, String etag) {
     return CompletedPart.builder().partNumber(number).eTag(etag).build();
-  }
-
-  private static RequestBody body(long bytes, ContentStreamProvider content) {
-    return RequestBody.fromContentProvider(content, bytes, "application/octet-stream");
-  }
-
-  private static String md5(byte[] content, int length) {
-    try {
-      MessageDigest md5 = MessageDigest.getInstance("MD5");
-      md5.update(content, 0, length);
-      return Base64.getEncoder().encodeToString(md5.digest());
-    } catch (NoSuchAlgorithmException e) {
-      throw new IllegalStateException(e);
-    }
   }
 }

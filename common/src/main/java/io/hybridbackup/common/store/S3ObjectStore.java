@@ -8,7 +8,10 @@ import java.io.ByteArrayInputStream;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.OutputStream;
 import java.io.SequenceInputStream;
+import java.security.DigestOutputStream;
+import java.security.MessageDigest;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.temporal.ChronoUnit;
@@ -44,8 +47,14 @@ import software.amazon.awssdk.services.s3.model.S3Object;
 final class S3ObjectStore implements ObjectStore {
   private static final int PARTS_AT_A_TIME = 8;
 
-  /** What is held in memory of a stitched part, of which there are half as many at a time. */
-  private static final int STITCHED_BYTES = 16 << 20;
+  /** A stitched part takes the place of so many parts as it has so many bytes in memory. */
+  private static final int STITCHED_BYTES = 8 << 20;
+
+  /** The longest part that is held in memory, then by itself. */
+  private static final int LONGEST_HELD = PARTS_AT_A_TIME * STITCHED_BYTES;
+
+  /** How many parts one counts as that is not held. */
+  private static final int STREAMED_WEIGHT = 2;
 
   private static final ObjectKey PROBES = new ObjectKey("probe");
 
@@ -53,7 +62,7 @@ final class S3ObjectStore implements ObjectStore {
   private static final Duration OLD_PROBE = Duration.ofHours(1);
 
   private final S3Bucket bucket;
-  private final CompositionPlanner planner = new CompositionPlanner(CompositionPlanner.S3);
+  private final CompositionPlanner.Limits limits;
   private final ObjectKey probing = PROBES.resolve(UUID.randomUUID().toString());
   private volatile StoreCapabilities capabilities;
 
@@ -61,13 +70,24 @@ final class S3ObjectStore implements ObjectStore {
    * @param capabilities to go by until the store is probed
    */
   S3ObjectStore(S3Bucket bucket, StoreCapabilities capabilities) {
+    this(bucket, capabilities, CompositionPlanner.S3);
+  }
+
+  private S3ObjectStore(
+      S3Bucket bucket, StoreCapabilities capabilities, CompositionPlanner.Limits limits) {
     this.bucket = bucket;
     this.capabilities = capabilities;
+    this.limits = limits;
   }
 
   /** The same store, taken for one that does other things. */
   S3ObjectStore with(StoreCapabilities other) {
-    return new S3ObjectStore(bucket, other);
+    return new S3ObjectStore(bucket, other, limits);
+  }
+
+  /** The same store, taken for one that has other limits. */
+  S3ObjectStore with(CompositionPlanner.Limits other) {
+    return new S3ObjectStore(bucket, capabilities, other);
   }
 
   @Override
@@ -191,14 +211,15 @@ final class S3ObjectStore implements ObjectStore {
 
   @Override
   public StoredObject compose(ObjectKey key, List<Piece> pieces) {
-    if (CompositionPlanner.total(pieces) < CompositionPlanner.S3.shortest()) {
+    if (CompositionPlanner.total(pieces) < limits.shortest()) {
       return composeSmall(key, pieces);
     }
+    CompositionPlanner planner = new CompositionPlanner(limits);
     List<CompositionPlanner.Part> planned =
         capabilities.rangeCopy() ? planner.plan(pieces) : planner.planWithoutCopying(pieces);
     S3Multipart multipart = new S3Multipart(bucket, key, capabilities.fullObjectChecksum());
     try {
-      List<CompletedPart> sent = send(multipart, planned);
+      List<CompletedPart> sent = send(multipart, planned, new PassingSlices(pieces));
       return multipart.complete(sent, CompositionPlanner.total(pieces));
     } catch (RuntimeException e) {
       try {
@@ -210,39 +231,73 @@ final class S3ObjectStore implements ObjectStore {
     }
   }
 
-  private List<CompletedPart> send(S3Multipart multipart, List<CompositionPlanner.Part> planned) {
+  private List<CompletedPart> send(
+      S3Multipart multipart, List<CompositionPlanner.Part> planned, PassingSlices passing) {
     try (S3Parts parts = new S3Parts(PARTS_AT_A_TIME)) {
       int number = 0;
+      long offset = 0;
       for (CompositionPlanner.Part part : planned) {
         int next = ++number;
+        long at = offset;
         switch (part) {
           case CompositionPlanner.Copied(Slice slice) ->
               parts.add(1, () -> multipart.copy(next, slice));
+          case CompositionPlanner.Stitched(List<Piece> pieces) when part.bytes() > LONGEST_HELD ->
+              parts.add(
+                  STREAMED_WEIGHT,
+                  () -> stream(multipart, next, part.bytes(), pieces, passing.from(at)));
           case CompositionPlanner.Stitched(List<Piece> pieces) ->
-              parts.add(2, () -> stitch(multipart, next, part.bytes(), pieces));
+              parts.add(
+                  Math.ceilDiv((int) part.bytes(), STITCHED_BYTES),
+                  () -> {
+                    byte[] content = hold(pieces, (int) part.bytes(), passing.from(at));
+                    return multipart.send(next, content, content.length);
+                  });
         }
+        offset += part.bytes();
       }
       return parts.join();
     }
   }
 
-  /** With its checksum, unless there is too much to hold it in memory. */
-  private CompletedPart stitch(S3Multipart multipart, int number, long bytes, List<Piece> pieces) {
-    if (bytes > STITCHED_BYTES) {
-      return multipart.send(number, bytes, () -> stream(pieces));
-    }
-    try (InputStream in = stream(pieces)) {
-      byte[] content = in.readNBytes((int) bytes);
-      return multipart.send(number, content, content.length);
+  /** Reads everything twice: the checksum goes before the content. */
+  private CompletedPart stream(
+      S3Multipart multipart,
+      int number,
+      long bytes,
+      List<Piece> pieces,
+      PassingSlices.Passage passing) {
+    MessageDigest md5 = S3Multipart.md5();
+    try (InputStream in = stream(pieces);
+        OutputStream out = new DigestOutputStream(passing, md5)) {
+      in.transferTo(out);
     } catch (IOException e) {
-      throw new StoreException.Unavailable("could not read what is stitched together", e);
+      throw unreadable(e);
+    }
+    return multipart.send(number, bytes, md5.digest(), () -> stream(pieces));
+  }
+
+  private byte[] hold(List<Piece> pieces, int bytes, PassingSlices.Passage passing) {
+    byte[] content = new byte[bytes];
+    try (InputStream in = stream(pieces);
+        passing) {
+      int read = in.readNBytes(content, 0, bytes);
+      passing.write(content, 0, read);
+      return content;
+    } catch (IOException e) {
+      throw unreadable(e);
     }
   }
 
+  private static StoreException unreadable(IOException e) {
+    return new StoreException.Unavailable("could not read what is stitched together", e);
+  }
+
   private StoredObject composeSmall(ObjectKey key, List<Piece> pieces) {
-    try (Upload upload = upload(key);
-        InputStream content = stream(pieces)) {
-      content.transferTo(upload);
+    int bytes = (int) CompositionPlanner.total(pieces);
+    byte[] content = hold(pieces, bytes, new PassingSlices(pieces).from(0));
+    try (Upload upload = upload(key)) {
+      upload.write(content);
       return upload.complete();
     } catch (IOException e) {
       throw new StoreException.Unavailable("could not compose " + key, e);
@@ -419,12 +474,10 @@ final class S3ObjectStore implements ObjectStore {
     removeOldProbes();
     // The last one may have broken off.
     clearProbe();
-    try {
+    try (CleanUp _ = this::clearProbe) {
       StoreCapabilities found = new S3Probe(this, bucket, probing).find();
       capabilities = found;
       return found;
-    } finally {
-      clearProbe();
     }
   }
 

@@ -1,10 +1,12 @@
 package io.hybridbackup.common.store;
 
+import static java.nio.charset.StandardCharsets.UTF_8;
+
+import io.hybridbackup.common.natives.CLibrary;
+import io.hybridbackup.common.natives.CallException;
+import io.hybridbackup.common.natives.Descriptor;
+import java.io.Closeable;
 import java.io.IOException;
-import java.lang.foreign.Arena;
-import java.lang.foreign.FunctionDescriptor;
-import java.lang.foreign.Linker;
-import java.lang.foreign.MemoryLayout;
 import java.lang.foreign.MemorySegment;
 import java.lang.foreign.ValueLayout;
 import java.lang.invoke.MethodHandle;
@@ -16,37 +18,18 @@ import java.util.Arrays;
  * Lets files have blocks in common, where the filesystem can do that, such as XFS, btrfs, and NFS
  * on top of them. A block stays as it is when one of its files is removed.
  */
-@SuppressWarnings("restricted")
 final class SharedBlocks {
   private static final int SMALLEST = 512;
-
-  /** Programs that start do not get the descriptor. */
-  private static final int O_CLOEXEC = 02000000;
-
-  private static final int O_RDONLY = 0;
-  private static final int O_WRONLY = 1;
 
   /** {@code ioctl_ficlonerange(2)}. */
   private static final long FICLONERANGE = 0x4020940dL;
 
-  private static final ValueLayout.OfInt INT = ValueLayout.JAVA_INT;
   private static final ValueLayout.OfLong LONG = ValueLayout.JAVA_LONG;
-  private static final MethodHandle OPEN = call("open", 2, ValueLayout.ADDRESS, INT);
-  private static final MethodHandle IOCTL = call("ioctl", 2, INT, LONG, ValueLayout.ADDRESS);
-  private static final MethodHandle CLOSE = call("close", 1, INT);
+  private static final MethodHandle IOCTL =
+      CLibrary.variadic(
+          "ioctl", 2, ValueLayout.JAVA_INT, ValueLayout.JAVA_INT, LONG, ValueLayout.ADDRESS);
 
   private SharedBlocks() {}
-
-  private static MethodHandle call(String name, int fixed, MemoryLayout... arguments) {
-    Linker linker = Linker.nativeLinker();
-    FunctionDescriptor function = FunctionDescriptor.of(INT, arguments);
-    return linker.downcallHandle(
-        linker.defaultLookup().findOrThrow(name),
-        function,
-        fixed < arguments.length
-            ? new Linker.Option[] {Linker.Option.firstVariadicArg(fixed)}
-            : new Linker.Option[0]);
-  }
 
   /**
    * Finds out by trying how long the blocks are that files of a folder can share.
@@ -59,9 +42,9 @@ final class SharedBlocks {
       return 1;
     }
     Path source = Files.createTempFile(folder, ".", "");
-    try {
+    try (Closeable _ = () -> Files.delete(source)) {
       Path target = Files.createTempFile(folder, ".", "");
-      try {
+      try (Closeable _ = () -> Files.delete(target)) {
         byte[] content = new byte[(int) (2 * block)];
         Arrays.fill(content, (byte) 1);
         Files.write(source, content);
@@ -70,11 +53,7 @@ final class SharedBlocks {
                 && Files.size(target) == block
             ? (int) block
             : 1;
-      } finally {
-        Files.delete(target);
       }
-    } finally {
-      Files.delete(source);
     }
   }
 
@@ -85,48 +64,25 @@ final class SharedBlocks {
    * @param to offset in {@code target}, such a multiple as well
    * @return false if they cannot be shared; the files are as before then
    */
-  static boolean share(Path source, long from, long bytes, Path target, long to)
-      throws IOException {
-    int reading = open(source, O_RDONLY);
-    try {
-      int writing = open(target, O_WRONLY);
-      try (Arena arena = Arena.ofConfined()) {
-        MemorySegment range = arena.allocateFrom(LONG, reading, from, bytes, to);
-        return (int) IOCTL.invokeExact(writing, FICLONERANGE, range) == 0;
-      } finally {
-        close(writing);
-      }
-    } catch (IOException | RuntimeException | Error e) {
-      throw e;
-    } catch (Throwable e) {
-      throw new IllegalStateException("a native function cannot throw", e);
-    } finally {
-      close(reading);
+  static boolean share(Path source, long from, long bytes, Path target, long to) {
+    try (Descriptor reading = open(source, Descriptor.Use.READING);
+        Descriptor writing = open(target, Descriptor.Use.WRITING)) {
+      long _ =
+          CLibrary.check(
+              "ioctl",
+              target::toString,
+              (arena, state) -> {
+                MemorySegment range = arena.allocateFrom(LONG, reading.number(), from, bytes, to);
+                return (int) IOCTL.invokeExact(state, writing.number(), FICLONERANGE, range);
+              });
+      return true;
+    } catch (CallException e) {
+      // Copying them, which follows, tells what is wrong if anything is.
+      return false;
     }
   }
 
-  private static int open(Path file, int mode) throws IOException {
-    int descriptor;
-    try (Arena arena = Arena.ofConfined()) {
-      descriptor = (int) OPEN.invokeExact(arena.allocateFrom(file.toString()), mode | O_CLOEXEC);
-    } catch (Throwable e) {
-      throw new IllegalStateException("a native function cannot throw", e);
-    }
-    if (descriptor < 0) {
-      throw new IOException(file + " cannot be opened, though it has been a moment ago");
-    }
-    return descriptor;
-  }
-
-  private static void close(int descriptor) throws IOException {
-    try {
-      if ((int) CLOSE.invokeExact(descriptor) != 0) {
-        throw new IOException("a file whose blocks are shared could not be closed");
-      }
-    } catch (IOException e) {
-      throw e;
-    } catch (Throwable e) {
-      throw new IllegalStateException("a native function cannot throw", e);
-    }
+  private static Descriptor open(Path file, Descriptor.Use use) throws CallException {
+    return Descriptor.open(file.toString().getBytes(UTF_8), file.toString(), use);
   }
 }

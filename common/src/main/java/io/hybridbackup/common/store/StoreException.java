@@ -103,10 +103,28 @@ public abstract sealed class StoreException extends RuntimeException {
     }
   }
 
-  /** What was stored is not what was sent. The same call finds the same again. */
+  /** What the store has is not what was sent to it. The same call finds the same again. */
   public static final class Corrupt extends StoreException {
+    private final @Nullable Slice slice;
+
     public Corrupt(String message) {
+      this(message, null);
+    }
+
+    /**
+     * @param slice as {@link #slice} gives it back
+     */
+    public Corrupt(String message, @Nullable Slice slice) {
       super(message, null);
+      this.slice = slice;
+    }
+
+    /**
+     * What was given by the store and does not have its checksum, {@link Slice#crc64nvme}; empty if
+     * it is not the content of a slice that was found to be wrong.
+     */
+    public Optional<Slice> slice() {
+      return Optional.ofNullable(slice);
     }
 
     @Override

@@ -154,6 +154,20 @@ class HeldFolderTest {
   }
 
   @Test
+  void shouldHoldAFolderOfAnyName() throws IOException {
+    // given
+    Path named = EntryPath.of(home).resolve(EntryPath.of("ö/日本")).toPath();
+
+    // when
+    try (HeldFolder held = HeldFolder.make(named)) {
+      Path _ = Files.createFile(held.path().resolve("file"));
+    }
+
+    // then
+    assertThat(named.resolve("file")).exists();
+  }
+
+  @Test
   void shouldNotTakeAFolderForItsOwnThatOthersMayWriteIn() throws IOException {
     // given
     Files.setPosixFilePermissions(home.resolve(GATE), PosixFilePermissions.fromString("rwxrwxrwx"));

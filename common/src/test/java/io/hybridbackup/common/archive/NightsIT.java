@@ -2,6 +2,7 @@ package io.hybridbackup.common.archive;
 
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.store.Crc64Nvme;
@@ -10,6 +11,7 @@ import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.Piece;
 import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoredObject;
+import io.hybridbackup.common.testing.LoopDisk;
 import io.hybridbackup.common.testing.RestlessTree;
 import io.hybridbackup.common.testing.WatchedStore;
 import java.io.ByteArrayInputStream;
@@ -37,13 +39,19 @@ class NightsIT {
   private static final long SHORT = 64 * 1024;
 
   @TempDir private Path folder;
+  private Path directory;
   private WatchedStore store;
   private Compressor compressor;
 
   @BeforeEach
   void open() throws IOException {
-    store = new WatchedStore(new FilesystemObjectStore(folder.resolve("store")));
+    open(folder.resolve("store"));
     compressor = Compressor.open(2);
+  }
+
+  private void open(Path storeDirectory) {
+    directory = storeDirectory;
+    store = new WatchedStore(new FilesystemObjectStore(directory));
   }
 
   @AfterEach
@@ -120,7 +128,7 @@ class NightsIT {
   }
 
   private Path file(ObjectKey key) {
-    return folder.resolve("store").resolve(key.value());
+    return directory.resolve(key.value());
   }
 
   /** Everything in the archive is what it was, to our own reader and to GNU tar. */
@@ -200,6 +208,50 @@ class NightsIT {
 
   private ArchiveReader reader(Night night) throws IOException {
     return ArchiveReader.open(store, night.archive());
+  }
+
+  /** Besides, one member may be written anew at each of three places that change in a night. */
+  @ParameterizedTest
+  @ValueSource(strings = {"xfs", "btrfs"})
+  void shouldTakeNoMoreRoomThanWhatHasChangedWhereBlocksAreShared(String type) throws IOException {
+    // given
+    int nights = 3;
+    int fileBytes = 1_000_000;
+    Random random = new Random(9);
+    Path tree = Files.createDirectory(folder.resolve("tree"));
+    for (int file = 0; file < 20; file++) {
+      writeRandom(tree.resolve("file-%02d".formatted(file)), fileBytes, random);
+    }
+    byte[] dump = new byte[12_000_000];
+    random.nextBytes(dump);
+    try (LoopDisk disk = LoopDisk.mount(folder, type)) {
+      open(disk.folder().resolve("store"));
+      store.share(store.probe().sharedBlockBytes());
+      Night last = makeAlone("night-0", dump, tree, List.of());
+      long before = disk.used();
+
+      // when
+      for (int night = 1; night <= nights; night++) {
+        writeRandom(tree.resolve("file-%02d".formatted(3 * night)), fileBytes, random);
+        writeRandom(tree.resolve("more-%02d".formatted(night)), fileBytes, random);
+        dump = changed(dump, random);
+        last = makeAlone("night-" + night, dump, tree, List.of(reader(last)));
+      }
+
+      // then
+      long changed = 2L * nights * fileBytes;
+      long margin = 3L * nights * MemberCutter.LONGEST;
+      await().untilAsserted(() -> assertThat(disk.used() - before).isLessThan(changed + margin));
+      check(last, dump, tree, "check");
+    }
+  }
+
+  /** As a run does, which leaves nothing but its archive. */
+  private Night makeAlone(String name, byte[] dump, Path tree, List<ArchiveReader> bases)
+      throws IOException {
+    Night night = make(name, dump, tree, bases);
+    store.list("work").forEach(object -> store.delete(object.key()));
+    return night;
   }
 
   @Test

@@ -455,7 +455,10 @@ abstract class ObjectStoreContract {
         }) {
       byte[] content = range[0] == 1 ? first : second;
       StoredObject object = range[0] == 1 ? firstObject : secondObject;
-      pieces.add(new Slice(object.key(), object.etag(), range[1], range[2]));
+      byte[] given = Arrays.copyOfRange(content, range[1], range[1] + range[2]);
+      pieces.add(
+          new Slice(object.key(), object.etag(), range[1], range[2])
+              .knownBy(Crc64Nvme.hex(Crc64Nvme.of(given))));
       expected.write(content, range[1], range[2]);
       pieces.add(literal("between"));
       expected.writeBytes(bytes("between"));

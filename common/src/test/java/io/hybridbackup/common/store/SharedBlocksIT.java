@@ -1,13 +1,10 @@
 package io.hybridbackup.common.store;
 
 import static org.assertj.core.api.Assertions.assertThat;
-import static org.junit.jupiter.api.Assumptions.assumeTrue;
 
+import io.hybridbackup.common.testing.LoopDisk;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
-import java.io.InputStream;
-import java.io.RandomAccessFile;
-import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.util.Arrays;
@@ -25,53 +22,6 @@ class SharedBlocksIT {
   private static final ObjectKey COMPOSED = ObjectKey.of("backups", "composed");
 
   @TempDir private Path folder;
-
-  /** Whether a program has done what it should, and what it printed. */
-  private record Ran(boolean well, String output) {
-    static Ran program(String... command) throws IOException {
-      Process process = new ProcessBuilder(command).redirectErrorStream(true).start();
-      process.getOutputStream().close();
-      try (InputStream in = process.getInputStream()) {
-        String output = new String(in.readAllBytes(), StandardCharsets.UTF_8);
-        return new Ran(process.waitFor() == 0, output);
-      } catch (InterruptedException e) {
-        Thread.currentThread().interrupt();
-        throw new AssertionError("interrupted", e);
-      }
-    }
-  }
-
-  /** A disk of its own, unmounted when it is closed. */
-  private record Disk(Path folder) implements AutoCloseable {
-    static Disk of(Path folder, String type) throws IOException {
-      assumeTrue("root".equals(System.getProperty("user.name")), "only root can mount a disk");
-      Path image = folder.resolve(type + ".img");
-      try (RandomAccessFile file = new RandomAccessFile(image.toFile(), "rw")) {
-        file.setLength(512 << 20);
-      }
-      Path program = Path.of("/usr/sbin/mkfs." + type);
-      assumeTrue(Files.exists(program), program + " is not installed");
-      Ran made = Ran.program(program.toString(), "-q", image.toString());
-      assertThat(made.well()).as(made.output()).isTrue();
-      Path mounted = Files.createDirectory(folder.resolve(type));
-      Ran mount = Ran.program("mount", "-o", "loop", image.toString(), mounted.toString());
-      assumeTrue(mount.well(), "no " + type + " can be mounted here: " + mount.output());
-      return new Disk(mounted);
-    }
-
-    /** What is in use of it, in bytes. */
-    long used() throws IOException {
-      assertThat(Ran.program("sync", "-f", folder.toString()).well()).isTrue();
-      var store = Files.getFileStore(folder);
-      return store.getTotalSpace() - store.getUnallocatedSpace();
-    }
-
-    @Override
-    public void close() throws IOException {
-      Ran unmounted = Ran.program("umount", folder.toString());
-      assertThat(unmounted.well()).as(unmounted.output()).isTrue();
-    }
-  }
 
   private static byte[] random(int bytes) {
     byte[] content = new byte[bytes];
@@ -105,7 +55,7 @@ class SharedBlocksIT {
     // given
     byte[] first = random(BYTES);
     byte[] second = random(BYTES + 1);
-    try (Disk disk = Disk.of(folder, type);
+    try (LoopDisk disk = LoopDisk.mount(folder, type);
         ObjectStore store = new FilesystemObjectStore(disk.folder().resolve("store"))) {
       assertThat(store.probe().sharedBlockBytes()).isEqualTo(BLOCK);
       StoredObject one = upload(store, "one", first);
@@ -149,7 +99,7 @@ class SharedBlocksIT {
   void shouldCopyWhatLiesOtherwise(String type) throws IOException {
     // given
     byte[] content = random(BYTES);
-    try (Disk disk = Disk.of(folder, type);
+    try (LoopDisk disk = LoopDisk.mount(folder, type);
         ObjectStore store = new FilesystemObjectStore(disk.folder().resolve("store"))) {
       StoreCapabilities _ = store.probe();
       StoredObject one = upload(store, "one", content);

@@ -1,8 +1,8 @@
-package io.hybridbackup.common.archive;
+package io.hybridbackup.common.natives;
 
 /** A call of a native function, none of which throws. */
 @FunctionalInterface
-interface NativeCall<T> {
+public interface NativeCall<T> {
   T make() throws Throwable;
 
   static <T> T of(NativeCall<T> call) {
