@@ -235,7 +235,12 @@ public final class PartReader {
 
   private EntryDelivery delivery(Handler handler, ProgressListener progress) {
     return new EntryDelivery(
-        new MemberSource(store, content, "the " + component.label() + " part", Parallelism.here()),
+        new MemberSource(
+            store,
+            content,
+            this::membersFrom,
+            "the " + component.label() + " part",
+            Parallelism.here()),
         handler,
         progress);
   }
@@ -322,6 +327,38 @@ public final class PartReader {
     }
   }
 
+  /**
+   * Members of the content by the index, which is read from its beginning.
+   *
+   * @throws ArchiveCorruptException if it is damaged, now or while they are told
+   */
+  private MemberQueue.Members membersFrom(long number) throws IOException {
+    InputStream plain = new GzipMembers(index.open(store, 0, index.bytes()));
+    IndexInput lines = new IndexInput(plain);
+    return new MemberQueue.Members() {
+      private long next;
+
+      @Override
+      public IndexLine.@Nullable Span next() throws IOException {
+        while (PartReader.this.next(lines)) {
+          IndexLine.Span member = understood(lines).line().member();
+          if (member != null && next++ >= number) {
+            if (!isSound(member)) {
+              throw damagedMember(next - 1);
+            }
+            return member;
+          }
+        }
+        return null;
+      }
+
+      @Override
+      public void close() throws IOException {
+        plain.close();
+      }
+    };
+  }
+
   /** What becomes of a line. */
   @FunctionalInterface
   private interface LineHandler {
@@ -371,6 +408,10 @@ public final class PartReader {
         beginning.offset(),
         finding,
         cause);
+  }
+
+  private ArchiveCorruptException damagedMember(long number) {
+    return damagedIndex("member " + number + " lies where it cannot", null);
   }
 
   private boolean isSound(IndexLine.Span member) {
@@ -431,7 +472,7 @@ public final class PartReader {
 
     private void member(IndexLine.Span member) throws IOException {
       if (member.offset() != offset || !isSound(member)) {
-        throw damagedIndex("member " + members + " lies where it cannot", null);
+        throw damagedMember(members);
       }
       offset += member.length();
       members++;
@@ -469,7 +510,7 @@ public final class PartReader {
       ArchiveEntry entry = told.entry();
       if (member != null) {
         if (!isSound(member)) {
-          throw damagedIndex("member " + next + " lies where it cannot", null);
+          throw damagedMember(next);
         }
         next++;
         listener.member(member);
@@ -559,7 +600,7 @@ public final class PartReader {
     }
 
     @Override
-    public void close() {
+    public void close() throws IOException {
       delivery.close();
     }
   }
