@@ -223,12 +223,7 @@ public final class PartReader {
       Excerpt excerpt, Predicate<ArchiveEntry> chosen, Handler handler, ProgressListener progress)
       throws IOException {
     try (SelectiveReading reading = new SelectiveReading(delivery(handler, progress), chosen)) {
-      BitSet indexMembers = excerpt.indexMembers();
-      if (lookup == null || indexMembers == null) {
-        index(reading);
-      } else {
-        tell(lookup, indexMembers, reading);
-      }
+      index(excerpt, reading);
       reading.finish();
     }
   }
@@ -282,6 +277,16 @@ public final class PartReader {
     finish(check, digest);
   }
 
+  /** As {@link #index(IndexListener)}, of an excerpt of it. */
+  void index(Excerpt excerpt, IndexListener listener) throws IOException {
+    BitSet indexMembers = excerpt.indexMembers();
+    if (lookup == null || indexMembers == null) {
+      index(listener);
+    } else {
+      tell(lookup, indexMembers, listener);
+    }
+  }
+
   private void checked(long offset, long length, IndexCheck check, MessageDigest digest)
       throws IOException {
     try (InputStream stored = index.open(store, offset, length);
@@ -297,7 +302,7 @@ public final class PartReader {
     }
   }
 
-  /** As {@link #index}, and compares what it tells with the lookup. */
+  /** As {@link #index(IndexListener)}, and compares what it tells with the lookup. */
   private void indexAndLookup(LookupReader by, IndexListener listener) throws IOException {
     MessageDigest digest = Sha256.digest();
     LookupCheck compared = new LookupCheck(by, listener);

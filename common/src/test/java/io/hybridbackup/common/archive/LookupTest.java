@@ -246,6 +246,52 @@ class LookupTest {
   }
 
   @Test
+  void shouldListSinglePathsWithoutReadingTheIndex() throws IOException {
+    List<String> paths =
+        List.of("storage/folder/käse", "storage/folder/small 07", "storage/large", LAST_LINK);
+    ArchiveFiles files = files(part);
+    long before = watched.bytesRead();
+
+    assertThat(listed(files, paths.reversed()))
+        .containsExactly(
+            "storage/large", "storage/folder/small 07", "storage/folder/käse", LAST_LINK);
+    assertThat(watched.bytesRead() - before).isLessThan(paths.size() * 5_000L);
+  }
+
+  @Test
+  void shouldListAllThatIsBelowAFolderAndMissWhatIsNotThere() throws IOException {
+    assertThat(listed(files(part), List.of("storage/folder", "storage/large")))
+        .hasSize(SMALL_FILES + 3);
+    assertThat(listed(files(part), List.of("storage/large", "storage/absent")))
+        .containsExactly("storage/large");
+    assertThat(listed(files(with(null)), List.of("storage/large")))
+        .containsExactly("storage/large");
+  }
+
+  private static List<String> listed(ArchiveFiles files, List<String> paths) throws IOException {
+    List<String> listed = new ArrayList<>();
+    files.list(Selection.of(paths), entry -> listed.add(entry.path().toString()));
+    return listed;
+  }
+
+  @Test
+  void shouldCountSinglePathsWithoutReadingTheIndex() throws IOException {
+    ArchiveReader reader = ArchiveReader.open(watched, archive(part));
+    long before = watched.bytesRead();
+
+    ArchiveReader.Amount two =
+        reader.mediaAmount(Selection.of(List.of("storage/large", "storage/folder/käse")), 4096);
+    assertThat(two.files()).isEqualTo(2);
+    assertThat(two.bytes()).isEqualTo(12_000_000 + "content of storage/folder/käse".length() + 1);
+    assertThat(two.room().inodes()).isEqualTo(2);
+    assertThat(watched.bytesRead() - before).isLessThan(20_000);
+
+    ArchiveReader.Amount link = reader.mediaAmount(Selection.of(List.of(LAST_LINK)), 4096);
+    assertThat(link.bytes()).isEqualTo("content of storage/links/0000".length());
+    assertThat(watched.opened()).noneMatch(slice -> slice.bytes() == bytes(part.index()));
+  }
+
+  @Test
   void shouldExtractSinglePathsWithTheirFolders() throws IOException {
     Path out = folder.resolve("out");
     extract(out, "storage/folder/small 07", "storage/folder/käse", LAST_LINK, "manifest.json");
