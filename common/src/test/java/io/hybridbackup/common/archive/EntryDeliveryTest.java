@@ -92,7 +92,10 @@ class EntryDeliveryTest {
     try (EntryDelivery delivery = withoutContent(entry -> handedOut.incrementAndGet())) {
       // when
       for (int told = 1; told <= 100; told++) {
-        delivery.add(fifo(new byte[valueBytes]));
+        delivery.add(
+            new EntryBuilder("storage/fifo", ArchiveEntry.Type.FIFO)
+                .attributes(new TreeMap<>(Map.of("user.long", new byte[valueBytes])))
+                .build());
 
         // then
         assertThat((told - handedOut.get()) * (long) valueBytes)
@@ -116,27 +119,5 @@ class EntryDeliveryTest {
             Parallelism.here()),
         (entry, content) -> handler.accept(entry),
         ProgressListener.NONE);
-  }
-
-  private static ArchiveEntry fifo(byte[] attribute) {
-    return new ArchiveEntry(
-        EntryPath.of("storage/fifo"),
-        ArchiveEntry.Type.FIFO,
-        0,
-        0600,
-        0,
-        0,
-        "",
-        "",
-        ArchiveFixture.TIME,
-        null,
-        null,
-        null,
-        new TreeMap<>(Map.of("user.long", attribute)),
-        null,
-        null,
-        false,
-        new ArchiveEntry.Place(0, 0),
-        null);
   }
 }

@@ -81,21 +81,7 @@ class LookupTest {
     try (PartObjects objects = new PartObjects(store, ObjectKey.of("work", name))) {
       PartWriter writer = new PartWriter(Component.MEDIA, objects, compressor, List.of(), sizes);
       content.writeTo(writer);
-      PartWriter.Index index = writer.finish();
-      return new PartInventory(
-          Component.MEDIA,
-          objects.content().slices(),
-          objects.content().checksums(),
-          objects.index().slices(),
-          objects.index().checksums(),
-          index.lookup(),
-          0,
-          0,
-          0,
-          index.sha256(),
-          null,
-          0,
-          List.of());
+      return ArchiveFixture.inventory(Component.MEDIA, objects, writer.finish());
     }
   }
 
@@ -137,7 +123,7 @@ class LookupTest {
   }
 
   private static ArchiveEntry entry(EntryPath path, ArchiveEntry.Type type, long size) {
-    return ArchiveFixture.entry("", type, size, 0750, TIME).named(path);
+    return new EntryBuilder(path, type).size(size).mode(0750).build();
   }
 
   private PartInventory.Lookup lookup() {
@@ -145,9 +131,7 @@ class LookupTest {
   }
 
   private StoredObject archive(PartInventory of) {
-    return store.compose(
-        ObjectKey.of("archive-" + System.nanoTime()),
-        ArchiveLayout.compose(ArchiveFixture.MANIFEST, TIME, List.of(of), 1).pieces());
+    return ArchiveFixture.compose(store, ObjectKey.of("archive-" + System.nanoTime()), of);
   }
 
   private ArchiveFiles files(PartInventory of) throws IOException {

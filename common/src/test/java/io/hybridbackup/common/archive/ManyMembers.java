@@ -9,7 +9,6 @@ import java.io.OutputStream;
 import java.nio.file.Path;
 import java.security.DigestOutputStream;
 import java.security.MessageDigest;
-import java.util.List;
 
 /**
  * A program that writes and reads a dump of as many members as one of hundreds of gigabytes has,
@@ -63,25 +62,11 @@ final class ManyMembers {
               Sha256.of(GLOBALS, GLOBALS.length)));
       objects.content().complete();
       String _ = index.finish();
-      PartInventory part =
-          new PartInventory(
-              Component.DATABASE,
-              objects.content().slices(),
-              objects.content().checksums(),
-              objects.index().slices(),
-              objects.index().checksums(),
-              null,
-              members,
-              2,
-              0,
-              sha256,
-              null,
-              0,
-              List.of());
-      return store.compose(
+      return ArchiveFixture.compose(
+          store,
           ObjectKey.of("archive"),
-          ArchiveLayout.compose(ArchiveFixture.MANIFEST, ArchiveFixture.TIME, List.of(part), 1)
-              .pieces());
+          ArchiveFixture.inventory(
+              Component.DATABASE, objects, new PartWriter.Index(sha256, null)));
     }
   }
 
