@@ -36,6 +36,7 @@ import java.util.Optional;
 import java.util.Set;
 import java.util.SortedSet;
 import org.junit.jupiter.api.AfterEach;
+import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.Timeout;
 import org.junit.jupiter.api.io.TempDir;
@@ -58,6 +59,13 @@ class StagedTreeIT {
   private final ProgressReporter progress =
       new ProgressReporter(publisher, Clock.systemUTC(), work, task(), "final-pass");
 
+  private Path location;
+
+  @BeforeEach
+  void makeMedia() throws Exception {
+    location = Files.createDirectory(folder.resolve("media"));
+  }
+
   @AfterEach
   void close() {
     publisher.close();
@@ -67,11 +75,9 @@ class StagedTreeIT {
   @Test
   void shouldCopyAFileAgainThatWasRewrittenWithinASecond() throws Exception {
     // given
-    Path location = Files.createDirectory(folder.resolve("media"));
     write(location.resolve("file"), "before", TIME);
-    Settings.Media media = new Settings.Media(location, List.of(), false);
-    Rsync rsync = new Rsync(tools, "rsync", media, Duration.ofSeconds(10));
-    try (Staging staging = Staging.tryOpen(folder.resolve("staging"), media).orElseThrow()) {
+    Rsync rsync = rsync("rsync", Settings.Staging.COPY);
+    try (Staging staging = staging(Settings.Staging.COPY)) {
       Path copy = staging.copy().resolve("file");
       rsync.run(List.of("--delete"), staging, staging.copy(), work, progress);
       assertThat(copy).hasContent("before");
@@ -91,7 +97,6 @@ class StagedTreeIT {
   void shouldTellWhichPathsChangedTheirKindBetweenThePasses(Settings.Staging kind)
       throws Exception {
     // given
-    Path location = Files.createDirectory(folder.resolve("media"));
     write(Files.createDirectories(location.resolve("below/folder")).resolve("file"), "1", TIME);
     write(location.resolve("file"), "2", TIME);
     write(location.resolve("link"), "3", TIME);
@@ -100,12 +105,8 @@ class StagedTreeIT {
     for (String empty : List.of("empty", "empties/one", "empties/other", "still-empty")) {
       Path _ = Files.createDirectories(location.resolve(empty));
     }
-    Settings.Media media = new Settings.Media(location, List.of(), false, kind);
-    Rsync rsync = new Rsync(tools, "rsync", media, Duration.ofSeconds(10));
-    try (Staging staging = Staging.tryOpen(folder.resolve("staging"), media).orElseThrow()) {
-      StagedTree tree = tree(staging, rsync, media);
-      tree.begin(work);
-      tree.mirror(work, progress);
+    try (Staging staging = staging(kind)) {
+      StagedTree tree = mirrored(staging, kind);
 
       // when
       Files.delete(location.resolve("below/folder/file"));
@@ -148,17 +149,14 @@ class StagedTreeIT {
   @ValueSource(booleans = {false, true})
   void shouldPartFilesThatAreOneInTheCopyAlone(boolean afterSnapshot) throws Exception {
     // given
-    Path location = Files.createDirectories(folder.resolve("media"));
     Path first = location.resolve("a");
     write(first, "same", TIME);
     for (String name : List.of("#b", "\u00e4\n", "gone")) {
       Files.createLink(location.resolve(name), first);
     }
     Files.createLink(Files.createDirectory(location.resolve("folder")).resolve("c"), first);
-    try (Staging staging = staging(location)) {
-      StagedTree tree = tree(staging, rsync("rsync", location), media(location));
-      tree.begin(work);
-      tree.mirror(work, progress);
+    try (Staging staging = staging(Settings.Staging.COPY)) {
+      StagedTree tree = mirrored(staging, Settings.Staging.COPY);
 
       // when
       Path other = location.resolve("other");
@@ -225,16 +223,13 @@ class StagedTreeIT {
   void shouldCopyAgainWhatIsWrittenToMeanwhileAndTellIfThatIsInVain(int times, int told)
       throws Exception {
     // given
-    Path location = Files.createDirectory(folder.resolve("media"));
     write(location.resolve("quiet"), "quiet", TIME);
-    try (Staging staging = staging(location)) {
-      StagedTree before = tree(staging, rsync("rsync", location), media(location));
-      before.begin(work);
-      before.mirror(work, progress);
+    try (Staging staging = staging(Settings.Staging.COPY)) {
+      StagedTree _ = mirrored(staging, Settings.Staging.COPY);
       Path large = Files.write(location.resolve("large"), new byte[LARGE]);
 
       // when
-      StagedTree tree = tree(staging, rsync(disturbed(large, times), location), media(location));
+      StagedTree tree = tree(staging, disturbed(large, times), Settings.Staging.COPY);
       tree.update(work, progress);
 
       // then
@@ -250,12 +245,9 @@ class StagedTreeIT {
   @Test
   void shouldLeaveNothingOfAKilledRsyncInTheCopy() throws Exception {
     // given
-    Path location = Files.createDirectory(folder.resolve("media"));
     write(location.resolve("quiet"), "quiet", TIME);
-    try (Staging staging = staging(location)) {
-      StagedTree tree = tree(staging, rsync("rsync", location), media(location));
-      tree.begin(work);
-      tree.mirror(work, progress);
+    try (Staging staging = staging(Settings.Staging.COPY)) {
+      StagedTree tree = mirrored(staging, Settings.Staging.COPY);
       Path _ = Files.write(location.resolve("large"), new byte[LARGE]);
       String killed =
           script(
@@ -269,8 +261,7 @@ class StagedTreeIT {
               wait $rsync
               """
                   .formatted(folder.resolve("staging")));
-      assertThatThrownBy(
-              () -> tree(staging, rsync(killed, location), media(location)).update(work, progress))
+      assertThatThrownBy(() -> tree(staging, killed, Settings.Staging.COPY).update(work, progress))
           .isInstanceOf(ComponentFailure.class);
 
       // when
@@ -284,41 +275,53 @@ class StagedTreeIT {
     }
   }
 
-  private static Settings.Media media(Path location) {
-    return new Settings.Media(location, List.of(), false);
+  private Settings.Media media(Settings.Staging kind) {
+    return new Settings.Media(location, List.of(), false, kind);
   }
 
-  private Rsync rsync(String program, Path location) {
-    return new Rsync(tools, program, media(location), Duration.ofSeconds(10));
+  private Rsync rsync(String program, Settings.Staging kind) {
+    return new Rsync(tools, program, media(kind), Duration.ofSeconds(10));
   }
 
-  private Staging staging(Path location) throws Exception {
-    return Staging.tryOpen(folder.resolve("staging"), media(location)).orElseThrow();
+  private Staging staging(Settings.Staging kind) throws Exception {
+    return Staging.tryOpen(folder.resolve("staging"), media(kind)).orElseThrow();
+  }
+
+  private StagedTree tree(Staging staging, String program, Settings.Staging kind) {
+    Rsync rsync = rsync(program, kind);
+    return switch (kind) {
+      case COPY -> new CopiedTree(staging, rsync, tools, location);
+      case LINK -> new LinkedTree(staging, rsync, tools, location);
+    };
+  }
+
+  /** After the first pass. */
+  private StagedTree mirrored(Staging staging, Settings.Staging kind) throws Exception {
+    StagedTree tree = tree(staging, "rsync", kind);
+    tree.begin(work);
+    tree.mirror(work, progress);
+    return tree;
   }
 
   @Test
   void shouldKnowThatTheSourceHadFilesAlsoWhenItIsStagedInAnotherWay() throws Exception {
     // given
-    Path location = Files.createDirectory(folder.resolve("media"));
     write(location.resolve("file"), "1", TIME);
-    assertThat(evidence(location, Settings.Staging.COPY, false)).isEmpty();
-    assertThat(evidence(location, Settings.Staging.COPY, true)).isPresent();
+    assertThat(evidence(Settings.Staging.COPY, false)).isEmpty();
+    assertThat(evidence(Settings.Staging.COPY, true)).isPresent();
 
     // then
-    assertThat(evidence(location, Settings.Staging.LINK, false)).isPresent();
-    assertThat(evidence(location, Settings.Staging.LINK, true)).isPresent();
-    assertThat(evidence(location, Settings.Staging.COPY, false)).isPresent();
-    assertThat(evidence(location, Settings.Staging.COPY, true)).isPresent();
+    assertThat(evidence(Settings.Staging.LINK, false)).isPresent();
+    assertThat(evidence(Settings.Staging.LINK, true)).isPresent();
+    assertThat(evidence(Settings.Staging.COPY, false)).isPresent();
+    assertThat(evidence(Settings.Staging.COPY, true)).isPresent();
     Files.delete(location.resolve("file"));
-    assertThat(evidence(location, Settings.Staging.COPY, true)).isEmpty();
+    assertThat(evidence(Settings.Staging.COPY, true)).isEmpty();
   }
 
-  private Optional<Path> evidence(Path location, Settings.Staging kind, boolean mirrored)
-      throws Exception {
-    Settings.Media media = new Settings.Media(location, List.of(), false, kind);
-    Rsync rsync = new Rsync(tools, "rsync", media, Duration.ofSeconds(10));
-    try (Staging staging = Staging.tryOpen(folder.resolve("staging"), media).orElseThrow()) {
-      StagedTree tree = tree(staging, rsync, media);
+  private Optional<Path> evidence(Settings.Staging kind, boolean mirrored) throws Exception {
+    try (Staging staging = staging(kind)) {
+      StagedTree tree = tree(staging, "rsync", kind);
       tree.begin(work);
       if (mirrored) {
         tree.mirror(work, progress);
@@ -326,13 +329,6 @@ class StagedTreeIT {
       tree.end();
       return staging.evidence();
     }
-  }
-
-  private StagedTree tree(Staging staging, Rsync rsync, Settings.Media media) {
-    return switch (media.staging()) {
-      case COPY -> new CopiedTree(staging, rsync, tools, media.location());
-      case LINK -> new LinkedTree(staging, rsync, tools, media.location());
-    };
   }
 
   private static PartMaker.Task task() {

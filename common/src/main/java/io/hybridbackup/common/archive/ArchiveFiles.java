@@ -56,20 +56,27 @@ public final class ArchiveFiles {
     }
     for (Component component : archive.parts()) {
       if (selection.mayContain(component)) {
-        archive
-            .part(component)
-            .index(
-                new PartReader.IndexListener() {
-                  @Override
-                  public void member(IndexLine.Span member) {}
+        PartReader part = archive.part(component);
+        Excerpt excerpt =
+            component == Component.MEDIA ? ArchiveReader.excerpt(part, selection) : Excerpt.WHOLE;
+        PartReader.IndexListener listener =
+            new PartReader.IndexListener() {
+              @Override
+              public void member(IndexLine.Span member) {}
 
-                  @Override
-                  public void entry(ArchiveEntry entry) throws IOException {
-                    if (selection.contains(entry.path())) {
-                      consumer.accept(entry);
-                    }
-                  }
-                });
+              @Override
+              public void entry(ArchiveEntry entry) throws IOException {
+                if (selection.contains(entry.path())) {
+                  consumer.accept(entry);
+                }
+              }
+            };
+        if (excerpt.isWhole()) {
+          part.index(listener);
+        }
+        for (ArchiveEntry entry : excerpt.entries()) {
+          listener.entry(entry);
+        }
       }
     }
   }

@@ -266,15 +266,16 @@ public final class ArchiveReader {
       Selection selection, Path folder, ExtractOptions options, ProgressListener progress)
       throws IOException {
     PartReader part = part(Component.MEDIA);
-    Excerpt excerpt = excerpt(part, selection);
+    Excerpt excerpt = excerptWithFolders(part, selection);
     try (ChosenMedia media = new ChosenMedia(selection, folder, options)) {
       part.read(excerpt, media::wants, media, progress);
       return media.finish();
     }
   }
 
-  /** What tells of what is chosen and of the folders that it lies in. */
-  private static Excerpt excerpt(PartReader part, Selection selection) throws IOException {
+  /** What tells of what is chosen, and of the folders that it lies in. */
+  private static Excerpt excerptWithFolders(PartReader part, Selection selection)
+      throws IOException {
     Optional<Set<EntryPath>> chosen = selection.mediaPaths();
     if (chosen.isEmpty()) {
       return Excerpt.WHOLE;
@@ -287,11 +288,23 @@ public final class ArchiveReader {
         paths.add(new EntryPath(path.octets().substring(0, end)));
       }
     }
+    return excerpt(part, paths, chosen.get());
+  }
+
+  /** What tells of what is chosen of the media. */
+  static Excerpt excerpt(PartReader part, Selection selection) throws IOException {
+    Optional<Set<EntryPath>> chosen = selection.mediaPaths();
+    return chosen.isEmpty() ? Excerpt.WHOLE : excerpt(part, chosen.get(), chosen.get());
+  }
+
+  /** A lookup leads to single paths, and does not tell what is below a folder. */
+  private static Excerpt excerpt(PartReader part, Set<EntryPath> paths, Set<EntryPath> chosen)
+      throws IOException {
     Excerpt excerpt = part.find(paths);
     boolean hasMoreBelow =
         excerpt.entries().stream()
-            .anyMatch(entry ->
-                entry.type() == ArchiveEntry.Type.FOLDER && chosen.get().contains(entry.path()));
+            .anyMatch(
+                entry -> entry.type() == ArchiveEntry.Type.FOLDER && chosen.contains(entry.path()));
     return hasMoreBelow ? Excerpt.WHOLE : excerpt;
   }
 
@@ -317,8 +330,9 @@ public final class ArchiveReader {
   }
 
   /**
-   * How much is chosen of {@code storage/}; only the index is read. Of the room it takes, folders
-   * that are made on the way to something are not counted, nor the blocks of any folder.
+   * How much is chosen of {@code storage/}; only the index is read, or for a few paths what of it
+   * tells of them. Of the room it takes, folders that are made on the way to something are not
+   * counted, nor the blocks of any folder.
    *
    * @param blockBytes what a file's size is rounded up to a multiple of
    * @throws ArchiveCorruptException if the index is damaged
@@ -326,15 +340,22 @@ public final class ArchiveReader {
    */
   public Amount mediaAmount(Selection selection, long blockBytes) throws IOException {
     Count count = new Count(blockBytes);
-    entries(
-        Component.MEDIA,
-        entry -> {
-          if (entry.type() != ArchiveEntry.Type.HARDLINK) {
-            count.shared = entry.type() == ArchiveEntry.Type.FILE ? entry.size() : 0;
-            count.apart = true;
-          }
-          if (selection.contains(entry.path())) {
-            count.add(entry.type() == ArchiveEntry.Type.FOLDER);
+    PartReader part = part(Component.MEDIA);
+    part.index(
+        excerpt(part, selection),
+        new PartReader.IndexListener() {
+          @Override
+          public void member(IndexLine.Span member) {}
+
+          @Override
+          public void entry(ArchiveEntry entry) {
+            if (entry.type() != ArchiveEntry.Type.HARDLINK) {
+              count.shared = entry.type() == ArchiveEntry.Type.FILE ? entry.size() : 0;
+              count.apart = true;
+            }
+            if (selection.contains(entry.path())) {
+              count.add(entry.type() == ArchiveEntry.Type.FOLDER);
+            }
           }
         });
     return new Amount(count.files, count.bytes, new Room(count.blocks * blockBytes, count.inodes));

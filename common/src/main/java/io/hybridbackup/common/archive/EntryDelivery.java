@@ -45,8 +45,13 @@ final class EntryDelivery implements AutoCloseable {
    * @param wanted whether it is to be read; of a file that has others, only what comes before them
    *     is handed out, unchecked
    */
-  void expect(long number, IndexLine.Span span, boolean wanted) {
+  void expect(long number, IndexLine.Span span, boolean wanted) throws IOException {
     source.expect(number, span, wanted);
+  }
+
+  /** As {@link MemberSource#expect(long, long)}. */
+  void expect(long number, long plainBytes) throws IOException {
+    source.expect(number, plainBytes);
   }
 
   /** The next entry; all members that hold its content are expected. */
@@ -138,7 +143,7 @@ final class EntryDelivery implements AutoCloseable {
 
   /** Gives up what is under way. */
   @Override
-  public void close() {
+  public void close() throws IOException {
     source.close();
   }
 }

@@ -33,17 +33,9 @@ final class MemberSource implements AutoCloseable {
   private final int batches;
   private final ExecutorService executor;
 
-  /**
-   * All members of a dump, as its entry comes behind them; the note is number and whether wanted.
-   */
-  private final MemberList expected = new MemberList();
-
+  private final MemberQueue expected;
   private final Deque<Future<Deque<Plain>>> underWay = new ArrayDeque<>();
   private Deque<Plain> ready = new ArrayDeque<>();
-  private long expectedBytes;
-  private long expectedPlainBytes;
-
-  private record Expected(long number, IndexLine.Span span, boolean wanted) {}
 
   /**
    * A member's content.
@@ -60,9 +52,16 @@ final class MemberSource implements AutoCloseable {
 
   /**
    * @param content where the part's content lies
+   * @param index where members are looked up again when they are more than can be held
    * @param name what the content is, for messages
    */
-  MemberSource(ObjectStore store, StoredBytes content, String name, Parallelism parallelism) {
+  MemberSource(
+      ObjectStore store,
+      StoredBytes content,
+      MemberQueue.Index index,
+      String name,
+      Parallelism parallelism) {
+    this.expected = new MemberQueue(index, MemberQueue.HELD);
     this.store = store;
     this.content = content;
     this.name = name;
@@ -78,17 +77,25 @@ final class MemberSource implements AutoCloseable {
    * @param number of the part's members, from 0
    * @param wanted whether it is to be read
    */
-  void expect(long number, IndexLine.Span member, boolean wanted) {
-    expected.add(member, number << 1 | (wanted ? 1 : 0));
-    expectedBytes += member.length();
-    expectedPlainBytes += member.plain();
+  void expect(long number, IndexLine.Span member, boolean wanted) throws IOException {
+    expected.add(number, member, wanted);
     if (hasBatch()) {
       fetchAhead();
     }
   }
 
+  /**
+   * Members to be read that nobody remembers, from one on, until they have so many plain bytes: the
+   * index tells of them once more. They lie behind all that were expected before; of what is
+   * expected later, some may be among them.
+   */
+  void expect(long number, long plainBytes) throws IOException {
+    expected.add(number, plainBytes);
+    fetchAhead();
+  }
+
   private boolean hasBatch() {
-    return expectedBytes >= BATCH_BYTES || expectedPlainBytes >= BATCH_PLAIN_BYTES;
+    return expected.has(BATCH_BYTES, BATCH_PLAIN_BYTES);
   }
 
   /** Whether it helps nobody to expect more before some has been taken. */
@@ -96,49 +103,39 @@ final class MemberSource implements AutoCloseable {
     return underWay.size() >= batches && hasBatch();
   }
 
-  private boolean expectsNone() {
-    return expected.first() == expected.size();
-  }
-
-  private Expected first() {
-    long note = expected.note(expected.first());
-    return new Expected(note >>> 1, expected.get(expected.first()), (note & 1) == 1);
-  }
-
-  private void fetchAhead() {
-    while (!expectsNone() && underWay.size() < batches) {
-      Expected next = first();
+  private void fetchAhead() throws IOException {
+    MemberQueue.Expected next = underWay.size() < batches ? expected.peek() : null;
+    while (next != null) {
       boolean wanted = next.wanted();
       long offset = next.span().offset();
-      List<Expected> batch = new ArrayList<>();
+      List<MemberQueue.Expected> batch = new ArrayList<>();
       long bytes = 0;
       long plain = 0;
       do {
         batch.add(next);
         bytes += next.span().length();
         plain += next.span().plain();
-        expected.removeFirst();
-        if (expectsNone()) {
-          break;
-        }
-        next = first();
-      } while (batch.size() < BATCH_MEMBERS
+        expected.remove();
+        next = expected.peek();
+      } while (next != null
+          && batch.size() < BATCH_MEMBERS
           && next.wanted() == wanted
           && (!wanted
               || (next.span().offset() == offset + bytes
                   && bytes + next.span().length() <= BATCH_BYTES
                   && plain + next.span().plain() <= BATCH_PLAIN_BYTES)));
-      expectedBytes -= bytes;
-      expectedPlainBytes -= plain;
       long total = bytes;
       underWay.add(
           wanted
               ? executor.submit(() -> fetch(batch, total))
               : CompletableFuture.completedFuture(passedOver(batch)));
+      if (underWay.size() >= batches) {
+        return;
+      }
     }
   }
 
-  private static Deque<Plain> passedOver(List<Expected> batch) {
+  private static Deque<Plain> passedOver(List<MemberQueue.Expected> batch) {
     Deque<Plain> contents = new ArrayDeque<>();
     batch.forEach(member -> contents.add(new Plain(member.number(), member.span().plain(), null)));
     return contents;
@@ -163,8 +160,8 @@ final class MemberSource implements AutoCloseable {
     return next;
   }
 
-  boolean hasNext() {
-    return !ready.isEmpty() || !underWay.isEmpty() || !expectsNone();
+  boolean hasNext() throws IOException {
+    return !ready.isEmpty() || !underWay.isEmpty() || expected.peek() != null;
   }
 
   private static Deque<Plain> await(Future<Deque<Plain>> batch) throws IOException {
@@ -182,10 +179,10 @@ final class MemberSource implements AutoCloseable {
     }
   }
 
-  private Deque<Plain> fetch(List<Expected> batch, long bytes) throws IOException {
+  private Deque<Plain> fetch(List<MemberQueue.Expected> batch, long bytes) throws IOException {
     Deque<Plain> contents = new ArrayDeque<>();
     try (InputStream in = content.open(store, batch.getFirst().span().offset(), bytes)) {
-      for (Expected next : batch) {
+      for (MemberQueue.Expected next : batch) {
         IndexLine.Span member = next.span();
         byte[] gzip = in.readNBytes(member.length());
         if (gzip.length < member.length()) {
@@ -218,8 +215,9 @@ final class MemberSource implements AutoCloseable {
 
   /** Gives up what is under way. */
   @Override
-  public void close() {
+  public void close() throws IOException {
     executor.shutdownNow();
     executor.close();
+    expected.close();
   }
 }

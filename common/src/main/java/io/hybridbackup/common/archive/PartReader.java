@@ -223,19 +223,19 @@ public final class PartReader {
       Excerpt excerpt, Predicate<ArchiveEntry> chosen, Handler handler, ProgressListener progress)
       throws IOException {
     try (SelectiveReading reading = new SelectiveReading(delivery(handler, progress), chosen)) {
-      BitSet indexMembers = excerpt.indexMembers();
-      if (lookup == null || indexMembers == null) {
-        index(reading);
-      } else {
-        tell(lookup, indexMembers, reading);
-      }
+      index(excerpt, reading);
       reading.finish();
     }
   }
 
   private EntryDelivery delivery(Handler handler, ProgressListener progress) {
     return new EntryDelivery(
-        new MemberSource(store, content, "the " + component.label() + " part", Parallelism.here()),
+        new MemberSource(
+            store,
+            content,
+            this::membersFrom,
+            "the " + component.label() + " part",
+            Parallelism.here()),
         handler,
         progress);
   }
@@ -277,6 +277,16 @@ public final class PartReader {
     finish(check, digest);
   }
 
+  /** As {@link #index(IndexListener)}, of an excerpt of it. */
+  void index(Excerpt excerpt, IndexListener listener) throws IOException {
+    BitSet indexMembers = excerpt.indexMembers();
+    if (lookup == null || indexMembers == null) {
+      index(listener);
+    } else {
+      tell(lookup, indexMembers, listener);
+    }
+  }
+
   private void checked(long offset, long length, IndexCheck check, MessageDigest digest)
       throws IOException {
     try (InputStream stored = index.open(store, offset, length);
@@ -292,7 +302,7 @@ public final class PartReader {
     }
   }
 
-  /** As {@link #index}, and compares what it tells with the lookup. */
+  /** As {@link #index(IndexListener)}, and compares what it tells with the lookup. */
   private void indexAndLookup(LookupReader by, IndexListener listener) throws IOException {
     MessageDigest digest = Sha256.digest();
     LookupCheck compared = new LookupCheck(by, listener);
@@ -320,6 +330,38 @@ public final class PartReader {
       }
       check.end(number);
     }
+  }
+
+  /**
+   * Members of the content by the index, which is read from its beginning.
+   *
+   * @throws ArchiveCorruptException if it is damaged, now or while they are told
+   */
+  private MemberQueue.Members membersFrom(long number) throws IOException {
+    InputStream plain = new GzipMembers(index.open(store, 0, index.bytes()));
+    IndexInput lines = new IndexInput(plain);
+    return new MemberQueue.Members() {
+      private long next;
+
+      @Override
+      public IndexLine.@Nullable Span next() throws IOException {
+        while (PartReader.this.next(lines)) {
+          IndexLine.Span member = understood(lines).line().member();
+          if (member != null && next++ >= number) {
+            if (!isSound(member)) {
+              throw damagedMember(next - 1);
+            }
+            return member;
+          }
+        }
+        return null;
+      }
+
+      @Override
+      public void close() throws IOException {
+        plain.close();
+      }
+    };
   }
 
   /** What becomes of a line. */
@@ -371,6 +413,10 @@ public final class PartReader {
         beginning.offset(),
         finding,
         cause);
+  }
+
+  private ArchiveCorruptException damagedMember(long number) {
+    return damagedIndex("member " + number + " lies where it cannot", null);
   }
 
   private boolean isSound(IndexLine.Span member) {
@@ -431,7 +477,7 @@ public final class PartReader {
 
     private void member(IndexLine.Span member) throws IOException {
       if (member.offset() != offset || !isSound(member)) {
-        throw damagedIndex("member " + members + " lies where it cannot", null);
+        throw damagedMember(members);
       }
       offset += member.length();
       members++;
@@ -469,7 +515,7 @@ public final class PartReader {
       ArchiveEntry entry = told.entry();
       if (member != null) {
         if (!isSound(member)) {
-          throw damagedIndex("member " + next + " lies where it cannot", null);
+          throw damagedMember(next);
         }
         next++;
         listener.member(member);
@@ -559,7 +605,7 @@ public final class PartReader {
     }
 
     @Override
-    public void close() {
+    public void close() throws IOException {
       delivery.close();
     }
   }

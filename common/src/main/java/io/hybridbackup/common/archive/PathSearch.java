@@ -3,6 +3,7 @@ package io.hybridbackup.common.archive;
 import java.io.IOException;
 import java.util.ArrayList;
 import java.util.BitSet;
+import java.util.Comparator;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.List;
@@ -110,6 +111,9 @@ final class PathSearch {
       entries.add(one.entry());
       indexMembers.set(Math.min(shared.first(), one.last()), one.last() + 1);
     }
+    entries.sort(
+        Comparator.comparingLong((ArchiveEntry entry) -> entry.header().member())
+            .thenComparingInt(entry -> entry.header().offset()));
     return new Excerpt(entries, indexMembers);
   }
 }

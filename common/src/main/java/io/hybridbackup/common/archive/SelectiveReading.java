@@ -2,8 +2,6 @@ package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.archive.ArchiveEntry.Place;
 import java.io.IOException;
-import java.util.ArrayDeque;
-import java.util.Deque;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -19,10 +17,16 @@ final class SelectiveReading implements PartReader.IndexListener, AutoCloseable 
   private final EntryDelivery delivery;
   private final Predicate<ArchiveEntry> chosen;
 
-  /** Members that an entry to come may use, the first of them the part's number {@code known}. */
-  private final Deque<IndexLine.Span> members = new ArrayDeque<>();
+  /** The last members that an entry to come may use, numbered as in the part by their notes. */
+  private MemberList members = new MemberList();
 
-  private long known;
+  /**
+   * The first member that an entry to come may use, also if there are so many that it is not held.
+   */
+  private long least;
+
+  /** The number of the next member. */
+  private long next;
 
   /** What hard links that come next may share, and the name that it is chosen under. */
   private @Nullable ArchiveEntry shared;
@@ -41,15 +45,23 @@ final class SelectiveReading implements PartReader.IndexListener, AutoCloseable 
 
   @Override
   public void member(IndexLine.Span span) {
-    members.add(span);
+    members.add(span, next++);
+    if (held() > MemberQueue.HELD) {
+      members.removeFirst();
+    }
+  }
+
+  private int held() {
+    return members.size() - members.first();
   }
 
   /** Members that have been left out before it are of no entry to come. */
   @Override
-  public void indexMember(int number, long next) {
-    if (next != known + members.size()) {
-      members.clear();
-      known = next;
+  public void indexMember(int number, long first) {
+    if (first != next) {
+      members = new MemberList();
+      next = first;
+      least = first;
     }
   }
 
@@ -86,9 +98,12 @@ final class SelectiveReading implements PartReader.IndexListener, AutoCloseable 
 
   private void forgetMembersBefore(ArchiveEntry entry) {
     Place content = entry.content();
-    while (content != null && known < content.member() && !members.isEmpty()) {
-      members.remove();
-      known++;
+    if (content == null) {
+      return;
+    }
+    least = Math.clamp(content.member(), least, next);
+    while (held() > 0 && next - held() < least) {
+      members.removeFirst();
     }
   }
 
@@ -101,29 +116,28 @@ final class SelectiveReading implements PartReader.IndexListener, AutoCloseable 
 
   private void expectMembers(ArchiveEntry entry, Place content) throws IOException {
     long left = entry.size();
-    if (left > 0 && content.member() != known) {
+    if (left > 0 && (content.member() != least || least == next)) {
       throw EntryDelivery.corrupt(entry, "its content lies in no member that comes before it");
     }
-    long next = known;
+    if (next - held() > least) {
+      delivery.expect(least, content.offset() + entry.size());
+      return;
+    }
     int from = content.offset();
-    for (IndexLine.Span span : members) {
-      if (left <= 0) {
-        return;
+    for (int at = members.first(); left > 0; at++) {
+      if (at == members.size()) {
+        throw EntryDelivery.corrupt(entry, "its content lies behind the last member");
       }
-      long bytes = Math.min(left, span.plain() - (long) from);
+      long bytes = Math.min(left, members.plain(at) - (long) from);
       if (from < 0 || bytes <= 0) {
         throw EntryDelivery.corrupt(entry, "its content lies outside of its member");
       }
-      if (next > lastExpected) {
-        delivery.expect(next, span, true);
-        lastExpected = next;
+      if (members.note(at) > lastExpected) {
+        lastExpected = members.note(at);
+        delivery.expect(lastExpected, members.get(at), true);
       }
       left -= bytes;
       from = 0;
-      next++;
-    }
-    if (left > 0) {
-      throw EntryDelivery.corrupt(entry, "its content lies behind the last member");
     }
   }
 
@@ -134,7 +148,7 @@ final class SelectiveReading implements PartReader.IndexListener, AutoCloseable 
 
   /** Gives up what is under way. */
   @Override
-  public void close() {
+  public void close() throws IOException {
     delivery.close();
   }
 }

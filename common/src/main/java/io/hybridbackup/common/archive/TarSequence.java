@@ -1,7 +1,6 @@
 package io.hybridbackup.common.archive;
 
-import java.util.ArrayList;
-import java.util.List;
+import java.util.Arrays;
 
 /**
  * Follows where the entries of a part lie, as tar does: each begins where the one before it ends,
@@ -9,16 +8,23 @@ import java.util.List;
  * end is therefore not known exactly.
  */
 final class TarSequence {
-  /** Where the members begin in the part's plain bytes, from the one of the last header on. */
-  private final List<Long> begins = new ArrayList<>();
+  /**
+   * Where the members begin in the part's plain bytes, from the one of the last header on. Of a
+   * dump that is all of them, before its entry comes.
+   */
+  private long[] begins = new long[1024];
 
+  private int known;
   private long first;
   private long plainBytes;
   private long end;
   private boolean exact = true;
 
   void member(IndexLine.Span member) {
-    begins.add(plainBytes);
+    if (known == begins.length) {
+      begins = Arrays.copyOf(begins, 2 * known);
+    }
+    begins[known++] = plainBytes;
     plainBytes += member.plain();
   }
 
@@ -43,7 +49,9 @@ final class TarSequence {
       end = contentBegin + entry.size() + TarHeader.padding(entry.size());
     }
     exact = content != null;
-    begins.subList(0, (int) (header.member() - first)).clear();
+    int past = (int) (header.member() - first);
+    known -= past;
+    System.arraycopy(begins, past, begins, 0, known);
     first = header.member();
     return follows && end <= plainBytes;
   }
@@ -54,11 +62,11 @@ final class TarSequence {
   }
 
   private boolean isKnown(ArchiveEntry.Place place) {
-    return place.member() >= first && place.member() < first + begins.size();
+    return place.member() >= first && place.member() < first + known;
   }
 
   private long position(ArchiveEntry.Place place) {
-    return begins.get((int) (place.member() - first)) + place.offset();
+    return begins[(int) (place.member() - first)] + place.offset();
   }
 
   private static boolean isAligned(long bytes) {

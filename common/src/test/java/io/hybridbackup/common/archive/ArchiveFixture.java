@@ -3,6 +3,7 @@ package io.hybridbackup.common.archive;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.StoredObject;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
@@ -12,7 +13,6 @@ import java.nio.file.Path;
 import java.time.Instant;
 import java.util.List;
 import java.util.Random;
-import java.util.TreeMap;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
 
@@ -115,27 +115,31 @@ final class ArchiveFixture implements AutoCloseable {
     store.close();
   }
 
-  /** What a clerk has, not in any archive yet. */
   static ArchiveEntry entry(
       String path, ArchiveEntry.Type type, long size, int mode, Instant modified) {
-    return new ArchiveEntry(
-        EntryPath.of(path),
-        type,
-        size,
-        mode,
-        1000,
-        1001,
-        "clerk",
-        "clerks",
-        modified,
+    return new EntryBuilder(path, type).size(size).mode(mode).modified(modified).build();
+  }
+
+  /** A part that a writer has finished, of which nobody asks how much it is. */
+  static PartInventory inventory(Component component, PartObjects objects, PartWriter.Index index) {
+    return new PartInventory(
+        component,
+        objects.content().slices(),
+        objects.content().checksums(),
+        objects.index().slices(),
+        objects.index().checksums(),
+        index.lookup(),
+        0,
+        0,
+        0,
+        index.sha256(),
         null,
-        null,
-        null,
-        new TreeMap<>(),
-        null,
-        null,
-        false,
-        new ArchiveEntry.Place(0, 0),
-        null);
+        0,
+        List.of());
+  }
+
+  /** An archive of these parts. */
+  static StoredObject compose(ObjectStore store, ObjectKey key, PartInventory... parts) {
+    return store.compose(key, ArchiveLayout.compose(MANIFEST, TIME, List.of(parts), 1).pieces());
   }
 }

@@ -22,7 +22,6 @@ import java.util.Arrays;
 import java.util.List;
 import java.util.Map;
 import java.util.Objects;
-import java.util.TreeMap;
 import java.util.zip.GZIPInputStream;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
@@ -393,25 +392,10 @@ class ArchiveReaderTest {
   }
 
   private static ArchiveEntry entry(String path, ArchiveEntry.Type type, @Nullable String target) {
-    return new ArchiveEntry(
-        EntryPath.of(path),
-        type,
-        1,
-        0644,
-        0,
-        0,
-        "",
-        "",
-        ArchiveFixture.TIME,
-        null,
-        target == null ? null : EntryPath.of(target),
-        null,
-        new TreeMap<>(),
-        null,
-        null,
-        false,
-        new ArchiveEntry.Place(0, 0),
-        null);
+    return new EntryBuilder(path, type)
+        .size(1)
+        .target(target == null ? null : EntryPath.of(target))
+        .build();
   }
 
   @Test

@@ -4,16 +4,21 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.awaitility.Awaitility.await;
 
 import io.hybridbackup.common.identity.Component;
+import io.hybridbackup.common.store.InMemoryObjectStore;
+import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.testing.WatchedStore;
 import java.io.IOException;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
 import java.util.TreeMap;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Consumer;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
@@ -61,23 +66,11 @@ class EntryDeliveryTest {
     ArchiveEntry link =
         ArchiveFixture.entry(
             "storage/latest", ArchiveEntry.Type.SYMLINK, 0, 0777, ArchiveFixture.TIME);
-    try (ArchiveFixture made =
-            new ArchiveFixture(
-                folder.resolve("store"),
-                new byte[1],
-                Files.createDirectory(folder.resolve("tree")));
-        EntryDelivery delivery =
-            new EntryDelivery(
-                new MemberSource(
-                    made.store,
-                    new StoredBytes(made.media.content()),
-                    "the media part",
-                    Parallelism.here()),
-                (entry, content) -> {
-                  handedOut.incrementAndGet();
-                  assertThat(told.get() - handedOut.get()).isLessThanOrEqualTo(10_000);
-                },
-                ProgressListener.NONE)) {
+    try (EntryDelivery delivery =
+        withoutContent(entry -> {
+          handedOut.incrementAndGet();
+          assertThat(told.get() - handedOut.get()).isLessThanOrEqualTo(10_000);
+        })) {
       // when
       while (told.get() < 25_000) {
         told.incrementAndGet();
@@ -96,23 +89,13 @@ class EntryDeliveryTest {
     // given
     int valueBytes = 1024 * 1024;
     AtomicInteger handedOut = new AtomicInteger();
-    try (ArchiveFixture made =
-            new ArchiveFixture(
-                folder.resolve("store"),
-                new byte[1],
-                Files.createDirectory(folder.resolve("tree")));
-        EntryDelivery delivery =
-            new EntryDelivery(
-                new MemberSource(
-                    made.store,
-                    new StoredBytes(made.media.content()),
-                    "the media part",
-                    Parallelism.here()),
-                (entry, content) -> handedOut.incrementAndGet(),
-                ProgressListener.NONE)) {
+    try (EntryDelivery delivery = withoutContent(entry -> handedOut.incrementAndGet())) {
       // when
       for (int told = 1; told <= 100; told++) {
-        delivery.add(fifo(new byte[valueBytes]));
+        delivery.add(
+            new EntryBuilder("storage/fifo", ArchiveEntry.Type.FIFO)
+                .attributes(new TreeMap<>(Map.of("user.long", new byte[valueBytes])))
+                .build());
 
         // then
         assertThat((told - handedOut.get()) * (long) valueBytes)
@@ -123,25 +106,18 @@ class EntryDeliveryTest {
     }
   }
 
-  private static ArchiveEntry fifo(byte[] attribute) {
-    return new ArchiveEntry(
-        EntryPath.of("storage/fifo"),
-        ArchiveEntry.Type.FIFO,
-        0,
-        0600,
-        0,
-        0,
-        "",
-        "",
-        ArchiveFixture.TIME,
-        null,
-        null,
-        null,
-        new TreeMap<>(Map.of("user.long", attribute)),
-        null,
-        null,
-        false,
-        new ArchiveEntry.Place(0, 0),
-        null);
+  private static EntryDelivery withoutContent(Consumer<ArchiveEntry> handler) {
+    Slice part = new Slice(ObjectKey.of("part"), "etag", 0, 1);
+    return new EntryDelivery(
+        new MemberSource(
+            new InMemoryObjectStore(InstantSource.system(), true),
+            new StoredBytes(List.of(part)),
+            number -> {
+              throw new IllegalStateException("there are no members");
+            },
+            "the media part",
+            Parallelism.here()),
+        (entry, content) -> handler.accept(entry),
+        ProgressListener.NONE);
   }
 }

@@ -1,9 +1,9 @@
 package io.hybridbackup.common.archive;
 
-import io.hybridbackup.common.archive.ArchiveEntry.Place;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.store.FilesystemObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoredObject;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -38,7 +38,6 @@ final class GoldenArchive {
 
   private static final IndexWriter.Sizes SMALL = new IndexWriter.Sizes(1_000, 4);
   private static final Instant TIME = Instant.parse("2026-01-01T00:00:00.123456789Z");
-  private static final Place NOWHERE = new Place(0, 0);
   private static final String LONG = "long/" + "l".repeat(120);
   private static final byte[] LARGE = new byte[3_000_000];
 
@@ -65,95 +64,100 @@ final class GoldenArchive {
     originals.add(link("storage/link", EntryPath.of("folder/käse")));
     originals.add(link("storage/odd link", new EntryPath("caf\u00e9//")));
 
-    ArchiveEntry small =
-        with(
-            file("storage/folder/käse", "käse"),
-            attributes(),
-            "user::rw-,user:1234:r--,group::r--,mask::r--,other::---",
-            null,
-            false);
-    originals.add(new Original(small, "käse".getBytes(StandardCharsets.UTF_8)));
-    originals.add(new Original(small.linkedAs(EntryPath.of("storage/same cheese"), false), null));
-    originals.add(new Original(small.linkedAs(new EntryPath("storage/\u00ff"), true), null));
-    originals.add(text(file("storage/empty", ""), ""));
-    ArchiveEntry vanished =
-        file("storage/vanished", "gone").named(new EntryPath("storage/caf\u00e9"));
-    originals.add(text(with(vanished, new TreeMap<>(), null, null, true), "gone"));
+    Original small =
+        file(
+            entry("storage/folder/käse", ArchiveEntry.Type.FILE)
+                .attributes(attributes())
+                .accessAcl("user::rw-,user:1234:r--,group::r--,mask::r--,other::---"),
+            "käse");
+    originals.add(small);
+    originals.add(
+        new Original(small.entry().linkedAs(EntryPath.of("storage/same cheese"), false), null));
+    originals.add(
+        new Original(small.entry().linkedAs(new EntryPath("storage/\u00ff"), true), null));
+    originals.add(file(entry("storage/empty", ArchiveEntry.Type.FILE), ""));
+    originals.add(
+        file(
+            new EntryBuilder(new EntryPath("storage/caf\u00e9"), ArchiveEntry.Type.FILE)
+                .modified(TIME)
+                .vanished(),
+            "gone"));
     originals.add(
         new Original(
-            ArchiveFixture.entry(
-                "storage/" + LONG, ArchiveEntry.Type.FILE, LARGE.length, 0600, TIME),
+            entry("storage/" + LONG, ArchiveEntry.Type.FILE).mode(0600).size(LARGE.length).build(),
             LARGE));
     originals.add(
-        text(
-            ArchiveFixture.entry(
-                "storage/set-uid",
-                ArchiveEntry.Type.FILE,
-                2,
-                06755,
-                Instant.ofEpochSecond(-2, 500_000_000)),
+        file(
+            entry("storage/set-uid", ArchiveEntry.Type.FILE)
+                .mode(06755)
+                .modified(Instant.ofEpochSecond(-2, 500_000_000)),
             "-1"));
     originals.add(
-        text(
-            ArchiveFixture.entry(
-                "storage/far",
-                ArchiveEntry.Type.FILE,
-                1,
-                0,
-                Instant.ofEpochSecond(15_000_000_000L)),
+        file(
+            entry("storage/far", ArchiveEntry.Type.FILE)
+                .mode(0)
+                .modified(Instant.ofEpochSecond(15_000_000_000L)),
             "1"));
     originals.add(
-        text(
-            owned(
-                "storage/owned",
-                3_000_000_000L,
-                2_999_999_999L,
-                "jürgen",
-                "a-group-with-a-name-of-32-letters"),
+        file(
+            entry("storage/owned", ArchiveEntry.Type.FILE)
+                .mode(0644)
+                .owners(
+                    3_000_000_000L, 2_999_999_999L, "jürgen", "a-group-with-a-name-of-32-letters"),
             "1"));
     originals.add(link("storage/late link", EntryPath.of("x/".repeat(60) + "y")));
     originals.add(
-        new Original(
-            linked(
-                ArchiveFixture.entry(
-                    "storage/other late link", ArchiveEntry.Type.HARDLINK, 0, 0777, TIME),
-                EntryPath.of("storage/late link")),
-            null));
+        other(
+            entry("storage/other late link", ArchiveEntry.Type.HARDLINK)
+                .mode(0777)
+                .target(EntryPath.of("storage/late link"))));
+    originals.add(other(entry("storage/fifo", ArchiveEntry.Type.FIFO)));
     originals.add(
-        new Original(
-            ArchiveFixture.entry("storage/fifo", ArchiveEntry.Type.FIFO, 0, 0640, TIME), null));
-    originals.add(device("storage/null", ArchiveEntry.Type.CHARACTER_DEVICE, 1, 3));
-    originals.add(device("storage/disk", ArchiveEntry.Type.BLOCK_DEVICE, 259, 300));
+        other(entry("storage/null", ArchiveEntry.Type.CHARACTER_DEVICE).mode(0660).device(1, 3)));
+    originals.add(
+        other(entry("storage/disk", ArchiveEntry.Type.BLOCK_DEVICE).mode(0660).device(259, 300)));
 
     originals.add(
-        new Original(
-            with(
-                ArchiveFixture.entry("storage/folder", ArchiveEntry.Type.FOLDER, 0, 02770, TIME),
-                new TreeMap<>(Map.of("user.kind", "cheese".getBytes(StandardCharsets.UTF_8))),
-                "user::rwx,group::r-x,group:99:rwx,mask::rwx,other::---",
-                "user::rwx,user:1234:rwx,group::r-x,mask::rwx,other::---",
-                false),
-            null));
-    originals.add(
-        new Original(
-            ArchiveFixture.entry("storage/long", ArchiveEntry.Type.FOLDER, 0, 0755, TIME), null));
-    originals.add(
-        new Original(
-            ArchiveFixture.entry("storage", ArchiveEntry.Type.FOLDER, 0, 01777, TIME), null));
+        other(
+            entry("storage/folder", ArchiveEntry.Type.FOLDER)
+                .mode(02770)
+                .attributes(
+                    new TreeMap<>(Map.of("user.kind", "cheese".getBytes(StandardCharsets.UTF_8))))
+                .accessAcl("user::rwx,group::r-x,group:99:rwx,mask::rwx,other::---")
+                .defaultAcl("user::rwx,user:1234:rwx,group::r-x,mask::rwx,other::---")));
+    originals.add(other(entry("storage/long", ArchiveEntry.Type.FOLDER).mode(0755)));
+    originals.add(other(entry("storage", ArchiveEntry.Type.FOLDER).mode(01777)));
     return originals;
   }
 
   /** As {@link #media}, and {@link #ALIKE} far from each other. */
   static List<Original> mediaToLookUp() {
     List<Original> originals = media();
-    originals.add(2, text(file(ALIKE.getFirst().toString(), "one"), "one"));
-    originals.add(originals.size() - 3, text(file(ALIKE.getLast().toString(), "other"), "other"));
+    originals.add(2, file(entry(ALIKE.getFirst().toString(), ArchiveEntry.Type.FILE), "one"));
+    originals.add(
+        originals.size() - 3,
+        file(entry(ALIKE.getLast().toString(), ArchiveEntry.Type.FILE), "other"));
     originals.add(
         originals.size() - 1,
-        new Original(
-            ArchiveFixture.entry("storage/collision", ArchiveEntry.Type.FOLDER, 0, 0755, TIME),
-            null));
+        other(entry("storage/collision", ArchiveEntry.Type.FOLDER).mode(0755)));
     return originals;
+  }
+
+  private static EntryBuilder entry(String path, ArchiveEntry.Type type) {
+    return new EntryBuilder(path, type).modified(TIME);
+  }
+
+  private static Original file(EntryBuilder entry, String content) {
+    byte[] bytes = content.getBytes(StandardCharsets.UTF_8);
+    return new Original(entry.size(bytes.length).build(), bytes);
+  }
+
+  private static Original link(String path, EntryPath target) {
+    return other(entry(path, ArchiveEntry.Type.SYMLINK).mode(0777).target(target));
+  }
+
+  private static Original other(EntryBuilder entry) {
+    return new Original(entry.build(), null);
   }
 
   private static SortedMap<String, byte[]> attributes() {
@@ -165,117 +169,6 @@ final class GoldenArchive {
     byte[] octets = new EntryPath("user.\u00ff").bytes();
     attributes.put("base64:" + Base64.getEncoder().encodeToString(octets), new byte[] {1});
     return attributes;
-  }
-
-  private static Original text(ArchiveEntry entry, String content) {
-    return new Original(entry, content.getBytes(StandardCharsets.UTF_8));
-  }
-
-  private static ArchiveEntry file(String path, String content) {
-    int bytes = content.getBytes(StandardCharsets.UTF_8).length;
-    return ArchiveFixture.entry(path, ArchiveEntry.Type.FILE, bytes, 0640, TIME);
-  }
-
-  private static Original link(String path, EntryPath target) {
-    return new Original(
-        linked(ArchiveFixture.entry(path, ArchiveEntry.Type.SYMLINK, 0, 0777, TIME), target), null);
-  }
-
-  private static Original device(String path, ArchiveEntry.Type type, int major, int minor) {
-    ArchiveEntry like = ArchiveFixture.entry(path, type, 0, 0660, TIME);
-    return new Original(
-        new ArchiveEntry(
-            like.path(),
-            type,
-            0,
-            like.mode(),
-            like.uid(),
-            like.gid(),
-            like.user(),
-            like.group(),
-            like.modified(),
-            null,
-            null,
-            new ArchiveEntry.Device(major, minor),
-            new TreeMap<>(),
-            null,
-            null,
-            false,
-            NOWHERE,
-            null),
-        null);
-  }
-
-  private static ArchiveEntry owned(String path, long uid, long gid, String user, String group) {
-    ArchiveEntry like = ArchiveFixture.entry(path, ArchiveEntry.Type.FILE, 1, 0644, TIME);
-    return new ArchiveEntry(
-        like.path(),
-        like.type(),
-        like.size(),
-        like.mode(),
-        uid,
-        gid,
-        user,
-        group,
-        like.modified(),
-        null,
-        null,
-        null,
-        new TreeMap<>(),
-        null,
-        null,
-        false,
-        NOWHERE,
-        null);
-  }
-
-  private static ArchiveEntry linked(ArchiveEntry like, EntryPath target) {
-    return new ArchiveEntry(
-        like.path(),
-        like.type(),
-        0,
-        like.mode(),
-        like.uid(),
-        like.gid(),
-        like.user(),
-        like.group(),
-        like.modified(),
-        null,
-        target,
-        null,
-        new TreeMap<>(),
-        null,
-        null,
-        false,
-        NOWHERE,
-        null);
-  }
-
-  private static ArchiveEntry with(
-      ArchiveEntry like,
-      SortedMap<String, byte[]> attributes,
-      @Nullable String accessAcl,
-      @Nullable String defaultAcl,
-      boolean vanished) {
-    return new ArchiveEntry(
-        like.path(),
-        like.type(),
-        like.size(),
-        like.mode(),
-        like.uid(),
-        like.gid(),
-        like.user(),
-        like.group(),
-        like.modified(),
-        null,
-        like.target(),
-        null,
-        attributes,
-        accessAcl,
-        defaultAcl,
-        vanished,
-        NOWHERE,
-        null);
   }
 
   /** Makes the archive anew in {@code folder}, which also holds what it is made of. */
@@ -290,20 +183,17 @@ final class GoldenArchive {
         Compressor compressor = Compressor.open(2);
         PartObjects database = new PartObjects(store, ObjectKey.of("work", "database"));
         PartObjects media = new PartObjects(store, ObjectKey.of("work", "media"))) {
-      List<PartInventory> parts =
-          List.of(
-              DatabasePart.write(
-                  new ByteArrayInputStream(DUMP),
-                  GLOBALS,
-                  ArchiveFixture.TIME,
-                  List.of(),
-                  database,
-                  compressor,
-                  ProgressListener.NONE),
-              write(originals, media, compressor, indexSizes));
-      ArchiveLayout.Composition composition =
-          ArchiveLayout.compose(ArchiveFixture.MANIFEST, ArchiveFixture.TIME, parts, 1);
-      store.compose(key, composition.pieces());
+      PartInventory dump =
+          DatabasePart.write(
+              new ByteArrayInputStream(DUMP),
+              GLOBALS,
+              ArchiveFixture.TIME,
+              List.of(),
+              database,
+              compressor,
+              ProgressListener.NONE);
+      PartInventory files = write(originals, media, compressor, indexSizes);
+      StoredObject _ = ArchiveFixture.compose(store, key, dump, files);
     }
     return folder.resolve(key.value());
   }
@@ -336,21 +226,7 @@ final class GoldenArchive {
     for (EntryPath path : MISSING) {
       writer.missing(MediaPart.ROOT.resolve(path));
     }
-    PartWriter.Index index = writer.finish();
-    return new PartInventory(
-        Component.MEDIA,
-        objects.content().slices(),
-        objects.content().checksums(),
-        objects.index().slices(),
-        objects.index().checksums(),
-        index.lookup(),
-        0,
-        0,
-        0,
-        index.sha256(),
-        null,
-        0,
-        List.of());
+    return ArchiveFixture.inventory(Component.MEDIA, objects, writer.finish());
   }
 
   /**

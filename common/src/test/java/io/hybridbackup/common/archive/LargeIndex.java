@@ -59,26 +59,10 @@ final class LargeIndex {
       for (int folder = 0; folder * FILES_A_FOLDER < files; folder++) {
         writer.append(entry(folder(folder), ArchiveEntry.Type.FOLDER, 0), new byte[0]);
       }
-      PartWriter.Index index = writer.finish();
-      PartInventory part =
-          new PartInventory(
-              Component.MEDIA,
-              objects.content().slices(),
-              objects.content().checksums(),
-              objects.index().slices(),
-              objects.index().checksums(),
-              index.lookup(),
-              0,
-              files,
-              0,
-              index.sha256(),
-              null,
-              0,
-              List.of());
-      return store.compose(
+      return ArchiveFixture.compose(
+          store,
           ObjectKey.of("archive"),
-          ArchiveLayout.compose(ArchiveFixture.MANIFEST, ArchiveFixture.TIME, List.of(part), 1)
-              .pieces());
+          ArchiveFixture.inventory(Component.MEDIA, objects, writer.finish()));
     }
   }
 

@@ -81,21 +81,7 @@ class LookupTest {
     try (PartObjects objects = new PartObjects(store, ObjectKey.of("work", name))) {
       PartWriter writer = new PartWriter(Component.MEDIA, objects, compressor, List.of(), sizes);
       content.writeTo(writer);
-      PartWriter.Index index = writer.finish();
-      return new PartInventory(
-          Component.MEDIA,
-          objects.content().slices(),
-          objects.content().checksums(),
-          objects.index().slices(),
-          objects.index().checksums(),
-          index.lookup(),
-          0,
-          0,
-          0,
-          index.sha256(),
-          null,
-          0,
-          List.of());
+      return ArchiveFixture.inventory(Component.MEDIA, objects, writer.finish());
     }
   }
 
@@ -137,7 +123,7 @@ class LookupTest {
   }
 
   private static ArchiveEntry entry(EntryPath path, ArchiveEntry.Type type, long size) {
-    return ArchiveFixture.entry("", type, size, 0750, TIME).named(path);
+    return new EntryBuilder(path, type).size(size).mode(0750).build();
   }
 
   private PartInventory.Lookup lookup() {
@@ -145,9 +131,7 @@ class LookupTest {
   }
 
   private StoredObject archive(PartInventory of) {
-    return store.compose(
-        ObjectKey.of("archive-" + System.nanoTime()),
-        ArchiveLayout.compose(ArchiveFixture.MANIFEST, TIME, List.of(of), 1).pieces());
+    return ArchiveFixture.compose(store, ObjectKey.of("archive-" + System.nanoTime()), of);
   }
 
   private ArchiveFiles files(PartInventory of) throws IOException {
@@ -243,6 +227,52 @@ class LookupTest {
     assertThat(files.copy(EntryPath.of("storage/absent"), nothing)).isEmpty();
     assertThat(watched.opened()).anyMatch(slice -> slice.bytes() == bytes(part.index()));
     assertThat(nothing.size()).isZero();
+  }
+
+  @Test
+  void shouldListSinglePathsWithoutReadingTheIndex() throws IOException {
+    List<String> paths =
+        List.of("storage/folder/käse", "storage/folder/small 07", "storage/large", LAST_LINK);
+    ArchiveFiles files = files(part);
+    long before = watched.bytesRead();
+
+    assertThat(listed(files, paths.reversed()))
+        .containsExactly(
+            "storage/large", "storage/folder/small 07", "storage/folder/käse", LAST_LINK);
+    assertThat(watched.bytesRead() - before).isLessThan(paths.size() * 5_000L);
+  }
+
+  @Test
+  void shouldListAllThatIsBelowAFolderAndMissWhatIsNotThere() throws IOException {
+    assertThat(listed(files(part), List.of("storage/folder", "storage/large")))
+        .hasSize(SMALL_FILES + 3);
+    assertThat(listed(files(part), List.of("storage/large", "storage/absent")))
+        .containsExactly("storage/large");
+    assertThat(listed(files(with(null)), List.of("storage/large")))
+        .containsExactly("storage/large");
+  }
+
+  private static List<String> listed(ArchiveFiles files, List<String> paths) throws IOException {
+    List<String> listed = new ArrayList<>();
+    files.list(Selection.of(paths), entry -> listed.add(entry.path().toString()));
+    return listed;
+  }
+
+  @Test
+  void shouldCountSinglePathsWithoutReadingTheIndex() throws IOException {
+    ArchiveReader reader = ArchiveReader.open(watched, archive(part));
+    long before = watched.bytesRead();
+
+    ArchiveReader.Amount two =
+        reader.mediaAmount(Selection.of(List.of("storage/large", "storage/folder/käse")), 4096);
+    assertThat(two.files()).isEqualTo(2);
+    assertThat(two.bytes()).isEqualTo(12_000_000 + "content of storage/folder/käse".length() + 1);
+    assertThat(two.room().inodes()).isEqualTo(2);
+    assertThat(watched.bytesRead() - before).isLessThan(20_000);
+
+    ArchiveReader.Amount link = reader.mediaAmount(Selection.of(List.of(LAST_LINK)), 4096);
+    assertThat(link.bytes()).isEqualTo("content of storage/links/0000".length());
+    assertThat(watched.opened()).noneMatch(slice -> slice.bytes() == bytes(part.index()));
   }
 
   @Test

@@ -178,17 +178,8 @@ class MediaPartTest {
     ObjectStore store = new InMemoryObjectStore(InstantSource.fixed(Instant.EPOCH), true);
 
     // when each member is an object
-    try (Compressor compressor = Compressor.open(2);
-        PartObjects objects = new PartObjects(store, ObjectKey.of("work", "media"), 1)) {
-      PartInventory _ =
-          MediaPart.write(
-              tree,
-              path -> false,
-              MediaPart.Missing.NONE,
-              MediaPart.Earlier.NONE,
-              objects,
-              compressor,
-              ProgressListener.NONE);
+    try (PartObjects objects = new PartObjects(store, ObjectKey.of("work", "media"), 1)) {
+      PartInventory _ = write(objects, MediaPart.Earlier.NONE, ProgressListener.NONE);
     }
 
     // then
@@ -252,17 +243,12 @@ class MediaPartTest {
 
   private Written write(Change change, MediaPart.Earlier earlier) throws IOException {
     AtomicBoolean changed = new AtomicBoolean();
-    try (Compressor compressor = Compressor.open(2);
-        PartObjects objects = new PartObjects(store, ObjectKey.of("work", "media-" + parts++));
+    try (PartObjects objects = new PartObjects(store, ObjectKey.of("work", "media-" + parts++));
         FileChannel file = FileChannel.open(large, StandardOpenOption.WRITE)) {
       PartInventory part =
-          MediaPart.write(
-              tree,
-              path -> false,
-              MediaPart.Missing.NONE,
-              earlier,
+          write(
               objects,
-              compressor,
+              earlier,
               (bytes, files) -> {
                 if (bytes > 0 && !changed.getAndSet(true)) {
                   try {
@@ -277,6 +263,15 @@ class MediaPartTest {
       List<ArchiveEntry> entries = new ArrayList<>();
       reader.entries(entries::add);
       return new Written(part, entries);
+    }
+  }
+
+  private PartInventory write(
+      PartObjects objects, MediaPart.Earlier earlier, ProgressListener progress)
+      throws IOException {
+    try (Compressor compressor = Compressor.open(2)) {
+      return MediaPart.write(
+          tree, path -> false, MediaPart.Missing.NONE, earlier, objects, compressor, progress);
     }
   }
 }

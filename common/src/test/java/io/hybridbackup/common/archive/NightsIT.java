@@ -343,29 +343,16 @@ class NightsIT {
             }
           }
         };
-    assertThatThrownBy(() -> media("epoch-00001", tree, MediaPart.Earlier.NONE, dying))
-        .hasMessage("killed");
 
     // when
-    PartReader found =
-        PartObjects.lastCheckpoint(store, ObjectKey.of("work", "media")).orElseThrow();
-    PartInventory second =
-        media(
-            "epoch-00002",
-            tree,
-            new MediaPart.Earlier(List.of(found), Instant.MAX),
-            ProgressListener.NONE);
+    PartInventory second = resumed(tree, dying);
 
     // then
     assertThat(second.reusedBytes()).isGreaterThan(2_000_000);
     PartReader.of(store, second).verify(ProgressListener.NONE);
     checkMedia(compose("first", second), tree);
     PartInventory next =
-        media(
-            "epoch-00003",
-            tree,
-            new MediaPart.Earlier(List.of(PartReader.of(store, second)), Instant.MAX),
-            ProgressListener.NONE);
+        media("epoch-00003", tree, earlier(PartReader.of(store, second)), ProgressListener.NONE);
     checkMedia(compose("second", next), tree);
   }
 
@@ -388,18 +375,9 @@ class NightsIT {
             throw new IllegalStateException("killed");
           }
         };
-    assertThatThrownBy(() -> media("epoch-00001", tree, MediaPart.Earlier.NONE, dying))
-        .hasMessage("killed");
 
     // when
-    PartReader found =
-        PartObjects.lastCheckpoint(store, ObjectKey.of("work", "media")).orElseThrow();
-    PartInventory second =
-        media(
-            "epoch-00002",
-            tree,
-            new MediaPart.Earlier(List.of(found), Instant.MAX),
-            ProgressListener.NONE);
+    PartInventory second = resumed(tree, dying);
 
     // then
     assertThat(second.reusedBytes()).isPositive();
@@ -412,6 +390,19 @@ class NightsIT {
       assertThat(files.copy(EntryPath.of(path), content)).isPresent();
       assertThat(content).hasToString(Integer.toString(i));
     }
+  }
+
+  /** What the next writer makes of what there is of one that is killed. */
+  private PartInventory resumed(Path tree, ProgressListener dying) throws IOException {
+    assertThatThrownBy(() -> media("epoch-00001", tree, MediaPart.Earlier.NONE, dying))
+        .hasMessage("killed");
+    PartReader found =
+        PartObjects.lastCheckpoint(store, ObjectKey.of("work", "media")).orElseThrow();
+    return media("epoch-00002", tree, earlier(found), ProgressListener.NONE);
+  }
+
+  private static MediaPart.Earlier earlier(PartReader part) {
+    return new MediaPart.Earlier(List.of(part), Instant.MAX);
   }
 
   private static void writeRandom(Path file, int bytes, Random random) throws IOException {

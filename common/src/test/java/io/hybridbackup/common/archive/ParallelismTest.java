@@ -73,7 +73,14 @@ class ParallelismTest {
     Parallelism tight = new Parallelism(32, 216 * MIB);
     assertThat(tight.batches()).isEqualTo(3);
     try (MemberSource source =
-        new MemberSource(store, new StoredBytes(List.of(whole)), "the part", tight)) {
+        new MemberSource(
+            store,
+            new StoredBytes(List.of(whole)),
+            number -> {
+              throw new IllegalStateException("all are held");
+            },
+            "the part",
+            tight)) {
       for (int i = 0; i < members; i++) {
         source.expect(
             i,

@@ -3,8 +3,6 @@ package io.hybridbackup.common.archive;
 import static org.assertj.core.api.Assertions.assertThat;
 
 import io.hybridbackup.common.archive.ArchiveEntry.Place;
-import java.time.Instant;
-import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -83,24 +81,9 @@ class TarSequenceTest {
 
   private static ArchiveEntry entry(
       ArchiveEntry.Type type, Place header, @Nullable Place content, long size) {
-    return new ArchiveEntry(
-        EntryPath.of("storage/a"),
-        type,
-        size,
-        0644,
-        0,
-        0,
-        "",
-        "",
-        Instant.EPOCH,
-        content == null ? null : "ab".repeat(32),
-        null,
-        null,
-        new TreeMap<>(),
-        null,
-        null,
-        false,
-        header,
-        content);
+    return new EntryBuilder("storage/a", type)
+        .size(size)
+        .build()
+        .placed(header, content, content == null ? null : "ab".repeat(32));
   }
 }

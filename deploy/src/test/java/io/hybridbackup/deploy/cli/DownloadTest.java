@@ -13,6 +13,7 @@ import io.hybridbackup.common.testing.WatchedStore;
 import java.io.IOException;
 import java.io.RandomAccessFile;
 import java.nio.channels.FileChannel;
+import java.nio.file.FileAlreadyExistsException;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
@@ -183,6 +184,19 @@ class DownloadTest {
     assertThat(file).hasBinaryContent(content);
     assertThat(mine).hasContent("mine");
     assertThat(leavings()).containsExactly(mine);
+  }
+
+  @Test
+  void shouldWriteNoFileWhereThereIsAnything() throws IOException {
+    Path mine = Files.writeString(folder.resolve("mine"), "mine");
+    Path link = Files.createSymbolicLink(folder.resolve("link"), folder.resolve("nowhere"));
+
+    for (Path taken : List.of(mine, link)) {
+      assertThatThrownBy(() -> Download.writeNew(taken, new byte[1]))
+          .isInstanceOf(FileAlreadyExistsException.class);
+    }
+    assertThat(mine).hasContent("mine");
+    assertThat(leavings()).containsExactlyInAnyOrder(mine, link);
   }
 
   @Test
