@@ -343,7 +343,7 @@ public final class ArchiveReader {
     PartReader part = part(Component.MEDIA);
     part.index(
         excerpt(part, selection),
-        new PartReader.IndexListener() {
+        new IndexListener() {
           @Override
           public void member(IndexLine.Span member) {}
 

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Of hard links whose target is not chosen, the first becomes the file and the others link to
  * that. For one thread.
  */
-final class SelectiveReading implements PartReader.IndexListener, AutoCloseable {
+final class SelectiveReading implements IndexListener, AutoCloseable {
   private final EntryDelivery delivery;
   private final Predicate<ArchiveEntry> chosen;
 
