@@ -16,6 +16,7 @@ import io.hybridbackup.common.job.AttemptOpened;
 import io.hybridbackup.common.job.DamagedArchives;
 import io.hybridbackup.common.job.Decision;
 import io.hybridbackup.common.job.Decisions;
+import io.hybridbackup.common.job.ObjectReader;
 import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.PartOutcome;
 import io.hybridbackup.common.job.PartOutcome.Committed;
@@ -24,21 +25,25 @@ import io.hybridbackup.common.job.Plan;
 import io.hybridbackup.common.job.Reservation;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
+import io.hybridbackup.common.job.StoppedException;
 import io.hybridbackup.common.job.Verdict;
 import io.hybridbackup.common.job.Verdict.Composed;
 import io.hybridbackup.common.job.Verdict.Voided;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.manifest.Manifest;
 import io.hybridbackup.common.messaging.EventPublisher;
+import io.hybridbackup.common.messaging.PublishException;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.Slice;
+import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.store.StoredObject;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.ZonedDateTime;
 import java.time.temporal.ChronoUnit;
+import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.EnumSet;
@@ -47,12 +52,16 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /**
  * Leads a backup to its outcome. Each step follows from the records alone, so whoever takes over
  * goes on where the last one stopped; and each step is a decision, so two at once do no harm.
  */
 final class Coordination {
+  private static final Logger LOG = LoggerFactory.getLogger(Coordination.class);
+
   private final Settings settings;
   private final Runs runs;
   private final Decisions decisions;
@@ -93,7 +102,7 @@ final class Coordination {
     Optional<Outcome> outcome = work.insist(() -> decisions.find(end));
     while (outcome.isEmpty()) {
       work.checkpoint();
-      Optional<Outcome> proposal = step(accepted, work, states);
+      Optional<Outcome> proposal = stepOrBreakOff(accepted, work, states);
       if (proposal.isPresent()) {
         ends.run();
       }
@@ -107,6 +116,37 @@ final class Coordination {
     ending.carryOut(accepted, outcome.get(), work, states, last);
   }
 
+  private Optional<Outcome> stepOrBreakOff(BackupAccepted accepted, Work work, RunStates states)
+      throws InterruptedException {
+    try {
+      return step(accepted, work, states);
+    } catch (StoppedException | StoreException | PublishException e) {
+      throw e;
+    } catch (RuntimeException e) {
+      work.checkpoint();
+      return breakOff(accepted, work, e);
+    }
+  }
+
+  /** As of a part: another attempt may do better. Where none is open, there is none to try. */
+  private Optional<Outcome> breakOff(BackupAccepted accepted, Work work, RuntimeException e)
+      throws InterruptedException {
+    RunId run = accepted.backupId();
+    int attempt = work.insist(() -> runs.latestAttempt(run));
+    LOG.atError()
+        .addKeyValue("run", run)
+        .addKeyValue("source", accepted.source())
+        .addKeyValue("attempt", attempt)
+        .setCause(e)
+        .log("the packager broke off");
+    String reason = "the packager broke off: " + e + unreadable(accepted, attempt, work);
+    if (attempt > 0 && !work.insist(() -> decisions.isMade(RunKeys.verdict(run, attempt)))) {
+      decide(run, attempt, new Voided(FailureCode.INTERNAL, reason, true), work);
+      return Optional.empty();
+    }
+    return Optional.of(fail(accepted, work, attempt, FailureCode.INTERNAL, reason));
+  }
+
   /**
    * @return how the run is to end, if it is
    */
@@ -115,7 +155,8 @@ final class Coordination {
     RunId run = accepted.backupId();
     int attempt = work.insist(() -> runs.latestAttempt(run));
     if (isPastDeadline(accepted)) {
-      return Optional.of(fail(accepted, work, attempt, FailureCode.DEADLINE, deadline(accepted)));
+      String reason = deadline(accepted) + unreadable(accepted, attempt, work);
+      return Optional.of(fail(accepted, work, attempt, FailureCode.DEADLINE, reason));
     }
     if (attempt == 0) {
       open(accepted, 1, work);
@@ -331,29 +372,46 @@ final class Coordination {
       BackupAccepted accepted, Work work, int attempt, FailureCode code, String message)
       throws InterruptedException {
     RunId run = accepted.backupId();
-    return work.insist(() -> {
-      Set<Component> missing = EnumSet.copyOf(accepted.components());
-      if (attempt > 0) {
-        runs.parts(accepted, attempt)
-            .forEach((component, part) -> {
-              if (part instanceof Committed) {
-                missing.remove(component);
-              }
-            });
+    ObjectReader reader = new ObjectReader(runs, work);
+    Set<Component> missing = EnumSet.copyOf(accepted.components());
+    for (Component component : accepted.components()) {
+      // One that nobody can read is missing as well.
+      Optional<PartOutcome> part = reader.find(RunKeys.part(run, attempt, component), _ -> {});
+      if (part.orElse(null) instanceof Committed) {
+        missing.remove(component);
       }
-      return new Outcome(
-          new Announcement(
-              new BackupFailed(
-                  run,
-                  accepted.source(),
-                  work.next(attempt),
-                  code,
-                  message,
-                  missing,
-                  accepted.requestedBy()),
-              clock.instant()),
-          0);
-    });
+    }
+    return new Outcome(
+        new Announcement(
+            new BackupFailed(
+                run,
+                accepted.source(),
+                work.next(attempt),
+                code,
+                message,
+                missing,
+                accepted.requestedBy()),
+            clock.instant()),
+        0);
+  }
+
+  /** Of an attempt's records those that cannot be read, as it is to be told. */
+  private String unreadable(BackupAccepted accepted, int attempt, Work work)
+      throws InterruptedException {
+    RunId run = accepted.backupId();
+    List<Decision<?>> records = new ArrayList<>();
+    records.add(RunKeys.opened(run, attempt));
+    records.add(RunKeys.prepared(run, attempt));
+    records.add(RunKeys.snapshot(run, attempt));
+    accepted.components().forEach(part -> records.add(RunKeys.part(run, attempt, part)));
+    records.add(RunKeys.plan(run, attempt));
+    records.add(RunKeys.verdict(run, attempt));
+    ObjectReader reader = new ObjectReader(runs, work);
+    StringBuilder unreadable = new StringBuilder();
+    for (Decision<?> record : records) {
+      Optional<?> _ = reader.find(record, finding -> unreadable.append("; ").append(finding));
+    }
+    return unreadable.toString();
   }
 
   private boolean isPastDeadline(BackupAccepted accepted) {

@@ -7,8 +7,10 @@ import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.AttemptOpened;
+import io.hybridbackup.common.job.Decision;
 import io.hybridbackup.common.job.Decisions;
 import io.hybridbackup.common.job.Heard;
+import io.hybridbackup.common.job.ObjectReader;
 import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.PartOutcome;
 import io.hybridbackup.common.job.Plan;
@@ -23,6 +25,7 @@ import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.StoredObject;
 import java.time.Duration;
 import java.util.ArrayList;
+import java.util.EnumMap;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -57,15 +60,16 @@ final class Ending {
   void carryOut(BackupAccepted accepted, Outcome outcome, Work work, RunStates states, boolean last)
       throws InterruptedException {
     RunId run = accepted.backupId();
+    ObjectReader reader = new ObjectReader(runs, work);
+    int latest = work.insist(() -> runs.latestAttempt(run));
     if (!work.insist(() -> decisions.isMade(RunKeys.told(run)))) {
+      work.insist(() -> writeManifest(run, outcome));
+      List<Announcement> unheard = unheard(accepted, latest, reader);
       work.insist(() -> {
-        writeManifest(run, outcome);
-        publishUnheard(accepted);
+        unheard.stream().map(Announcement::envelope).forEach(publisher::publish);
         publisher.publish(outcome.announcement().envelope());
       });
-      int latest = work.insist(() -> runs.latestAttempt(run));
-      Map<Component, PartOutcome> parts = work.insist(() -> runs.parts(accepted, latest));
-      states.showEnd(latest, parts, outcome.announcement().fact());
+      states.showEnd(latest, parts(accepted, latest, reader), outcome.announcement().fact());
       Outcome _ = work.insist(() -> decisions.decide(RunKeys.told(run), outcome));
       LOG.atInfo()
           .addKeyValue("run", run)
@@ -74,7 +78,14 @@ final class Ending {
           .addKeyValue("outcome", outcome.announcement().fact().getClass().getSimpleName())
           .log("the backup has ended");
     }
-    work.insist(() -> tidyUp(accepted, outcome));
+    for (int attempt = 1; attempt <= latest; attempt++) {
+      boolean counts = attempt == outcome.attempt();
+      Optional<AttemptOpened> opened = find(RunKeys.opened(run, attempt), reader);
+      if (opened.isPresent()) {
+        work.insist(() -> tidyUp(accepted, opened.get().started().archive(), counts));
+      }
+    }
+    work.insist(() -> removeBulk(run));
     if (last) {
       work.insist(() -> runs.close(run));
     }
@@ -101,50 +112,62 @@ final class Ending {
     }
   }
 
-  private void publishUnheard(BackupAccepted accepted) {
+  /** What is on record of the run and has not been heard, as far as it can be read. */
+  private List<Announcement> unheard(BackupAccepted accepted, int latest, ObjectReader reader)
+      throws InterruptedException {
     RunId run = accepted.backupId();
     List<Announcement> told = new ArrayList<>();
     // Whoever has decided the claim may have died, or be frozen, before telling it.
     told.add(runs.claim(run).orElseThrow().answer());
-    int latest = runs.latestAttempt(run);
     for (int attempt = 1; attempt <= latest; attempt++) {
-      decisions
-          .find(RunKeys.opened(run, attempt))
+      find(RunKeys.opened(run, attempt), reader)
           .map(AttemptOpened::announcement)
           .ifPresent(told::add);
-      decisions.find(RunKeys.prepared(run, attempt)).map(Told::announcement).ifPresent(told::add);
-      decisions.find(RunKeys.snapshot(run, attempt)).map(Told::announcement).ifPresent(told::add);
-      runs.parts(accepted, attempt).values().stream()
+      find(RunKeys.prepared(run, attempt), reader).map(Told::announcement).ifPresent(told::add);
+      find(RunKeys.snapshot(run, attempt), reader).map(Told::announcement).ifPresent(told::add);
+      parts(accepted, attempt, reader).values().stream()
           .map(PartOutcome::announcement)
           .forEach(told::add);
     }
-    told.stream()
-        .filter(announcement -> !heard.has(announcement))
-        .map(Announcement::envelope)
-        .forEach(publisher::publish);
+    return told.stream().filter(announcement -> !heard.has(announcement)).toList();
   }
 
-  private void tidyUp(BackupAccepted accepted, Outcome outcome) {
-    RunId run = accepted.backupId();
+  private static Map<Component, PartOutcome> parts(
+      BackupAccepted accepted, int attempt, ObjectReader reader) throws InterruptedException {
+    Map<Component, PartOutcome> parts = new EnumMap<>(Component.class);
+    for (Component component : accepted.components()) {
+      find(RunKeys.part(accepted.backupId(), attempt, component), reader)
+          .ifPresent(part -> parts.put(component, part));
+    }
+    return parts;
+  }
+
+  /** A record that cannot be read is done without: the run has ended all the same. */
+  private static <T> Optional<T> find(Decision<T> decision, ObjectReader reader)
+      throws InterruptedException {
+    return reader.find(
+        decision,
+        reason ->
+            LOG.atWarn().addKeyValue("reason", reason).log("the backup ends without a record"));
+  }
+
+  private void tidyUp(BackupAccepted accepted, ArchiveName name, boolean counts) {
     ObjectStore store = runs.store();
     SourceName source = new SourceName(accepted.source());
-    int latest = runs.latestAttempt(run);
-    for (int attempt = 1; attempt <= latest; attempt++) {
-      Optional<AttemptOpened> opened = decisions.find(RunKeys.opened(run, attempt));
-      if (opened.isPresent()) {
-        ArchiveName name = opened.get().started().archive();
-        ObjectKey archive = RunKeys.archive(source, name);
-        int _ = store.abortUploads(archive.value(), Duration.ZERO);
-        boolean expired = store.find(RunKeys.expired(source, name)).isPresent();
-        if (expired) {
-          // A creation whose answer was lost may have taken effect behind retention's back.
-          store.delete(RunKeys.manifest(source, name));
-        }
-        if (expired || attempt != outcome.attempt()) {
-          store.delete(archive);
-        }
-      }
+    ObjectKey archive = RunKeys.archive(source, name);
+    int _ = store.abortUploads(archive.value(), Duration.ZERO);
+    boolean expired = store.find(RunKeys.expired(source, name)).isPresent();
+    if (expired) {
+      // A creation whose answer was lost may have taken effect behind retention's back.
+      store.delete(RunKeys.manifest(source, name));
     }
+    if (expired || !counts) {
+      store.delete(archive);
+    }
+  }
+
+  private void removeBulk(RunId run) {
+    ObjectStore store = runs.store();
     int _ = store.abortUploads(RunKeys.work(run).value(), Duration.ZERO);
     for (StoredObject object : store.list(RunKeys.work(run).value())) {
       store.delete(object.key());
