@@ -10,7 +10,9 @@ import java.security.DigestInputStream;
 import java.security.MessageDigest;
 import java.util.BitSet;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import java.util.regex.Pattern;
@@ -186,6 +188,26 @@ public final class PartReader {
   /** As {@link #verify(MemberChoice, ProgressListener)}, all of it. */
   public void verify(ProgressListener progress) throws IOException {
     verify((slice, sha256) -> true, progress);
+  }
+
+  /**
+   * Reads once more what a finding is of, and all of the index and the lookup.
+   *
+   * @return whether the index still has the entry that made no sense
+   * @throws ArchiveCorruptException at the first thing that differs
+   */
+  boolean isFoundAgain(ArchiveCorruptException finding, ProgressListener progress)
+      throws IOException {
+    verify((slice, sha256) -> finding.isOf(slice), progress);
+    Optional<ArchiveEntry> refused = finding.entry();
+    return refused.isPresent() && has(entry -> entry.isToldAs(refused.get()), 1);
+  }
+
+  /** Whether at least so many entries are such. */
+  boolean has(Predicate<ArchiveEntry> such, int least) throws IOException {
+    AtomicInteger found = new AtomicInteger();
+    entries(entry -> found.addAndGet(such.test(entry) ? 1 : 0));
+    return found.get() >= least;
   }
 
   /**
@@ -409,7 +431,8 @@ public final class PartReader {
     Slice beginning = index.range(0, 1).getFirst();
     return new ArchiveCorruptException(
         "the index of the " + component.label() + " part",
-        beginning.object(),
+        beginning,
+        null,
         beginning.offset(),
         finding,
         cause);
@@ -469,9 +492,10 @@ public final class PartReader {
       if (begun || line.index() == null || line.index().component() != component) {
         throw damagedIndex("it does not begin or end as an index does", null);
       }
-      if (line.index().version() != IndexLine.VERSION) {
-        throw damagedIndex("its version " + line.index().version() + " is not known here", null);
-      }
+      UnknownVersionException.requireKnown(
+          "the index of the " + component.label() + " part",
+          line.index().version(),
+          IndexLine.VERSION);
       begun = true;
     }
 
