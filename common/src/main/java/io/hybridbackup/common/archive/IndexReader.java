@@ -215,7 +215,8 @@ final class IndexReader {
     Slice beginning = stored.range(0, 1).getFirst();
     return new ArchiveCorruptException(
         "the index of the " + component.label() + " part",
-        beginning.object(),
+        beginning,
+        null,
         beginning.offset(),
         finding,
         cause);
@@ -275,9 +276,10 @@ final class IndexReader {
       if (begun || line.index() == null || line.index().component() != component) {
         throw damagedIndex("it does not begin or end as an index does", null);
       }
-      if (line.index().version() != IndexLine.VERSION) {
-        throw damagedIndex("its version " + line.index().version() + " is not known here", null);
-      }
+      UnknownVersionException.requireKnown(
+          "the index of the " + component.label() + " part",
+          line.index().version(),
+          IndexLine.VERSION);
       begun = true;
     }
 

@@ -6,7 +6,9 @@ import io.hybridbackup.common.store.Slice;
 import java.io.IOException;
 import java.io.OutputStream;
 import java.util.List;
+import java.util.Optional;
 import java.util.Set;
+import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Consumer;
 import java.util.function.Predicate;
 import org.jspecify.annotations.Nullable;
@@ -173,6 +175,26 @@ public final class PartReader {
   /** As {@link #verify(MemberChoice, ProgressListener)}, all of it. */
   public void verify(ProgressListener progress) throws IOException {
     verify((slice, sha256) -> true, progress);
+  }
+
+  /**
+   * Reads once more what a finding is of, and all of the index and the lookup.
+   *
+   * @return whether the index still has the entry that made no sense
+   * @throws ArchiveCorruptException at the first thing that differs
+   */
+  boolean isFoundAgain(ArchiveCorruptException finding, ProgressListener progress)
+      throws IOException {
+    verify((slice, sha256) -> finding.isOf(slice), progress);
+    Optional<ArchiveEntry> refused = finding.entry();
+    return refused.isPresent() && has(entry -> entry.isToldAs(refused.get()), 1);
+  }
+
+  /** Whether at least so many entries are such. */
+  boolean has(Predicate<ArchiveEntry> such, int least) throws IOException {
+    AtomicInteger found = new AtomicInteger();
+    entries(entry -> found.addAndGet(such.test(entry) ? 1 : 0));
+    return found.get() >= least;
   }
 
   /**

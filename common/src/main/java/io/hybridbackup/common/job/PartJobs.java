@@ -3,6 +3,7 @@ package io.hybridbackup.common.job;
 import io.hybridbackup.common.archive.ArchiveCorruptException;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartReader;
+import io.hybridbackup.common.archive.UnknownVersionException;
 import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Fact.BackupAccepted;
 import io.hybridbackup.common.event.Fact.ComponentFailed;
@@ -208,6 +209,8 @@ public final class PartJobs implements Job.Source {
         return maker.make(task, earlier.find(task, component()), work);
       } catch (ArchiveCorruptException e) {
         throw earlier.damaged(task, e);
+      } catch (UnknownVersionException e) {
+        throw EarlierParts.unreadable(e);
       } catch (StoreException.Missing | StoreException.Changed e) {
         throw EarlierParts.gone(e);
       }
