@@ -8,6 +8,11 @@ public final class NewerFormat {
 
   private NewerFormat() {}
 
+  /** What reading an index of version 2 leads to. */
+  public static UnknownVersionException found() {
+    return new UnknownVersionException("the index of the media part", 2, 1);
+  }
+
   /** An archive whose footer says that its format is version 2. */
   public static byte[] of(byte[] archive) {
     int end = archive.length - Footer.BYTES;
