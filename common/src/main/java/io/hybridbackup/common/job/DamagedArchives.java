@@ -4,7 +4,6 @@ import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
 import java.nio.charset.StandardCharsets;
-import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -31,12 +30,5 @@ public final class DamagedArchives {
         .addKeyValue("finding", finding)
         .log("the archive is damaged; no backup will build upon it");
     boolean _ = store.create(RunKeys.damaged(archive), finding.getBytes(StandardCharsets.UTF_8));
-  }
-
-  /** What was found; empty if nothing was. */
-  public Optional<String> finding(ObjectKey archive) {
-    return store
-        .read(RunKeys.damaged(archive))
-        .map(finding -> new String(finding, StandardCharsets.UTF_8));
   }
 }
