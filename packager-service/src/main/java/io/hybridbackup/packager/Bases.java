@@ -1,26 +1,31 @@
 package io.hybridbackup.packager;
 
+import io.hybridbackup.common.archive.ArchiveReader;
 import io.hybridbackup.common.event.Fact.BackupAccepted;
-import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.AttemptOpened;
+import io.hybridbackup.common.job.ObjectReader;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
-import io.hybridbackup.common.job.Verdict.Voided;
+import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.manifest.ArchiveManifest;
 import io.hybridbackup.common.manifest.Manifest;
 import io.hybridbackup.common.manifest.UnreadableManifestException;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.store.StoredObject;
+import java.io.IOException;
+import java.io.UncheckedIOException;
 import java.util.EnumMap;
 import java.util.EnumSet;
+import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import java.util.stream.IntStream;
+import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -28,59 +33,96 @@ import org.slf4j.LoggerFactory;
 final class Bases {
   private static final Logger LOG = LoggerFactory.getLogger(Bases.class);
 
-  private static final Set<FailureCode> FAILED_BY_A_BASE =
-      EnumSet.of(FailureCode.BASE_CHANGED, FailureCode.STORE_CORRUPT);
-
-  /** After so many attempts that broke off one after the other it is tried without a base. */
-  private static final int BROKEN_OFF = 3;
-
   private final Runs runs;
+  private final Work work;
+  private final int attempts;
+  private final ObjectReader reader;
 
-  Bases(Runs runs) {
+  /**
+   * @param attempts how many of a run may fail
+   */
+  Bases(Runs runs, Work work, int attempts) {
     this.runs = runs;
+    this.work = work;
+    this.attempts = attempts;
+    this.reader = new ObjectReader(runs, work);
   }
 
   /**
-   * For each component the source's newest backup that has it and is not damaged. Attempts of one
-   * run keep to the same, until one of them has failed by it, or several in a row have broken off
-   * as if the store were away: of a base that cannot be read nothing else may be seen.
+   * For each component the source's newest backup that has it, can be read and is not damaged.
+   * Attempts of one run keep to the same, but for what one of them has failed by. The last one
+   * takes no risk: where a base was given up, it has none.
    */
-  Map<Component, StoredObject> of(BackupAccepted accepted, int attempt) {
+  Map<Component, StoredObject> of(BackupAccepted accepted, int attempt)
+      throws InterruptedException {
     RunId run = accepted.backupId();
     if (attempt == 1) {
       return newest(new SourceName(accepted.source()), accepted.components());
     }
-    boolean givenUp =
-        failedBy(FAILED_BY_A_BASE, run, attempt - 1)
-            || (attempt > BROKEN_OFF
-                && IntStream.range(attempt - BROKEN_OFF, attempt)
-                    .allMatch(
-                        before -> failedBy(EnumSet.of(FailureCode.INTERRUPTED), run, before)));
-    return givenUp
-        ? Map.of()
-        : runs.decisions()
-            .find(RunKeys.opened(run, attempt - 1))
-            .map(AttemptOpened::bases)
-            .orElse(Map.of());
-  }
-
-  private boolean failedBy(Set<FailureCode> codes, RunId run, int attempt) {
-    return runs.decisions().find(RunKeys.verdict(run, attempt)).orElse(null)
-            instanceof Voided voided
-        && codes.contains(voided.code());
-  }
-
-  private Map<Component, StoredObject> newest(SourceName source, Set<Component> components) {
     Map<Component, StoredObject> bases = new EnumMap<>(Component.class);
-    for (ArchiveName name : runs.archives(source).reversed()) {
-      ObjectKey archive = RunKeys.archive(source, name);
-      if (runs.store().find(RunKeys.damaged(archive)).isEmpty()) {
+    bases.putAll(opened(run, attempt - 1));
+    boolean failed = false;
+    for (Component component : accepted.components()) {
+      if (work.insist(() -> runs.isSpoilt(run, attempt - 1, component))) {
+        failed = true;
+        StoredObject _ = bases.remove(component);
+      }
+    }
+    if (failed) {
+      for (StoredObject base : Set.copyOf(bases.values())) {
+        if (!canBeOpened(base)) {
+          bases.values().removeIf(base::equals);
+        }
+      }
+    }
+    boolean last = work.insist(() -> runs.spentAttempts(run, attempt - 1)) >= attempts - 1;
+    return last && !bases.equals(opened(run, 1)) ? Map.of() : bases;
+  }
+
+  private Map<Component, StoredObject> opened(RunId run, int attempt) throws InterruptedException {
+    return work.insist(() -> runs.decisions().find(RunKeys.opened(run, attempt)))
+        .map(AttemptOpened::bases)
+        .orElse(Map.of());
+  }
+
+  /** Whether it is still the same archive, of which parts may be read. */
+  private boolean canBeOpened(StoredObject base) throws InterruptedException {
+    try {
+      ArchiveReader _ =
+          reader.insist(() -> {
+            try {
+              return ArchiveReader.open(runs.store(), base);
+            } catch (IOException e) {
+              throw new UncheckedIOException(e);
+            }
+          });
+      return true;
+    } catch (ObjectReader.UnreadableException
+        | StoreException.Missing
+        | StoreException.Changed
+        | UncheckedIOException e) {
+      passOver(base.key(), e.getMessage());
+      return false;
+    }
+  }
+
+  private Map<Component, StoredObject> newest(SourceName source, Set<Component> components)
+      throws InterruptedException {
+    Map<Component, StoredObject> bases = new EnumMap<>(Component.class);
+    List<ArchiveName> archives = work.insist(() -> runs.archives(source));
+    for (ArchiveName name : archives.reversed()) {
+      try {
         Set<Component> wanted = parts(source, name);
         wanted.retainAll(components);
         wanted.removeAll(bases.keySet());
-        Optional<StoredObject> found =
-            wanted.isEmpty() ? Optional.empty() : runs.store().find(archive);
-        found.ifPresent(base -> wanted.forEach(component -> bases.put(component, base)));
+        ObjectKey archive = RunKeys.archive(source, name);
+        if (!wanted.isEmpty()) {
+          find(archive).ifPresent(base -> wanted.forEach(part -> bases.put(part, base)));
+        }
+      } catch (ObjectReader.UnreadableException e) {
+        passOver(e.object(), e.getMessage());
+      } catch (UnreadableManifestException e) {
+        passOver(RunKeys.manifest(source, name), e.getMessage());
       }
       if (bases.keySet().containsAll(components)) {
         break;
@@ -89,24 +131,34 @@ final class Bases {
     return bases;
   }
 
-  private Set<Component> parts(SourceName source, ArchiveName name) {
+  /** What the archive has; nothing if it is damaged. */
+  private Set<Component> parts(SourceName source, ArchiveName name) throws InterruptedException {
     Set<Component> parts = EnumSet.noneOf(Component.class);
+    if (find(RunKeys.damaged(RunKeys.archive(source, name))).isPresent()) {
+      return parts;
+    }
     ObjectKey key = RunKeys.manifest(source, name);
-    try {
-      Optional<Manifest> manifest =
-          runs.store().read(key).map(json -> ArchiveManifest.parse(json).manifest());
-      if (manifest.isPresent() && manifest.get().databasePart() != null) {
-        parts.add(Component.DATABASE);
-      }
-      if (manifest.isPresent() && manifest.get().storagePart() != null) {
-        parts.add(Component.MEDIA);
-      }
-    } catch (UnreadableManifestException e) {
-      LOG.atWarn()
-          .addKeyValue("manifest", key)
-          .addKeyValue("reason", e.getMessage())
-          .log("cannot be read; no backup builds upon its archive");
+    Optional<Manifest> manifest =
+        reader
+            .insist(key, () -> runs.store().read(key))
+            .map(json -> ArchiveManifest.parse(json).manifest());
+    if (manifest.isPresent() && manifest.get().databasePart() != null) {
+      parts.add(Component.DATABASE);
+    }
+    if (manifest.isPresent() && manifest.get().storagePart() != null) {
+      parts.add(Component.MEDIA);
     }
     return parts;
+  }
+
+  private Optional<StoredObject> find(ObjectKey key) throws InterruptedException {
+    return reader.insist(key, () -> runs.store().find(key));
+  }
+
+  private static void passOver(ObjectKey object, @Nullable String reason) {
+    LOG.atWarn()
+        .addKeyValue("object", object)
+        .addKeyValue("reason", reason)
+        .log("cannot be read; no backup builds upon its archive");
   }
 }

@@ -2,6 +2,7 @@ package io.hybridbackup.packager;
 
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.event.FailureCode;
+import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.AttemptOpened;
 import io.hybridbackup.common.job.DamagedArchives;
@@ -21,18 +22,20 @@ import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.store.StoredObject;
 import java.util.Collection;
+import java.util.EnumSet;
 import java.util.List;
 import java.util.Optional;
 import java.util.Set;
 import java.util.TreeSet;
 import java.util.stream.Collectors;
+import java.util.stream.Stream;
 
 /** Has an attempt's archive composed, and finds out whether it is what was planned. */
 final class Composition {
   private final Runs runs;
   private final RunId run;
   private final Set<ObjectKey> bases;
-  private final Collection<PartOutcome> parts;
+  private final List<PartInventory> parts;
   private final Work work;
   private final ObjectReader reader;
 
@@ -45,7 +48,7 @@ final class Composition {
     this.run = run;
     this.bases =
         opened.bases().values().stream().map(StoredObject::key).collect(Collectors.toSet());
-    this.parts = parts;
+    this.parts = parts.stream().map(part -> ((Committed) part).inventory()).toList();
     this.work = work;
     this.reader = new ObjectReader(runs, work);
   }
@@ -54,18 +57,22 @@ final class Composition {
   Verdict carryOut(Plan plan) throws InterruptedException {
     try {
       return compose(plan);
-    } catch (StoreException.Missing | StoreException.Changed e) {
-      return new Voided(
-          bases.isEmpty() ? FailureCode.INTERRUPTED : FailureCode.BASE_CHANGED,
-          "what the archive is made of was changed: " + e.getMessage(),
-          true);
+    } catch (StoreException.Missing e) {
+      return gone(e.object(), e);
+    } catch (StoreException.Changed e) {
+      return gone(e.object(), e);
     } catch (ObjectReader.UnreadableException e) {
-      return new Voided(
-          bases.contains(e.object()) ? FailureCode.BASE_CHANGED : FailureCode.STORE_CORRUPT,
-          "the archive could not be composed: " + e.getMessage(),
-          true);
+      Set<Component> spoilt = e.slice().map(this::having).orElse(Component.parts());
+      return bases.contains(e.object())
+          ? new Voided(FailureCode.BASE_CHANGED, ObjectReader.ofBase(e.getMessage()), true, spoilt)
+          : new Voided(
+              FailureCode.STORE_CORRUPT,
+              "the archive could not be composed: " + e.getMessage(),
+              true,
+              spoilt);
     } catch (StoreException.Corrupt e) {
-      return new Voided(FailureCode.STORE_CORRUPT, String.valueOf(e.getMessage()), true);
+      return new Voided(
+          FailureCode.STORE_CORRUPT, String.valueOf(e.getMessage()), true, Component.parts());
     } catch (StoreException.Refused e) {
       return new Voided(FailureCode.STORE_REFUSED, "the archive: " + e.getMessage(), false);
     }
@@ -77,17 +84,20 @@ final class Composition {
     try {
       archive = reader.insist(() -> compose(key, plan));
     } catch (StoreException.Corrupt e) {
-      Set<String> damaged = new TreeSet<>();
       Slice slice = e.slice().orElse(null);
-      if (slice != null && slice.crc64nvme() != null) {
-        examine(List.of(slice), List.of(slice.crc64nvme()), damaged);
+      if (slice == null || slice.crc64nvme() == null) {
+        throw e;
       }
-      return voided(damaged, String.valueOf(e.getMessage()));
+      Optional<String> damage = damage(List.of(slice), List.of(slice.crc64nvme()));
+      return damage.isPresent()
+          ? damaged(Set.of(damage.get()), having(slice))
+          : new Voided(
+              FailureCode.STORE_CORRUPT, String.valueOf(e.getMessage()), true, having(slice));
     }
     Optional<String> checksum = reader.insist(() -> runs.store().checksum(key));
     if (archive.bytes() != plan.bytes()
         || !checksum.orElse(plan.crc64nvme()).equals(plan.crc64nvme())) {
-      return damaged(
+      return different(
           "the archive %s has %d bytes (%s) instead of %d (%s)"
               .formatted(
                   key,
@@ -97,7 +107,11 @@ final class Composition {
                   plan.crc64nvme()));
     }
     if (checksum.isEmpty()) {
-      work.insist(() -> ComposedArchive.requireReadable(runs.store(), archive, plan));
+      boolean _ =
+          reader.insist(() -> {
+            ComposedArchive.requireReadable(runs.store(), archive, plan);
+            return true;
+          });
     }
     return new Composed(archive.etag());
   }
@@ -111,40 +125,88 @@ final class Composition {
     }
   }
 
+  private Voided gone(ObjectKey object, StoreException e) {
+    return new Voided(
+        bases.contains(object) ? FailureCode.BASE_CHANGED : FailureCode.INTERRUPTED,
+        "what the archive is made of was changed: "
+            + e.getMessage()
+            + "; find out what has removed or changed it",
+        true,
+        parts.stream()
+            .filter(part -> slices(part).anyMatch(slice -> slice.object().equals(object)))
+            .map(PartInventory::component)
+            .collect(Collectors.toSet()));
+  }
+
+  /** The components that have some of it; all if none has, as of the archive itself. */
+  private Set<Component> having(Slice range) {
+    Set<Component> having =
+        parts.stream()
+            .filter(part -> slices(part).anyMatch(slice -> overlap(slice, range)))
+            .map(PartInventory::component)
+            .collect(Collectors.toSet());
+    return having.isEmpty() ? Component.parts() : having;
+  }
+
+  private static Stream<Slice> slices(PartInventory part) {
+    return Stream.of(
+            part.content(),
+            part.index(),
+            part.lookup() == null ? List.<Slice>of() : part.lookup().pages())
+        .flatMap(List::stream);
+  }
+
+  private static boolean overlap(Slice one, Slice other) {
+    return one.object().equals(other.object())
+        && one.offset() < other.offset() + other.bytes()
+        && other.offset() < one.offset() + one.bytes();
+  }
+
   /** Finds out whether a base is to blame for it. */
-  private Voided damaged(String finding) throws InterruptedException {
-    Set<String> damaged = new TreeSet<>();
-    for (PartOutcome part : parts) {
-      PartInventory inventory = ((Committed) part).inventory();
-      examine(inventory.content(), inventory.contentCrc(), damaged);
-      examine(inventory.index(), inventory.indexCrc(), damaged);
+  private Voided different(String finding) throws InterruptedException {
+    Set<String> damages = new TreeSet<>();
+    Set<Component> spoilt = EnumSet.noneOf(Component.class);
+    for (PartInventory part : parts) {
+      Optional<String> damage = damage(part.content(), part.contentCrc());
+      if (damage.isEmpty()) {
+        damage = damage(part.index(), part.indexCrc());
+      }
+      if (damage.isPresent()) {
+        damages.add(damage.get());
+        spoilt.add(part.component());
+      }
     }
-    return voided(damaged, finding);
+    return damages.isEmpty()
+        ? new Voided(FailureCode.STORE_CORRUPT, finding, true, Component.parts())
+        : damaged(damages, spoilt);
   }
 
-  private static Voided voided(Set<String> damaged, String finding) {
-    return damaged.isEmpty()
-        ? new Voided(FailureCode.STORE_CORRUPT, finding, true)
-        : new Voided(
-            FailureCode.BASE_CHANGED,
-            "what the backup builds upon is damaged: " + String.join(", ", damaged),
-            true);
+  private static Voided damaged(Set<String> damages, Set<Component> spoilt) {
+    return new Voided(
+        FailureCode.BASE_CHANGED,
+        "what the backup builds upon is damaged: " + String.join("; ", damages),
+        true,
+        spoilt);
   }
 
-  private void examine(List<Slice> slices, List<String> checksums, Set<String> damaged)
+  /**
+   * Marks the base of which one of the slices is not what was written.
+   *
+   * @return which it is and what was found; empty if all that is of a base is sound
+   */
+  private Optional<String> damage(List<Slice> slices, List<String> checksums)
       throws InterruptedException {
     for (int i = 0; i < slices.size(); i++) {
       Slice slice = slices.get(i);
       ObjectKey base = slice.object();
-      if (bases.contains(base)
-          && !damaged.contains(base.value())
-          && reader.crc64nvme(slice) != Crc64Nvme.parse(checksums.get(i))) {
+      if (bases.contains(base) && reader.crc64nvme(slice) != Crc64Nvme.parse(checksums.get(i))) {
         String finding =
             "the archive is damaged between the bytes %d and %d: they do not have the CRC64NVME with which they were written. Use another archive, and check the store that holds this one"
                 .formatted(slice.offset(), slice.offset() + slice.bytes());
         work.insist(() -> new DamagedArchives(runs.store()).mark(base, finding, run));
-        damaged.add(base.value());
+        return Optional.of(base + ": " + finding);
       }
     }
+    return Optional.empty();
   }
 }

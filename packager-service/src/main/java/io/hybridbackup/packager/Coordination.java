@@ -13,7 +13,6 @@ import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.AttemptOpened;
-import io.hybridbackup.common.job.DamagedArchives;
 import io.hybridbackup.common.job.Decision;
 import io.hybridbackup.common.job.Decisions;
 import io.hybridbackup.common.job.ObjectReader;
@@ -37,7 +36,6 @@ import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoreException;
-import io.hybridbackup.common.store.StoredObject;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -48,6 +46,7 @@ import java.util.Arrays;
 import java.util.EnumMap;
 import java.util.EnumSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -61,6 +60,12 @@ import org.slf4j.LoggerFactory;
  */
 final class Coordination {
   private static final Logger LOG = LoggerFactory.getLogger(Coordination.class);
+
+  /** Of what earlier attempts failed by, so many warnings are given. */
+  private static final int NAMED_WARNINGS = 10;
+
+  /** In characters. */
+  private static final int LONGEST_WARNING = 1_000;
 
   private final Settings settings;
   private final Runs runs;
@@ -224,7 +229,7 @@ final class Coordination {
                     run, accepted.source(), work.next(attempt), name, accepted.components()),
                 clock.instant()),
             time.toOffsetDateTime(),
-            work.insist(() -> new Bases(runs).of(accepted, attempt)));
+            new Bases(runs, work, settings.jobs().attempts()).of(accepted, attempt));
     AttemptOpened standing =
         work.insist(() -> decisions.decide(RunKeys.opened(run, attempt), mine));
     work.insist(() -> publisher.publish(standing.announcement().envelope()));
@@ -269,6 +274,15 @@ final class Coordination {
     Plan plan = plan(accepted, attempt, parts, work);
     AttemptOpened opened = work.insist(() -> opened(run, attempt));
     Verdict verdict = new Composition(runs, run, opened, parts.values(), work).carryOut(plan);
+    if (verdict instanceof Voided voided) {
+      LOG.atError()
+          .addKeyValue("run", run)
+          .addKeyValue("source", accepted.source())
+          .addKeyValue("attempt", attempt)
+          .addKeyValue("code", voided.code())
+          .addKeyValue("reason", voided.reason())
+          .log("the archive could not be made");
+    }
     decide(run, attempt, verdict, work);
   }
 
@@ -280,7 +294,7 @@ final class Coordination {
     if (planned.isPresent()) {
       return planned.get();
     }
-    List<String> warnings = work.insist(() -> damages(run, attempt));
+    List<String> warnings = lostBases(accepted, attempt, work);
     Optional<String> version = applicationVersion.find(accepted.source(), warnings);
     Map<Component, Committed> committed = new EnumMap<>(Component.class);
     parts.forEach((component, part) -> committed.put(component, (Committed) part));
@@ -302,17 +316,32 @@ final class Coordination {
     return decisions.find(RunKeys.opened(run, attempt)).orElseThrow();
   }
 
-  /** What was found to be damaged on the way; people have to know, though this backup is good. */
-  private List<String> damages(RunId run, int attempt) {
-    if (attempt == 1) {
-      return List.of();
+  /** Why earlier attempts gave a base up; people have to know, though this backup is good. */
+  private List<String> lostBases(BackupAccepted accepted, int attempt, Work work)
+      throws InterruptedException {
+    RunId run = accepted.backupId();
+    ObjectReader reader = new ObjectReader(runs, work);
+    Set<String> reasons = new LinkedHashSet<>();
+    for (int earlier = 1; earlier < attempt; earlier++) {
+      for (Component component : accepted.components()) {
+        if (reader.find(RunKeys.part(run, earlier, component), _ -> {}).orElse(null)
+                instanceof Failed failed
+            && failed.failure().code() == FailureCode.BASE_CHANGED) {
+          reasons.add(failed.failure().message());
+        }
+      }
+      if (reader.find(RunKeys.verdict(run, earlier), _ -> {}).orElse(null) instanceof Voided voided
+          && voided.code() == FailureCode.BASE_CHANGED) {
+        reasons.add(voided.reason());
+      }
     }
-    DamagedArchives damaged = new DamagedArchives(runs.store());
-    return opened(run, 1).bases().values().stream()
-        .map(StoredObject::key)
-        .distinct()
-        .flatMap(base -> damaged.finding(base).map(finding -> base + ": " + finding).stream())
-        .toList();
+    List<String> warnings = new ArrayList<>();
+    reasons.stream().limit(NAMED_WARNINGS).map(Coordination::cut).forEach(warnings::add);
+    return warnings;
+  }
+
+  private static String cut(String reason) {
+    return reason.length() <= LONGEST_WARNING ? reason : reason.substring(0, LONGEST_WARNING) + "…";
   }
 
   private Outcome complete(BackupAccepted accepted, Work work, int attempt)

@@ -97,11 +97,17 @@ final class Backups implements AutoCloseable {
   /** Nothing of it can be read, once an archive is being composed. */
   volatile @Nullable ObjectKey unreadable;
 
-  /** Opening a range of it fails as while the store is away. */
+  /** No range of it can be opened. */
   volatile @Nullable ObjectKey refused;
+
+  /** Slices that can be neither read nor copied. */
+  volatile Predicate<Slice> brokenOff = slice -> false;
 
   /** Records that cannot be read. */
   volatile Predicate<ObjectKey> lost = key -> false;
+
+  /** Calls that fail for want of one object, by the method and the key. */
+  volatile BiPredicate<String, String> failing = (method, key) -> false;
 
   /** Calls that meet a bug, by the method and the key. */
   volatile BiPredicate<String, String> buggy = (method, key) -> false;
@@ -168,6 +174,9 @@ final class Backups implements AutoCloseable {
       if (buggy.test(method, key.value())) {
         throw new IllegalStateException("a bug");
       }
+      if (failing.test(method, key.value())) {
+        throw new StoreException.Unavailable("Input/output error", null);
+      }
       if (method.equals("read") && lost.test(key)) {
         throw new StoreException.Unavailable("Input/output error", null);
       }
@@ -175,7 +184,8 @@ final class Backups implements AutoCloseable {
     if (method.equals("compose")) {
       int _ = compositions.incrementAndGet();
       for (Piece piece : (List<Piece>) arguments[1]) {
-        if (piece instanceof Slice slice && (slice.object().equals(unreadable) || isAway())) {
+        if (piece instanceof Slice slice
+            && (slice.object().equals(unreadable) || brokenOff.test(slice) || isAway())) {
           throw new StoreException.Unavailable("could not copy", null, slice);
         }
       }
@@ -183,8 +193,11 @@ final class Backups implements AutoCloseable {
         throw new StoreException.Unavailable("could not compose", null);
       }
     }
-    if (isAway() || (method.equals("open") && ((Slice) arguments[0]).object().equals(refused))) {
+    if (isAway()) {
       throw new StoreException.Unavailable("the store is away", null);
+    }
+    if (method.equals("open") && ((Slice) arguments[0]).object().equals(refused)) {
+      throw new StoreException.Unavailable("Input/output error", null, (Slice) arguments[0]);
     }
   }
 
@@ -193,9 +206,9 @@ final class Backups implements AutoCloseable {
   }
 
   private boolean isUnreadable(String method, Object[] arguments) {
-    return compositions.get() > 0
-        && method.equals("open")
-        && ((Slice) arguments[0]).object().equals(unreadable);
+    return method.equals("open")
+        && (brokenOff.test((Slice) arguments[0])
+            || (compositions.get() > 0 && ((Slice) arguments[0]).object().equals(unreadable)));
   }
 
   private static final class Unreadable extends InputStream {

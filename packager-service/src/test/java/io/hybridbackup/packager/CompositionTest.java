@@ -11,8 +11,8 @@ import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.AttemptOpened;
-import io.hybridbackup.common.job.DamagedArchives;
 import io.hybridbackup.common.job.Plan;
+import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.job.TestWork;
 import io.hybridbackup.common.job.Verdict.Voided;
@@ -28,6 +28,7 @@ import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.common.store.StoredObject;
 import io.hybridbackup.common.store.Upload;
 import java.io.IOException;
+import java.nio.charset.StandardCharsets;
 import java.time.Instant;
 import java.time.InstantSource;
 import java.time.OffsetDateTime;
@@ -53,7 +54,6 @@ class CompositionTest {
           throw new StoreException.Corrupt("a slice is damaged", (Slice) pieces.getFirst());
         }
       };
-  private final DamagedArchives damaged = new DamagedArchives(store);
 
   @Test
   void shouldBlameABaseThatIsFoundDamagedWhileItIsComposed() throws Exception {
@@ -66,7 +66,9 @@ class CompositionTest {
     // then
     assertThat(verdict.code()).isEqualTo(FailureCode.BASE_CHANGED);
     assertThat(verdict.reason()).contains(base.key().value());
-    assertThat(damaged.finding(base.key()).orElseThrow()).contains("between the bytes 10 and 1010");
+    assertThat(store.read(RunKeys.damaged(base.key())).orElseThrow())
+        .asString(StandardCharsets.UTF_8)
+        .contains("between the bytes 10 and 1010");
   }
 
   @Test
@@ -80,7 +82,7 @@ class CompositionTest {
     // then
     assertThat(verdict.code()).isEqualTo(FailureCode.STORE_CORRUPT);
     assertThat(verdict.reason()).isEqualTo("a slice is damaged");
-    assertThat(damaged.finding(base.key())).isEmpty();
+    assertThat(store.find(RunKeys.damaged(base.key()))).isEmpty();
   }
 
   @Test
@@ -93,7 +95,7 @@ class CompositionTest {
 
     // then
     assertThat(verdict.code()).isEqualTo(FailureCode.STORE_CORRUPT);
-    assertThat(damaged.finding(base.key())).isEmpty();
+    assertThat(store.find(RunKeys.damaged(base.key()))).isEmpty();
   }
 
   private StoredObject upload(String key) throws IOException {

@@ -13,11 +13,13 @@ import io.hybridbackup.common.job.Announcement;
 import io.hybridbackup.common.job.Outcome;
 import io.hybridbackup.common.job.RunKeys;
 import io.hybridbackup.common.job.Verdict.Voided;
+import io.hybridbackup.common.store.ObjectKey;
 import java.io.IOException;
 import java.nio.file.Path;
 import java.time.Duration;
 import java.time.Instant;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.concurrent.atomic.AtomicReference;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
@@ -124,6 +126,28 @@ class CoordinationTest {
     Voided voided = backups.voided(completed.backupId());
     assertThat(voided.code()).isEqualTo(FailureCode.STORE_CORRUPT);
     assertThat(voided.reason()).contains("is not what was put together");
+  }
+
+  @Test
+  void shouldMakeAnotherArchiveWhereTheOneThatWasComposedCannotBeRead() {
+    // given
+    backups.begin();
+    backups.damaging.set(1);
+    AtomicReference<ObjectKey> first = new AtomicReference<>();
+    backups.brokenOff =
+        slice ->
+            slice.object().value().startsWith("backups/")
+                && (first.compareAndSet(null, slice.object())
+                    || slice.object().equals(first.get()));
+
+    // when
+    BackupCompleted completed = backups.backUp();
+
+    // then
+    assertThat(completed.origin().attempt()).isEqualTo(2);
+    Voided voided = backups.voided(completed.backupId());
+    assertThat(voided.code()).isEqualTo(FailureCode.STORE_CORRUPT);
+    assertThat(voided.reason()).contains(first.get() + " cannot be read");
   }
 
   @Test

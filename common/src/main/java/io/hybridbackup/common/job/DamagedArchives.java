@@ -9,7 +9,6 @@ import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.StoredObject;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
-import java.util.Optional;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
 
@@ -60,12 +59,5 @@ public final class DamagedArchives {
     }
     mark(archive.key(), String.valueOf(finding.getMessage()), run);
     return true;
-  }
-
-  /** What was found; empty if nothing was. */
-  public Optional<String> finding(ObjectKey archive) {
-    return store
-        .read(RunKeys.damaged(archive))
-        .map(finding -> new String(finding, StandardCharsets.UTF_8));
   }
 }

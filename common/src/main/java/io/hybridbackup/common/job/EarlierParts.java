@@ -9,7 +9,6 @@ import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.archive.UnknownVersionException;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.Component;
-import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.Slice;
@@ -18,21 +17,15 @@ import io.hybridbackup.common.store.StoredObject;
 import java.io.IOException;
 import java.nio.charset.StandardCharsets;
 import java.util.ArrayList;
-import java.util.EnumSet;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
-import java.util.Set;
 
 /**
  * What an attempt builds upon: what it and earlier attempts of its run have made of a part, and its
  * base.
  */
 final class EarlierParts {
-  /** The store has lost or changed something on which the part was built. */
-  private static final Set<FailureCode> SPOILT =
-      EnumSet.of(FailureCode.STORE_CORRUPT, FailureCode.BASE_CHANGED);
-
   private final Runs runs;
   private final int scrubPercent;
 
@@ -59,7 +52,7 @@ final class EarlierParts {
           attempt == task.attempt()
               ? Optional.empty()
               : runs.decisions().find(RunKeys.part(task.run(), attempt, component));
-      if (attempt < task.attempt() && isSpoilt(task.run(), attempt, outcome)) {
+      if (attempt < task.attempt() && runs.isSpoilt(task.run(), attempt, component)) {
         break;
       }
       // An attempt that gave a base up was followed by one that has none.
@@ -83,28 +76,15 @@ final class EarlierParts {
     return found;
   }
 
-  /**
-   * Whether the store did not give back what the attempt, or an earlier one that it built upon, had
-   * written: nobody knows of how much of it that holds.
-   */
-  private boolean isSpoilt(RunId run, int attempt, Optional<PartOutcome> outcome) {
-    Optional<FailureCode> failure =
-        outcome.orElse(null) instanceof PartOutcome.Failed failed
-            ? Optional.of(failed.failure().code())
-            : Optional.empty();
-    Optional<Verdict> verdict = runs.decisions().find(RunKeys.verdict(run, attempt));
-    return failure.filter(SPOILT::contains).isPresent()
-        || (verdict.orElse(null) instanceof Verdict.Voided voided
-            && SPOILT.contains(voided.code()));
-  }
-
   private ArchiveReader open(PartMaker.Task task, StoredObject base) throws ComponentFailure {
     try {
       return ArchiveReader.open(runs.store(), base);
     } catch (ArchiveCorruptException e) {
       throw damagedBase(task, base, e);
-    } catch (IOException | UnknownVersionException e) {
-      throw unreadable(e);
+    } catch (UnknownVersionException e) {
+      throw tooNew(e);
+    } catch (IOException e) {
+      throw unreadable(base, e);
     }
   }
 
@@ -133,7 +113,7 @@ final class EarlierParts {
     } catch (StoreException.Missing | StoreException.Changed e) {
       throw gone(e);
     } catch (IOException e) {
-      throw unreadable(e);
+      throw unreadable(base, e);
     }
     String number = String.format(Locale.ROOT, "%06d", scrubbed + 1);
     boolean _ =
@@ -166,27 +146,35 @@ final class EarlierParts {
           task.opened().bases().values().stream()
               .anyMatch(base -> base.key().equals(unread.get().object()));
       return Optional.of(
-          ComponentFailure.passing(
-              ofBase ? FailureCode.BASE_CHANGED : FailureCode.STORE_CORRUPT,
-              (ofBase ? "what the backup builds upon: " : "what the run itself has written: ")
-                  + e.getMessage(),
-              e));
+          ofBase
+              ? ComponentFailure.passing(
+                  FailureCode.BASE_CHANGED, ObjectReader.ofBase(e.getMessage()), e)
+              : ComponentFailure.passing(
+                  FailureCode.STORE_CORRUPT,
+                  "what the run itself has written: " + e.getMessage(),
+                  e));
     }
   }
 
   /** It may be read another time; but a disk that fails will fail the next attempt as well. */
-  static ComponentFailure unreadable(Exception e) {
+  private static ComponentFailure unreadable(StoredObject base, Exception e) {
     return ComponentFailure.passing(
-        FailureCode.BASE_CHANGED,
-        "what the backup builds upon cannot be read: " + e.getMessage(),
-        e);
+        FailureCode.BASE_CHANGED, ObjectReader.ofBase(base.key() + ": " + e.getMessage()), e);
+  }
+
+  /** A newer release has written it, and it is sound for all that is known here. */
+  static ComponentFailure tooNew(UnknownVersionException e) {
+    return ComponentFailure.passing(
+        FailureCode.BASE_CHANGED, "what the backup was to build upon: " + e.getMessage(), e);
   }
 
   /** What an attempt without a base will not miss. */
   static ComponentFailure gone(StoreException e) {
     return ComponentFailure.passing(
         FailureCode.BASE_CHANGED,
-        "what the backup builds upon is not there any more: " + e.getMessage(),
+        "what the backup builds upon is not there any more: "
+            + e.getMessage()
+            + "; find out what has removed or changed it",
         e);
   }
 
@@ -213,9 +201,11 @@ final class EarlierParts {
     try {
       new DamagedArchives(runs.store()).mark(base, e, task.run(), ProgressListener.NONE);
     } catch (IOException again) {
-      return unreadable(again);
+      return unreadable(base, again);
     }
     return ComponentFailure.passing(
-        FailureCode.BASE_CHANGED, "what the backup builds upon is damaged: " + finding, e);
+        FailureCode.BASE_CHANGED,
+        "what the backup builds upon is damaged: " + base.key() + ": " + finding,
+        e);
   }
 }

@@ -10,6 +10,7 @@ import java.time.Duration;
 import java.util.Optional;
 import java.util.function.Consumer;
 import java.util.function.Supplier;
+import org.jspecify.annotations.Nullable;
 import tools.jackson.core.JacksonException;
 
 /**
@@ -33,14 +34,21 @@ public final class ObjectReader {
   /** What is to be read cannot be, though the store answers. */
   public static final class UnreadableException extends RuntimeException {
     private final ObjectKey object;
+    private final @Nullable Slice slice;
 
-    private UnreadableException(ObjectKey object, Throwable cause) {
+    private UnreadableException(ObjectKey object, @Nullable Slice slice, Throwable cause) {
       super(object + " cannot be read: " + cause.getMessage(), cause);
       this.object = object;
+      this.slice = slice;
     }
 
     public ObjectKey object() {
       return object;
+    }
+
+    /** In which the object cannot be read; empty if that is not known. */
+    public Optional<Slice> slice() {
+      return Optional.ofNullable(slice);
     }
   }
 
@@ -52,6 +60,17 @@ public final class ObjectReader {
    */
   public <T> T insist(Supplier<T> call) throws InterruptedException {
     return insist(call, failure -> failure.slice().ifPresent(this::blame));
+  }
+
+  /**
+   * As {@link Work#insist(Supplier)}.
+   *
+   * @param object a small one
+   * @param call reads it, or asks for it
+   * @throws UnreadableException if it fails for want of that object alone
+   */
+  public <T> T insist(ObjectKey object, Supplier<T> call) throws InterruptedException {
+    return insist(call, failure -> throwIfStoreAnswers(object, null, failure));
   }
 
   /**
@@ -71,6 +90,17 @@ public final class ObjectReader {
   }
 
   /**
+   * What to tell of an archive upon which a backup was to build.
+   *
+   * @param finding which it is, and why it cannot be read
+   */
+  public static String ofBase(@Nullable String finding) {
+    return "what the backup builds upon cannot be read: "
+        + finding
+        + ". Use another archive, and check the store that holds this one";
+  }
+
+  /**
    * What has been decided; empty if nothing has been yet, or if it cannot be read.
    *
    * @param unreadable is told then which record it is and why
@@ -78,9 +108,7 @@ public final class ObjectReader {
   public <T> Optional<T> find(Decision<T> decision, Consumer<String> unreadable)
       throws InterruptedException {
     try {
-      return insist(
-          () -> runs.decisions().find(decision),
-          failure -> throwIfStoreAnswers(decision.key(), failure));
+      return insist(decision.key(), () -> runs.decisions().find(decision));
     } catch (UnreadableException e) {
       unreadable.accept(String.valueOf(e.getMessage()));
     } catch (JacksonException e) {
@@ -120,14 +148,14 @@ public final class ObjectReader {
     try {
       long _ = read(slice);
     } catch (IOException | StoreException.Unavailable e) {
-      throwIfStoreAnswers(slice.object(), e);
+      throwIfStoreAnswers(slice.object(), slice, e);
     }
   }
 
   /** Where the store is away this fails as well, and no object is to blame. */
-  private void throwIfStoreAnswers(ObjectKey object, Exception failure) {
+  private void throwIfStoreAnswers(ObjectKey object, @Nullable Slice slice, Exception failure) {
     if (runs.store().read(RunKeys.claim(work.run()).key()).isPresent()) {
-      throw new UnreadableException(object, failure);
+      throw new UnreadableException(object, slice, failure);
     }
   }
 

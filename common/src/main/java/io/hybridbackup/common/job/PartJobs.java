@@ -210,7 +210,7 @@ public final class PartJobs implements Job.Source {
       } catch (ArchiveCorruptException e) {
         throw earlier.damaged(task, e);
       } catch (UnknownVersionException e) {
-        throw EarlierParts.unreadable(e);
+        throw EarlierParts.tooNew(e);
       } catch (StoreException.Missing | StoreException.Changed e) {
         throw EarlierParts.gone(e);
       }

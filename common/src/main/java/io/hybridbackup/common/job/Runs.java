@@ -11,6 +11,7 @@ import io.hybridbackup.common.store.StoreException;
 import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.EnumMap;
+import java.util.EnumSet;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
 import java.util.List;
@@ -23,6 +24,10 @@ import tools.jackson.core.JacksonException;
 /** What is on record of the runs. Errors are those of the {@link ObjectStore}. */
 public final class Runs {
   private static final int REMEMBERED = 10_000;
+
+  /** The store has lost or changed something on which a part was built. */
+  private static final Set<FailureCode> SPOILT =
+      EnumSet.of(FailureCode.STORE_CORRUPT, FailureCode.BASE_CHANGED);
 
   private final ObjectStore store;
   private final Decisions decisions;
@@ -194,6 +199,20 @@ public final class Runs {
       spent += interrupted ? 0 : 1;
     }
     return spent;
+  }
+
+  /**
+   * Whether the store did not give back what an attempt, or an earlier one that it built upon, had
+   * written of a component, or what was to be taken over from the base: nobody knows of how much of
+   * it that holds.
+   */
+  public boolean isSpoilt(RunId run, int attempt, Component component) {
+    return (decisions.find(RunKeys.part(run, attempt, component)).orElse(null)
+                instanceof PartOutcome.Failed failed
+            && SPOILT.contains(failed.failure().code()))
+        || (decisions.find(RunKeys.verdict(run, attempt)).orElse(null)
+                instanceof Verdict.Voided voided
+            && voided.spoilt().contains(component));
   }
 
   /** The source's finished backups, oldest first by name; what else lies there is passed over. */

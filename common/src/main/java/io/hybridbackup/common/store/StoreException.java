@@ -19,8 +19,15 @@ public abstract sealed class StoreException extends RuntimeException {
 
   /** There is no such object. */
   public static final class Missing extends StoreException {
+    private final ObjectKey object;
+
     public Missing(ObjectKey key) {
       super("the store has no object " + key, null);
+      this.object = key;
+    }
+
+    public ObjectKey object() {
+      return object;
     }
 
     @Override
@@ -31,8 +38,15 @@ public abstract sealed class StoreException extends RuntimeException {
 
   /** The object is not the one that was expected: its ETag has changed. */
   public static final class Changed extends StoreException {
+    private final ObjectKey object;
+
     public Changed(ObjectKey key) {
       super("the object " + key + " has changed since it was looked at", null);
+      this.object = key;
+    }
+
+    public ObjectKey object() {
+      return object;
     }
 
     @Override

@@ -42,6 +42,7 @@ import java.util.EnumSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Random;
+import java.util.Set;
 import java.util.concurrent.CopyOnWriteArrayList;
 import java.util.concurrent.atomic.AtomicInteger;
 import java.util.function.Predicate;
@@ -107,23 +108,34 @@ class EarlierPartsTest {
   @Test
   void shouldNotBuildUponAnAttemptOfWhichNoArchiveCouldBeComposed() throws Exception {
     // given
-    leftByAttempt1(null, FailureCode.STORE_CORRUPT);
+    leftByAttempt1(null, FailureCode.STORE_CORRUPT, Component.MEDIA);
 
     // then
     assertThat(earlier.find(task(2, null), Component.MEDIA)).isEmpty();
   }
 
+  @Test
+  void shouldBuildUponAnAttemptThatFailedByTheBaseOfAnotherComponent() throws Exception {
+    // given
+    leftByAttempt1(null, FailureCode.BASE_CHANGED, Component.DATABASE);
+
+    // then
+    assertThat(earlier.find(task(2, null), Component.MEDIA)).hasSize(1);
+  }
+
   /**
    * @param outcome null if the part was committed
    */
-  private void leftByAttempt1(@Nullable PartOutcome outcome, FailureCode verdict)
-      throws IOException {
+  private void leftByAttempt1(
+      @Nullable PartOutcome outcome, FailureCode verdict, Component... spoilt) throws IOException {
     PartMaker.Task _ = task(1, null);
     PartInventory part = pack(RunKeys.work(run, 1, Component.MEDIA, 1), List.of());
     PartOutcome standing = outcome == null ? committed(part) : outcome;
     runs.decisions().decide(RunKeys.part(run, 1, Component.MEDIA), standing);
     runs.decisions()
-        .decide(RunKeys.verdict(run, 1), new Verdict.Voided(verdict, "for a test", true));
+        .decide(
+            RunKeys.verdict(run, 1),
+            new Verdict.Voided(verdict, "for a test", true, Set.of(spoilt)));
   }
 
   @Test

@@ -28,14 +28,17 @@ import io.hybridbackup.common.store.Literal;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoredObject;
+import java.nio.charset.StandardCharsets;
 import java.time.Duration;
 import java.time.Instant;
 import java.time.OffsetDateTime;
 import java.util.List;
 import java.util.Map;
+import java.util.Set;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.CsvSource;
 import org.junit.jupiter.params.provider.MethodSource;
 import tools.jackson.databind.node.ObjectNode;
 
@@ -208,10 +211,25 @@ class RecordsTest {
   @Test
   void shouldReadEveryVerdict() {
     Verdict composed = new Verdict.Composed("\"etag\"");
-    Verdict voided = new Verdict.Voided(FailureCode.DISK_FULL, "the disk is full", true);
+    Verdict voided =
+        new Verdict.Voided(
+            FailureCode.DISK_FULL, "the disk is full", true, Set.of(Component.MEDIA));
 
     assertThat(Json.read(Json.write(composed), Verdict.class)).isEqualTo(composed);
     assertThat(Json.read(Json.write(voided), Verdict.class)).isEqualTo(voided);
+  }
+
+  @ParameterizedTest
+  @CsvSource({"BASE_CHANGED, true", "STORE_CORRUPT, true", "TOOL_FAILED, false"})
+  void shouldReadAVerdictThatDoesNotTellWhatIsSpoilt(FailureCode code, boolean spoilt) {
+    String json =
+        "{\"verdict\":\"void\",\"code\":\"%s\",\"reason\":\"a reason\",\"retryable\":true}"
+            .formatted(code);
+
+    assertThat(Json.read(json.getBytes(StandardCharsets.UTF_8), Verdict.class))
+        .isEqualTo(
+            new Verdict.Voided(
+                code, "a reason", true, spoilt ? Component.parts() : Set.<Component>of()));
   }
 
   @Test
