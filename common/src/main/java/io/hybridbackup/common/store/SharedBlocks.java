@@ -15,8 +15,8 @@ import java.nio.file.Path;
 import java.util.Arrays;
 
 /**
- * Lets files have blocks in common, where the filesystem can do that, such as XFS, btrfs, and NFS
- * on top of them. A block stays as it is when one of its files is removed.
+ * Lets files have blocks in common, where the filesystem can do that, such as XFS and btrfs. A
+ * block stays as it is when one of its files is removed.
  */
 final class SharedBlocks {
   private static final int SMALLEST = 512;
