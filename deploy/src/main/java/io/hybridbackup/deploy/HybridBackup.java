@@ -1,5 +1,6 @@
 package io.hybridbackup.deploy;
 
+import io.hybridbackup.common.archive.UnknownVersionException;
 import io.hybridbackup.common.settings.SettingsException;
 import io.hybridbackup.common.store.StoreException;
 import io.hybridbackup.deploy.broker.BrokerException;
@@ -121,6 +122,7 @@ public final class HybridBackup {
           "hybrid-backup: the object store cannot be used: "
               + store.getMessage()
               + "; check hybrid-backup.object-store";
+      case UnknownVersionException newer -> "hybrid-backup: " + newer.getMessage();
       case KafkaException kafka ->
           "hybrid-backup: Kafka: "
               + kafka.getMessage()

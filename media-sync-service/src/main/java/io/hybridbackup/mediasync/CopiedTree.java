@@ -76,11 +76,14 @@ final class CopiedTree implements StagedTree {
   /** Brings the copy up to date, and copies again what that has left in doubt. */
   private void pass(List<String> options, Work work, ProgressReporter progress)
       throws ComponentFailure, IOException, InterruptedException {
-    Instant begun = Instant.now();
+    Instant begun = newTemporary(work);
+    long clock = System.nanoTime();
     List<String> all = new ArrayList<>(options);
-    all.add(temporary(work));
+    all.add(temporary());
     rsync.run(all, staging, staging.copy(), work, progress);
-    unsettled = review.doubtful(begun);
+    // Where the clock has been set back meanwhile, what was copied has times from before the pass.
+    Instant latest = newTemporary(work).minusNanos(System.nanoTime() - clock);
+    unsettled = review.doubtful(latest.isBefore(begun) ? latest : begun);
     for (int read = 2; read <= READS && !unsettled.isEmpty(); read++) {
       Map<EntryPath, FileStatus> before = review.sources(unsettled);
       if (before.isEmpty()) {
@@ -92,17 +95,22 @@ final class CopiedTree implements StagedTree {
           list.write(0);
         }
       }
-      rsync.copyAnew(
-          List.of(temporary(work)), staging.list(), staging, staging.copy(), work, progress);
+      Instant _ = newTemporary(work);
+      rsync.copyAnew(List.of(temporary()), staging.list(), staging, staging.copy(), work, progress);
       unsettled = review.doubtful(unsettled, before);
     }
     Files.deleteIfExists(staging.list());
   }
 
-  /** What rsync leaves behind where it is killed must never be in the copy. */
-  private String temporary(Work work) throws ComponentFailure, IOException, InterruptedException {
+  private Instant newTemporary(Work work)
+      throws ComponentFailure, IOException, InterruptedException {
     rsync.awaitOthers(staging, work);
-    return "--temp-dir=" + staging.newTemporary();
+    return staging.newTemporary();
+  }
+
+  /** What rsync leaves behind where it is killed must never be in the copy. */
+  private String temporary() {
+    return "--temp-dir=" + staging.temporary();
   }
 
   @Override

@@ -49,6 +49,9 @@ final class CopyReview {
     private final Set<Long> mixed = new HashSet<>();
 
     void add(FileStatus staged, FileStatus original) {
+      if (staged.links() == 1) {
+        return;
+      }
       Identity identity = Identity.of(original);
       Identity known = first.putIfAbsent(staged.inode(), identity);
       if (known != null && !known.equals(identity)) {
@@ -65,7 +68,7 @@ final class CopyReview {
   /**
    * The files of the copy that are to be copied again after a pass over all of it.
    *
-   * @param begun when the pass did
+   * @param begun when the pass did, by the clock of the copy's filesystem
    * @return relative to the copy
    */
   List<EntryPath> doubtful(Instant begun) throws IOException {

@@ -1,5 +1,6 @@
 package io.hybridbackup.mediasync;
 
+import io.hybridbackup.common.archive.FileStatus;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.job.ComponentFailure;
@@ -16,6 +17,7 @@ import java.nio.file.Files;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
+import java.time.Instant;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Optional;
@@ -182,10 +184,14 @@ final class Staging implements AutoCloseable {
     return folder.resolve("replaced");
   }
 
-  /** Where rsync writes a file of the copy until it is whole; made anew, with nothing in it. */
-  Path newTemporary() throws IOException {
+  /**
+   * Makes {@link #temporary()} anew, with nothing in it.
+   *
+   * @return when, by the clock of the filesystem
+   */
+  Instant newTemporary() throws IOException {
     removeTemporary();
-    return Files.createDirectory(temporary());
+    return FileStatus.of(Files.createDirectory(temporary())).changed();
   }
 
   void removeTemporary() throws IOException {
@@ -194,7 +200,8 @@ final class Staging implements AutoCloseable {
     }
   }
 
-  private Path temporary() {
+  /** Where rsync writes a file of the copy until it is whole. */
+  Path temporary() {
     return folder.resolve("temporary");
   }
 

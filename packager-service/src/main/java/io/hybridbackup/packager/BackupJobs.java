@@ -11,6 +11,7 @@ import io.hybridbackup.common.job.Runs;
 import io.hybridbackup.common.job.Slots;
 import io.hybridbackup.common.job.Work;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoreException;
 import java.time.Clock;
 import java.time.Duration;
 import java.time.Instant;
@@ -23,7 +24,6 @@ import java.util.List;
 import java.util.Map;
 import java.util.Optional;
 import java.util.Set;
-import tools.jackson.core.JacksonException;
 
 /**
  * Finds the backups that want coordinating: those whose turn it is, in the order of their
@@ -75,33 +75,42 @@ final class BackupJobs implements Job.Source {
     Map<SourceName, List<BackupAccepted>> waiting = new HashMap<>();
     for (RunId run : open) {
       try {
-        Optional<BackupAccepted> accepted = runs.claim(run).flatMap(Claim::backup);
+        Optional<BackupAccepted> accepted = runs.claimInSweep(run).flatMap(Claim::backup);
         if (accepted.isEmpty() || isTidy(run)) {
           continue;
         }
-        if (lookThrough && (isLate(accepted.get()) || runs.hasEnded(run))) {
+        if (lookThrough && (isLate(accepted.get()) || mayHaveEnded(run))) {
           promising.add(run);
         } else {
           waiting
               .computeIfAbsent(new SourceName(accepted.get().source()), _ -> new ArrayList<>())
               .add(accepted.get());
         }
-      } catch (JacksonException e) {
+      } catch (Runs.UnreadableClaimException e) {
         // It is said when the run is looked at, which must not keep the others waiting.
         promising.add(run);
       }
     }
     waiting.forEach((source, queue) -> {
-      slots.holder(RunKeys.slots(source)).filter(open::contains).ifPresent(promising::add);
+      slots.holderInSweep(RunKeys.slots(source)).filter(open::contains).ifPresent(promising::add);
       queue.sort(Comparator.comparing(BackupAccepted::acceptedAt));
       for (BackupAccepted accepted : queue) {
         promising.add(accepted.backupId());
-        if (!runs.hasEnded(accepted.backupId())) {
+        if (!mayHaveEnded(accepted.backupId())) {
           break;
         }
       }
     });
     return promising;
+  }
+
+  /** What the store does not give is said when the run is looked at. */
+  private boolean mayHaveEnded(RunId run) {
+    try {
+      return runs.hasEnded(run);
+    } catch (StoreException.Unavailable e) {
+      return true;
+    }
   }
 
   /** Whether it has ended and been tidied up after, and the last time is still to come. */

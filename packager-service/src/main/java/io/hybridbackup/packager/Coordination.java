@@ -404,6 +404,7 @@ final class Coordination {
     ObjectReader reader = new ObjectReader(runs, work);
     Set<Component> missing = EnumSet.copyOf(accepted.components());
     for (Component component : accepted.components()) {
+      // One that nobody can read is missing as well.
       Optional<PartOutcome> part = reader.find(RunKeys.part(run, attempt, component), _ -> {});
       if (part.orElse(null) instanceof Committed) {
         missing.remove(component);

@@ -1,6 +1,8 @@
 package io.hybridbackup.packager;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
+import static org.awaitility.Awaitility.await;
 
 import io.hybridbackup.common.event.Fact.BackupAccepted;
 import io.hybridbackup.common.event.Fact.BackupCancelled;
@@ -20,7 +22,9 @@ import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.FilesystemObjectStore;
+import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
+import io.hybridbackup.common.store.StoreException;
 import java.lang.reflect.InvocationTargetException;
 import java.lang.reflect.Proxy;
 import java.nio.file.Path;
@@ -33,10 +37,13 @@ import java.util.List;
 import java.util.Map;
 import java.util.Set;
 import java.util.concurrent.atomic.AtomicInteger;
+import java.util.function.Predicate;
 import org.junit.jupiter.api.AfterEach;
 import org.junit.jupiter.api.BeforeEach;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
+import org.junit.jupiter.params.ParameterizedTest;
+import org.junit.jupiter.params.provider.ValueSource;
 
 class BackupJobsTest {
   private static final Origin ORIGIN = new Origin(Component.PACKAGER, 0, 0, 1);
@@ -48,6 +55,7 @@ class BackupJobsTest {
 
   @TempDir private Path directory;
   private final AtomicInteger asked = new AtomicInteger();
+  private Predicate<ObjectKey> notGiven = key -> false;
   private final NativeTools tools = new NativeTools();
   private final EventPublisher publisher =
       new EventPublisher(new Settings.Kafka("127.0.0.1:1", 1, (short) 1));
@@ -65,6 +73,11 @@ class BackupJobsTest {
                 new Class<?>[] {ObjectStore.class},
                 (_, method, arguments) -> {
                   asked.incrementAndGet();
+                  if (arguments != null
+                      && arguments[0] instanceof ObjectKey key
+                      && notGiven.test(key)) {
+                    throw new StoreException.Unavailable("bad sector below " + key, null);
+                  }
                   try {
                     return method.invoke(directoryStore, arguments);
                   } catch (InvocationTargetException e) {
@@ -106,6 +119,51 @@ class BackupJobsTest {
     // then
     assertThat(jobs.promising(runs.open())).contains(run);
     assertThat(jobs.find(run)).isPresent();
+  }
+
+  @Test
+  void shouldBeginARunThoughTheStoreKeepsBackTheClaimOfAnotherForALongTime() {
+    // given
+    RunId first = accept("first", NOW);
+    RunId second = accept("second", NOW.plusSeconds(1));
+    notGiven = RunKeys.claim(first).key()::equals;
+    restart();
+    assertThatThrownBy(() -> jobs.promising(runs.open()))
+        .isInstanceOf(StoreException.Unavailable.class);
+
+    // when
+    await()
+        .ignoreExceptionsInstanceOf(StoreException.Unavailable.class)
+        .until(() -> jobs.promising(runs.open()).containsAll(List.of(first, second)));
+
+    // then
+    assertThat(jobs.find(second)).isPresent();
+    assertThatThrownBy(() -> jobs.find(first)).hasMessageContaining("bad sector");
+  }
+
+  @ParameterizedTest
+  @ValueSource(booleans = {false, true})
+  void shouldBeginARunThoughTheStoreKeepsBackWhatIsToBeKnownOfAnotherSource(boolean outcome) {
+    // given
+    RunId other = accept("elsewhere", "other", NOW);
+    ObjectKey slots = RunKeys.slots(new SourceName("elsewhere"));
+    assertThat(new Slots(runs).take(slots, other, runs::hasEnded)).isTrue();
+    RunId run = accept("run", NOW.plusSeconds(1));
+    notGiven =
+        outcome
+            ? RunKeys.outcome(other).key()::equals
+            : key -> key.value().startsWith(slots.value());
+    restart();
+
+    // then
+    assertThat(jobs.promising(runs.open())).contains(run);
+    assertThat(jobs.find(run)).isPresent();
+    assertThatThrownBy(() -> jobs.find(other)).hasMessageContaining("bad sector");
+  }
+
+  private void restart() {
+    runs = new Runs(store);
+    jobs = jobs(Clock.systemUTC());
   }
 
   @Test
@@ -204,6 +262,10 @@ class BackupJobsTest {
   }
 
   private RunId accept(String id, Instant at) {
+    return accept(SOURCE.value(), id, at);
+  }
+
+  private RunId accept(String source, String id, Instant at) {
     RunId run = RunId.ofRequest("/test", id);
     Instant deadline = Instant.now().plus(HOUR.multipliedBy(24));
     Claim _ =
@@ -212,7 +274,7 @@ class BackupJobsTest {
             new Claim(
                 new Announcement(
                     new BackupAccepted(
-                        run, "edms", ORIGIN, Set.of(Component.MEDIA), at, deadline, null),
+                        run, source, ORIGIN, Set.of(Component.MEDIA), at, deadline, null),
                     at),
                 deadline));
     return run;

@@ -24,11 +24,29 @@ import java.io.IOException;
 import java.util.List;
 import java.util.Objects;
 import org.jspecify.annotations.Nullable;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
 
 /** An archive that is restored, and what its manifest says. */
 record OpenedArchive(ArchiveReader reader, Manifest manifest) {
+  private static final Logger LOG = LoggerFactory.getLogger(OpenedArchive.class);
+
   /** Opens the archive, and makes sure that it is the one that its manifest describes. */
   static OpenedArchive open(Runs runs, RestoreStarted started, Work work)
+      throws ComponentFailure, IOException, InterruptedException {
+    try {
+      return openOnce(runs, started, work);
+    } catch (ComponentFailure e) {
+      // A bit may have been turned over on the way.
+      LOG.atWarn()
+          .addKeyValue("run", started.restoreId())
+          .addKeyValue("finding", e.getMessage())
+          .log("the archive is opened once more");
+      return openOnce(runs, started, work);
+    }
+  }
+
+  private static OpenedArchive openOnce(Runs runs, RestoreStarted started, Work work)
       throws ComponentFailure, IOException, InterruptedException {
     SourceName source = new SourceName(started.source());
     ObjectKey key = RunKeys.archive(source, started.archive());

@@ -1,6 +1,7 @@
 package io.hybridbackup.restore;
 
 import io.hybridbackup.common.archive.ArchiveCorruptException;
+import io.hybridbackup.common.archive.UnknownVersionException;
 import io.hybridbackup.common.event.Dependent;
 import io.hybridbackup.common.event.Fact.RestoreCompleted;
 import io.hybridbackup.common.event.Fact.RestoreFailed;
@@ -21,6 +22,8 @@ import io.hybridbackup.common.messaging.EventPublisher;
 import io.hybridbackup.common.process.NativeTools;
 import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoreException;
+import io.hybridbackup.common.store.StoredObject;
 import io.hybridbackup.restore.Journal.Back;
 import io.hybridbackup.restore.Journal.Begun;
 import io.hybridbackup.restore.Journal.Failed;
@@ -88,10 +91,12 @@ final class Restoration {
           ? completed(started, begun.get(), work)
           : back(started, journal, work, null);
     } catch (ArchiveCorruptException e) {
-      mark(started, String.valueOf(e.getMessage()), work);
-      throw corrupt(started, e);
-    } catch (UnreadableManifestException e) {
-      throw corrupt(started, e);
+      throw damaged(started, e, work);
+    } catch (UnreadableManifestException | UnknownVersionException e) {
+      throw ComponentFailure.permanent(
+          FailureCode.ARCHIVE_CORRUPT,
+          "archive " + started.archive() + " cannot be restored: " + e.getMessage(),
+          e);
     } catch (ComponentFailure e) {
       if (e.code() == FailureCode.ARCHIVE_CORRUPT) {
         mark(started, String.valueOf(e.getMessage()), work);
@@ -109,11 +114,34 @@ final class Restoration {
         () -> new DamagedArchives(runs.store()).mark(archive, finding, started.restoreId()));
   }
 
-  private static ComponentFailure corrupt(RestoreStarted started, Exception e) {
-    return ComponentFailure.permanent(
-        FailureCode.ARCHIVE_CORRUPT,
-        "archive " + started.archive() + " is damaged: " + e.getMessage() + "; use another one",
-        e);
+  private ComponentFailure damaged(RestoreStarted started, ArchiveCorruptException e, Work work)
+      throws InterruptedException {
+    ObjectKey key = RunKeys.archive(new SourceName(started.source()), started.archive());
+    StoredObject archive =
+        work.insist(
+            () -> runs.store().find(key).orElseThrow(() -> new StoreException.Missing(key)));
+    try {
+      return new DamagedArchives(runs.store())
+              .mark(archive, e, started.restoreId(), (bytes, files) -> work.checkpoint())
+          ? ComponentFailure.permanent(
+              FailureCode.ARCHIVE_CORRUPT,
+              "archive "
+                  + started.archive()
+                  + " is damaged: "
+                  + e.getMessage()
+                  + "; use another one",
+              e)
+          : ComponentFailure.passing(
+              FailureCode.INTERNAL,
+              "archive "
+                  + started.archive()
+                  + " was damaged when it was first read, and not when it was read again; check the"
+                  + " way to the store, and this machine's memory: "
+                  + e.getMessage(),
+              e);
+    } catch (IOException again) {
+      return failure(again);
+    }
   }
 
   private static ComponentFailure failure(IOException e) {

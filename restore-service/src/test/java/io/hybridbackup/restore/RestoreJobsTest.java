@@ -3,6 +3,13 @@ package io.hybridbackup.restore;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import io.hybridbackup.common.archive.ArchiveLayout;
+import io.hybridbackup.common.archive.Compressor;
+import io.hybridbackup.common.archive.MediaPart;
+import io.hybridbackup.common.archive.NewerFormat;
+import io.hybridbackup.common.archive.PartInventory;
+import io.hybridbackup.common.archive.PartObjects;
+import io.hybridbackup.common.archive.ProgressListener;
 import io.hybridbackup.common.event.Event;
 import io.hybridbackup.common.event.EventCodec;
 import io.hybridbackup.common.event.Fact.RestoreCompleted;
@@ -37,12 +44,14 @@ import io.hybridbackup.common.settings.Settings;
 import io.hybridbackup.common.store.InMemoryObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.Slice;
+import io.hybridbackup.common.store.StoredObject;
 import io.hybridbackup.restore.Journal.Begun;
 import io.hybridbackup.restore.Journal.Preparing;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.UncheckedIOException;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
 import java.time.Clock;
@@ -53,6 +62,7 @@ import java.time.OffsetDateTime;
 import java.util.ArrayList;
 import java.util.List;
 import java.util.Map;
+import java.util.Optional;
 import java.util.Set;
 import java.util.concurrent.CompletableFuture;
 import java.util.concurrent.TimeUnit;
@@ -85,6 +95,23 @@ class RestoreJobsTest {
           Duration.ofHours(1),
           true,
           100);
+
+  private static final SourceName SOURCE = new SourceName("edms");
+  private static final ArchiveName ARCHIVE = new ArchiveName("backup_20260111_020000");
+  private static final Manifest MANIFEST =
+      new Manifest(
+          OffsetDateTime.parse("2026-01-11T02:00:00+01:00"),
+          null,
+          "hybrid-backup test",
+          RunId.ofRequest("/test", "backup"),
+          SOURCE,
+          ARCHIVE,
+          1,
+          null,
+          new StoragePart(1, 1, 1, "ab".repeat(32)),
+          new Consistency(false, null, Instant.EPOCH, 1, 0, null, null),
+          Map.of(),
+          List.of());
 
   @TempDir private Path folder;
   private final NativeTools tools = new NativeTools();
@@ -154,44 +181,121 @@ class RestoreJobsTest {
   @Timeout(60)
   void shouldGiveUpAnArchiveThatCannotBeReadThoughTheStoreIsThere() throws Exception {
     // given
-    SourceName source = new SourceName("edms");
-    ArchiveName name = new ArchiveName("backup_20260111_020000");
-    ObjectKey archive = RunKeys.archive(source, name);
-    Manifest manifest =
-        new Manifest(
-            OffsetDateTime.parse("2026-01-11T02:00:00+01:00"),
-            null,
-            "hybrid-backup test",
-            RunId.ofRequest("/test", "backup"),
-            source,
-            name,
-            1,
-            null,
-            new StoragePart(1, 1, 1, "ab".repeat(32)),
-            new Consistency(false, null, Instant.EPOCH, 1, 0, null, null),
-            Map.of(),
-            List.of());
-    store.create(archive, new byte[100]);
-    store.create(
-        RunKeys.manifest(source, name),
-        new ArchiveManifest(
-                manifest,
-                new ArchiveManifest.Archive(archive.name(), archive, 100, "00c0ffee12345678"))
-            .toJson());
-    store.unreadable = archive;
+    StoredObject archive = archive(new byte[100]);
+    store.unreadable = archive.key();
 
     // when
     perform(1);
 
     // then
-    assertThat(published)
-        .filteredOn(RestoreFailed.class::isInstance)
-        .singleElement()
-        .satisfies(event -> {
-          RestoreFailed failed = (RestoreFailed) event;
-          assertThat(failed.code()).isEqualTo(FailureCode.INTERNAL);
-          assertThat(failed.message()).contains(archive.value(), "Input/output error");
-        });
+    RestoreFailed failed = failed();
+    assertThat(failed.code()).isEqualTo(FailureCode.INTERNAL);
+    assertThat(failed.message()).contains(archive.key().value(), "Input/output error");
+  }
+
+  @Test
+  void shouldMarkAnArchiveThatIsDamagedEachTimeItIsRead() throws Exception {
+    // given
+    StoredObject archive = archive(soundArchive());
+    store.damaged = archive.key();
+    store.damagedReads = Integer.MAX_VALUE;
+
+    // when
+    perform(1);
+
+    // then
+    assertThat(failed().code()).isEqualTo(FailureCode.ARCHIVE_CORRUPT);
+    assertThat(store.find(RunKeys.damaged(archive.key()))).isPresent();
+  }
+
+  @Test
+  void shouldNotMarkAnArchiveThatIsDamagedNoMoreWhenItIsReadAgain() throws Exception {
+    // given
+    StoredObject archive = archive(soundArchive());
+    store.damaged = archive.key();
+    store.damagedReads = 1;
+
+    // when
+    perform(1);
+
+    // then
+    assertThat(failed().code()).isEqualTo(FailureCode.INTERNAL);
+    assertThat(failed().message()).contains("not when it was read again", "the footer");
+    assertThat(store.find(RunKeys.damaged(archive.key()))).isEmpty();
+  }
+
+  /** The bit was turned over in what is beside the archive, or in what is within it. */
+  @Test
+  void shouldReadAManifestAgainThatIsNotTheOneBesideTheArchive() throws Exception {
+    // given
+    StoredObject archive = archive(soundArchive());
+    store.otherManifests = 1;
+
+    // when
+    perform(1);
+
+    // then
+    assertThat(store.find(RunKeys.damaged(archive.key()))).isEmpty();
+  }
+
+  @Test
+  void shouldNotMarkAnArchiveOfANewerFormat() throws Exception {
+    // given
+    StoredObject archive = archive(NewerFormat.of(soundArchive()));
+
+    // when
+    perform(1);
+
+    // then
+    assertThat(failed().message())
+        .contains("cannot be restored", "version 2", "none above 1", "use a newer release")
+        .doesNotContain("damaged");
+    assertThat(store.find(RunKeys.damaged(archive.key()))).isEmpty();
+  }
+
+  private RestoreFailed failed() {
+    return published.stream()
+        .filter(RestoreFailed.class::isInstance)
+        .map(RestoreFailed.class::cast)
+        .reduce((one, other) -> {
+          throw new AssertionError("it failed twice");
+        })
+        .orElseThrow();
+  }
+
+  private StoredObject archive(byte[] content) {
+    ObjectKey key = RunKeys.archive(SOURCE, ARCHIVE);
+    store.create(key, content);
+    store.create(
+        RunKeys.manifest(SOURCE, ARCHIVE),
+        new ArchiveManifest(
+                MANIFEST,
+                new ArchiveManifest.Archive(key.name(), key, content.length, "00c0ffee12345678"))
+            .toJson());
+    return store.find(key).orElseThrow();
+  }
+
+  private byte[] soundArchive() throws IOException {
+    Path tree = Files.createDirectory(folder.resolve("tree"));
+    Files.writeString(tree.resolve("file"), "content");
+    ObjectKey key = ObjectKey.of("made", "archive");
+    try (Compressor compressor = Compressor.open(1);
+        PartObjects objects = new PartObjects(store, ObjectKey.of("made", "media"))) {
+      PartInventory part =
+          MediaPart.write(
+              tree,
+              path -> false,
+              MediaPart.Missing.NONE,
+              MediaPart.Earlier.NONE,
+              objects,
+              compressor,
+              ProgressListener.NONE);
+      StoredObject _ =
+          store.compose(
+              key,
+              ArchiveLayout.compose(MANIFEST.toJson(), Instant.EPOCH, List.of(part), 1).pieces());
+      return store.read(key).orElseThrow();
+    }
   }
 
   @Test
@@ -363,6 +467,13 @@ class RestoreJobsTest {
   private static final class FreezingStore extends InMemoryObjectStore {
     private Meanwhile whenFrozen = () -> {};
     private @Nullable ObjectKey unreadable;
+    private @Nullable ObjectKey damaged;
+
+    /** So often the last byte that is read of what is damaged is another one. */
+    private int damagedReads;
+
+    /** So often a manifest beside an archive is another one. */
+    private int otherManifests;
 
     FreezingStore() {
       super(InstantSource.system(), true);
@@ -370,15 +481,32 @@ class RestoreJobsTest {
 
     @Override
     public InputStream open(Slice slice) {
+      boolean damages = slice.object().equals(damaged) && damagedReads-- > 0;
       return new FilterInputStream(super.open(slice)) {
         @Override
         public int read(byte[] bytes, int offset, int length) throws IOException {
           if (slice.object().equals(unreadable)) {
             throw new IOException("Input/output error");
           }
-          return super.read(bytes, offset, length);
+          int read = super.read(bytes, offset, length);
+          if (damages && read > 0) {
+            bytes[offset + read - 1] ^= 1;
+          }
+          return read;
         }
       };
+    }
+
+    @Override
+    public synchronized Optional<byte[]> read(ObjectKey key) {
+      boolean other = key.name().endsWith(".manifest.json") && otherManifests-- > 0;
+      return super.read(key)
+          .map(json ->
+              other
+                  ? new String(json, StandardCharsets.UTF_8)
+                      .replace("hybrid-backup test", "hybrid-backup rest")
+                      .getBytes(StandardCharsets.UTF_8)
+                  : json);
     }
 
     @Override

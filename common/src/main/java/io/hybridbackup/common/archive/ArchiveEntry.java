@@ -142,6 +142,19 @@ public record ArchiveEntry(
         && Objects.equals(defaultAcl, other.defaultAcl);
   }
 
+  /**
+   * Whether an index tells both alike. A hard link may have become the file, and is told by its
+   * path alone.
+   */
+  boolean isToldAs(ArchiveEntry other) {
+    return path.equals(other.path)
+        && (type != other.type
+            || (isLike(other)
+                && header.equals(other.header)
+                && Objects.equals(content, other.content)
+                && Objects.equals(sha256, other.sha256)));
+  }
+
   /** The same under another path. */
   ArchiveEntry named(EntryPath other) {
     return new ArchiveEntry(

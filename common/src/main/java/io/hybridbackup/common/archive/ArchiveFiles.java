@@ -59,8 +59,8 @@ public final class ArchiveFiles {
         PartReader part = archive.part(component);
         Excerpt excerpt =
             component == Component.MEDIA ? ArchiveReader.excerpt(part, selection) : Excerpt.WHOLE;
-        PartReader.IndexListener listener =
-            new PartReader.IndexListener() {
+        IndexListener listener =
+            new IndexListener() {
               @Override
               public void member(IndexLine.Span member) {}
 

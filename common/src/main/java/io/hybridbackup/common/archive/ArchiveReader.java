@@ -51,7 +51,8 @@ public final class ArchiveReader {
   /**
    * Finds out where everything lies, normally with one ranged read of the archive's end.
    *
-   * @throws ArchiveCorruptException if the object is not an archive of this format
+   * @throws ArchiveCorruptException if the object is not an archive
+   * @throws UnknownVersionException if it is of a newer format
    */
   public static ArchiveReader open(ObjectStore store, StoredObject archive) throws IOException {
     if (archive.bytes() <= Footer.BYTES) {
@@ -85,12 +86,43 @@ public final class ArchiveReader {
     return new ArchiveReader(store, whole, rootIndex(rootGzip, rootOffset));
   }
 
+  /**
+   * Whether what was found in an archive is there when it is read once more: the finding's place,
+   * and all that is not content. A bit may have been turned over on the way, and the archive be
+   * sound.
+   *
+   * @param finding of a reader of this archive, or of a part that has taken content over from it
+   * @param progress may end it by an exception
+   */
+  public static boolean isFoundAgain(
+      ObjectStore store,
+      StoredObject archive,
+      ArchiveCorruptException finding,
+      ProgressListener progress)
+      throws IOException {
+    try {
+      ArchiveReader reader = open(store, archive);
+      byte[] _ = reader.manifest();
+      for (Component component : reader.parts()) {
+        if (reader.part(component).isFoundAgain(finding, progress)) {
+          return true;
+        }
+      }
+      return false;
+    } catch (ArchiveCorruptException e) {
+      return true;
+    }
+  }
+
   private static RootIndex rootIndex(byte[] gzip, long offset) throws ArchiveCorruptException {
     try {
-      RootIndex root = Json.read(gunzip(gzip, LONGEST_ROOT_INDEX), RootIndex.class);
-      if (root.version() != RootIndex.VERSION) {
-        throw new IOException("its version " + root.version() + " is not known here");
+      byte[] json = gunzip(gzip, LONGEST_ROOT_INDEX);
+      int version = Json.read(json, RootIndex.Version.class).version();
+      UnknownVersionException.requireKnown("the root index", version, RootIndex.VERSION);
+      if (version < RootIndex.VERSION) {
+        throw new IOException("it has no version");
       }
+      RootIndex root = Json.read(json, RootIndex.class);
       check(root, offset);
       return root;
     } catch (IOException | JacksonException | IllegalArgumentException e) {
@@ -246,9 +278,12 @@ public final class ArchiveReader {
    */
   public List<String> extractMedia(Path folder, ExtractOptions options, ProgressListener progress)
       throws IOException {
+    PartReader part = part(Component.MEDIA);
     try (MediaExtraction extraction = new MediaExtraction(folder, options)) {
-      part(Component.MEDIA).read(extraction, progress);
+      part.read(extraction, progress);
       return extraction.finish();
+    } catch (PathTakenException e) {
+      throw e.explained(part);
     }
   }
 
@@ -270,6 +305,8 @@ public final class ArchiveReader {
     try (ChosenMedia media = new ChosenMedia(selection, folder, options)) {
       part.read(excerpt, media::wants, media, progress);
       return media.finish();
+    } catch (PathTakenException e) {
+      throw e.explained(part);
     }
   }
 
@@ -343,7 +380,7 @@ public final class ArchiveReader {
     PartReader part = part(Component.MEDIA);
     part.index(
         excerpt(part, selection),
-        new PartReader.IndexListener() {
+        new IndexListener() {
           @Override
           public void member(IndexLine.Span member) {}
 

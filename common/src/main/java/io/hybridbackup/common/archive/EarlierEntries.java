@@ -9,7 +9,7 @@ import java.util.List;
  * with that member and all members up to the next group's. A group holds whole entries and nothing
  * of any other, and is forgotten when it has been handled.
  */
-final class EarlierEntries implements PartReader.IndexListener {
+final class EarlierEntries implements IndexListener {
   /** What becomes of groups. */
   @FunctionalInterface
   interface Handler {

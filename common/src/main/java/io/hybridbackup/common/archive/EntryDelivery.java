@@ -133,8 +133,11 @@ final class EntryDelivery implements AutoCloseable {
   static ArchiveCorruptException corrupt(ArchiveEntry entry, String finding) {
     return new ArchiveCorruptException(
         name(entry),
+        null,
+        entry,
         entry.header().offset(),
-        finding + " (member " + entry.header().member() + ")");
+        finding + " (member " + entry.header().member() + ")",
+        null);
   }
 
   private static String name(ArchiveEntry entry) {

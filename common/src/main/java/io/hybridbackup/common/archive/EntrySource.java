@@ -7,20 +7,35 @@ import java.nio.file.LinkOption;
 import java.nio.file.Path;
 import java.util.HashMap;
 import java.util.Map;
+import java.util.function.Consumer;
 import org.jspecify.annotations.Nullable;
 
 /** Describes files as entries; remembers the names of owners, which are slow to look up. */
 final class EntrySource {
   private static final ArchiveEntry.Place NOWHERE = new ArchiveEntry.Place(0, 0);
 
+  private final Consumer<String> warnings;
   private final Map<Long, String> users = new HashMap<>();
   private final Map<Long, String> groups = new HashMap<>();
+
+  /**
+   * @param warnings for people: what an entry has no room for
+   */
+  EntrySource(Consumer<String> warnings) {
+    this.warnings = warnings;
+  }
 
   /** An entry without places and without the hash of its content. */
   ArchiveEntry describe(Path path, FileStatus status, EntryPath archived, boolean vanished)
       throws IOException {
     EntryPath raw = EntryPath.of(path);
     ExtendedAttributes attributes = ExtendedAttributes.read(raw);
+    int leftOut = attributes.leaveOutBeyond(PartWriter.MOST_ATTRIBUTE_BYTES);
+    if (leftOut > 0) {
+      warnings.accept(
+          "%d of the extended attributes were left out, as all together are more than a tar header has room for: %s"
+              .formatted(leftOut, EscapedPath.brief(archived)));
+    }
     ArchiveEntry.Type type = type(status);
     return new ArchiveEntry(
         archived,

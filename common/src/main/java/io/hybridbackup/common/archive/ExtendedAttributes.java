@@ -4,6 +4,9 @@ import io.hybridbackup.common.natives.CallException;
 import java.nio.charset.StandardCharsets;
 import java.util.Arrays;
 import java.util.Base64;
+import java.util.Collections;
+import java.util.Comparator;
+import java.util.Map;
 import java.util.SortedMap;
 import java.util.TreeMap;
 import org.jspecify.annotations.Nullable;
@@ -46,6 +49,28 @@ record ExtendedAttributes(
       }
     }
     return new ExtendedAttributes(others, accessAcl, defaultAcl);
+  }
+
+  /**
+   * Takes the longest of the others away, until all have room.
+   *
+   * @param most how many bytes of a tar header all may take
+   * @return how many were taken away
+   */
+  int leaveOutBeyond(long most) {
+    long bytes = (accessAcl == null ? 0 : accessAcl.length());
+    bytes += (defaultAcl == null ? 0 : defaultAcl.length());
+    for (Map.Entry<String, byte[]> attribute : others.entrySet()) {
+      bytes += TarHeader.mostRecordBytes(attribute.getKey(), attribute.getValue());
+    }
+    int left = 0;
+    for (; bytes > most && !others.isEmpty(); left++) {
+      Map.Entry<String, byte[]> longest =
+          Collections.max(others.entrySet(), Comparator.comparingInt(one -> one.getValue().length));
+      bytes -= TarHeader.mostRecordBytes(longest.getKey(), longest.getValue());
+      others.remove(longest.getKey());
+    }
+    return left;
   }
 
   private static byte[] names(EntryPath path) throws CallException {

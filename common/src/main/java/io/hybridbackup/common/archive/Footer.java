@@ -32,7 +32,8 @@ record Footer(long distance, long length) {
   /**
    * Reads {@link #BYTES} bytes.
    *
-   * @throws DataFormatException if they are not a footer of this version; the message says which
+   * @throws DataFormatException if they are not a footer
+   * @throws UnknownVersionException if it is of a newer format
    */
   static Footer decode(byte[] member) throws DataFormatException {
     ByteBuffer plain = ByteBuffer.wrap(GzipMember.decode(member, PLAIN_BYTES));
@@ -41,11 +42,7 @@ record Footer(long distance, long length) {
     if (!Arrays.equals(magic, MAGIC)) {
       throw new DataFormatException("it does not end with this product's footer");
     }
-    int version = plain.getInt();
-    if (version != RootIndex.VERSION) {
-      throw new DataFormatException(
-          "its format is version " + version + ", which is not known here");
-    }
+    UnknownVersionException.requireKnown("its format", plain.getInt(), RootIndex.VERSION);
     Footer footer = new Footer(plain.getLong(), plain.getLong());
     if (footer.length < 1 || footer.distance < footer.length) {
       throw new DataFormatException("its footer points nowhere");

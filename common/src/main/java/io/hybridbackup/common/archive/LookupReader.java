@@ -8,7 +8,6 @@ import java.nio.ByteBuffer;
 import java.util.Arrays;
 import java.util.BitSet;
 import java.util.HexFormat;
-import java.util.List;
 import org.jspecify.annotations.Nullable;
 
 /** Reads the lookup of a part, a page at a time. Holds nothing open between calls. */
@@ -159,7 +158,7 @@ final class LookupReader {
   }
 
   ArchiveCorruptException damaged(long offset, String finding, @Nullable Throwable cause) {
-    List<Slice> lies = pages.range(offset, 1);
-    return new ArchiveCorruptException(name, lies.getFirst().object(), offset, finding, cause);
+    Slice read = pages.range(offset, 1).getFirst();
+    return new ArchiveCorruptException(name, read, null, offset, finding, cause);
   }
 }

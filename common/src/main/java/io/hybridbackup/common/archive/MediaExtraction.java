@@ -87,8 +87,8 @@ final class MediaExtraction implements PartReader.Handler, AutoCloseable {
     }
   }
 
-  private static ArchiveCorruptException taken(ArchiveEntry entry, FileAlreadyExistsException e) {
-    return corrupt(entry, "its path is taken by another entry", e);
+  private static PathTakenException taken(ArchiveEntry entry, FileAlreadyExistsException e) {
+    return new PathTakenException(entry, entry.path(), "its path is taken", e);
   }
 
   /** Whether there is a folder where the archive has this one. */
@@ -230,6 +230,12 @@ final class MediaExtraction implements PartReader.Handler, AutoCloseable {
     return path;
   }
 
+  /** The path in the archive of a path on disk. */
+  private EntryPath archived(EntryPath path) {
+    return new EntryPath(
+        MediaPart.ROOT.octets() + path.octets().substring(rawRoot.octets().length()));
+  }
+
   private void realParent(ArchiveEntry entry, EntryPath path) throws IOException {
     realFolder(entry, new EntryPath(path.octets().substring(0, path.octets().lastIndexOf('/'))));
   }
@@ -244,7 +250,8 @@ final class MediaExtraction implements PartReader.Handler, AutoCloseable {
     if (!Files.exists(path, LinkOption.NOFOLLOW_LINKS)) {
       Files.createDirectory(path);
     } else if (!Files.isDirectory(path, LinkOption.NOFOLLOW_LINKS)) {
-      throw corrupt(entry, "its path leads through something that is no folder", null);
+      throw new PathTakenException(
+          entry, archived(folder), "its path leads through something that is no folder", null);
     }
     realFolder = folder;
   }
@@ -264,6 +271,8 @@ final class MediaExtraction implements PartReader.Handler, AutoCloseable {
     ArchiveEntry.Place place = entry.header();
     return new ArchiveCorruptException(
         entry.path().toString(),
+        null,
+        entry,
         place.offset(),
         finding + " (member " + place.member() + ")",
         cause);

@@ -35,7 +35,7 @@ public final class MediaPart {
   private final ProgressListener progress;
   private final List<KnownMembers> known;
   private final PartWriter writer;
-  private final EntrySource source = new EntrySource();
+  private final EntrySource source = new EntrySource(this::warnOnce);
   private final HardLinks links = new HardLinks();
   private final TreePaths paths;
 
@@ -408,6 +408,13 @@ public final class MediaPart {
 
   private boolean isVanished(Path path) {
     return !path.equals(root) && vanished.test(root.relativize(path));
+  }
+
+  /** Of something that is looked at time and again. */
+  private void warnOnce(String warning) {
+    if (!warnings.contains(warning)) {
+      warn(warning);
+    }
   }
 
   private void warn(String warning) {

@@ -1,7 +1,7 @@
 package io.hybridbackup.common.archive;
 
-import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
+import io.hybridbackup.common.store.Slice;
 import java.io.EOFException;
 import java.io.IOException;
 import java.io.InputStream;
@@ -209,8 +209,8 @@ final class MemberSource implements AutoCloseable {
 
   private ArchiveCorruptException damaged(
       IndexLine.Span member, String finding, @Nullable Throwable cause) {
-    ObjectKey object = content.range(member.offset(), 1).getFirst().object();
-    return new ArchiveCorruptException(name, object, member.offset(), finding, cause);
+    Slice read = content.range(member.offset(), member.length()).getFirst();
+    return new ArchiveCorruptException(name, read, null, member.offset(), finding, cause);
   }
 
   /** Gives up what is under way. */

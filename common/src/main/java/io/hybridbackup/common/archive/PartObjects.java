@@ -268,7 +268,8 @@ public final class PartObjects implements AutoCloseable {
     private static ArchiveCorruptException damaged(Slice slice) {
       return new ArchiveCorruptException(
           slice.object().toString(),
-          slice.object(),
+          slice,
+          null,
           slice.offset(),
           "its CRC64NVME is not the one of the index",
           null);

@@ -18,6 +18,12 @@ final class PartWriter {
   private static final int SHARED_BYTES = 1024 * 1024;
 
   /**
+   * So much of a header attributes and ACLs may take: the rest of a shared member is for paths and
+   * the content of a file that has no members of its own.
+   */
+  static final long MOST_ATTRIBUTE_BYTES = SHARED_BYTES - MediaPart.OWN_MEMBERS_BYTES - 32 * 1024;
+
+  /**
    * From one checkpoint to the next there is one object more for every so many that there are. Each
    * tells of all that is there, and would otherwise make the sum of them grow with the square.
    */
@@ -69,7 +75,7 @@ final class PartWriter {
   void append(ArchiveEntry entry, byte[] content) throws IOException {
     byte[] header = TarHeader.encode(entry);
     int padding = TarHeader.padding(content.length);
-    Place place = share(entry, header, content.length + padding);
+    Place place = share(header, content.length + padding);
     System.arraycopy(content, 0, shared, sharedBytes, content.length);
     Arrays.fill(
         shared, sharedBytes + content.length, sharedBytes + content.length + padding, (byte) 0);
@@ -90,7 +96,7 @@ final class PartWriter {
    */
   long append(ArchiveEntry entry, InputStream content, ProgressListener progress)
       throws IOException {
-    Place header = share(entry, TarHeader.encode(entry), 0);
+    Place header = share(TarHeader.encode(entry), 0);
     cut();
     Place place = new Place(nextMember, 0);
     FileContent written = FileContent.write(content, entry.size(), this::member, progress);
@@ -103,7 +109,7 @@ final class PartWriter {
    * group.
    */
   void append(ArchiveEntry entry, EarlierEntries.Group group, String sha256) throws IOException {
-    Place header = share(entry, TarHeader.encode(entry), 0);
+    Place header = share(TarHeader.encode(entry), 0);
     cut();
     Place place = new Place(nextMember, 0);
     reuse(group.members(), group.first() + 1, group.end());
@@ -141,16 +147,9 @@ final class PartWriter {
   }
 
   /** Puts a header into the shared member, where {@code following} bytes will have room too. */
-  private Place share(ArchiveEntry entry, byte[] header, int following) throws IOException {
+  private Place share(byte[] header, int following) throws IOException {
     if (sharedBytes + header.length + following > shared.length) {
       cut();
-    }
-    if (header.length + following > shared.length) {
-      throw new IOException(
-          entry.path()
-              + " has too many extended attributes: its header would take "
-              + header.length
-              + " bytes, and 1 MiB is the most; remove some, or exclude the file");
     }
     Place place = new Place(nextMember, sharedBytes);
     System.arraycopy(header, 0, shared, sharedBytes, header.length);

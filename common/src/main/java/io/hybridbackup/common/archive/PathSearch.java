@@ -22,7 +22,7 @@ final class PathSearch {
   /** Tells of members of the index, in their order. */
   @FunctionalInterface
   interface Index {
-    void tell(BitSet members, PartReader.IndexListener listener) throws IOException;
+    void tell(BitSet members, IndexListener listener) throws IOException;
   }
 
   /**
@@ -68,7 +68,7 @@ final class PathSearch {
     }
     index.tell(
         candidates,
-        new PartReader.IndexListener() {
+        new IndexListener() {
           private int number;
 
           @Override

@@ -23,6 +23,9 @@ record RootIndex(
     }
   }
 
+  /** What there is of a root index of any version. */
+  record Version(int version) {}
+
   /** A stretch of the archive, in bytes from its beginning. */
   record Range(long offset, long length) {
     Range {

@@ -13,7 +13,7 @@ import org.jspecify.annotations.Nullable;
  * <p>Of hard links whose target is not chosen, the first becomes the file and the others link to
  * that. For one thread.
  */
-final class SelectiveReading implements PartReader.IndexListener, AutoCloseable {
+final class SelectiveReading implements IndexListener, AutoCloseable {
   private final EntryDelivery delivery;
   private final Predicate<ArchiveEntry> chosen;
 
@@ -108,21 +108,21 @@ final class SelectiveReading implements PartReader.IndexListener, AutoCloseable 
   }
 
   private void choose(ArchiveEntry entry) throws IOException {
-    if (entry.content() != null) {
+    if (entry.content() != null && entry.size() > 0) {
       expectMembers(entry, entry.content());
     }
     delivery.add(entry);
   }
 
   private void expectMembers(ArchiveEntry entry, Place content) throws IOException {
-    long left = entry.size();
-    if (left > 0 && (content.member() != least || least == next)) {
+    if (content.member() != least || least == next) {
       throw EntryDelivery.corrupt(entry, "its content lies in no member that comes before it");
     }
     if (next - held() > least) {
       delivery.expect(least, content.offset() + entry.size());
       return;
     }
+    long left = entry.size();
     int from = content.offset();
     for (int at = members.first(); left > 0; at++) {
       if (at == members.size()) {

@@ -69,6 +69,11 @@ final class TarHeader {
     return blocks.toByteArray();
   }
 
+  /** An attribute's record is no longer. */
+  static long mostRecordBytes(String attribute, byte[] value) {
+    return 32 + 3L * ExtendedAttributes.bytes(attribute).length + value.length;
+  }
+
   /** A file with nothing around it. */
   @SuppressWarnings("ArrayRecordComponent") // never compared
   record SoleFile(byte[] content, Instant modified) {}

@@ -6,6 +6,7 @@ import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartObjects;
 import io.hybridbackup.common.archive.PartReader;
 import io.hybridbackup.common.archive.ProgressListener;
+import io.hybridbackup.common.archive.UnknownVersionException;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.SourceName;
@@ -80,6 +81,8 @@ final class EarlierParts {
       return ArchiveReader.open(runs.store(), base);
     } catch (ArchiveCorruptException e) {
       throw damagedBase(task, base, e);
+    } catch (UnknownVersionException e) {
+      throw unreadable(e);
     } catch (IOException e) {
       throw unreadable(base, e);
     }
@@ -154,9 +157,17 @@ final class EarlierParts {
   }
 
   /** It may be read another time; but a disk that fails will fail the next attempt as well. */
-  private static ComponentFailure unreadable(StoredObject base, Exception e) {
+  private static ComponentFailure unreadable(StoredObject base, IOException e) {
     return ComponentFailure.passing(
         FailureCode.BASE_CHANGED, ObjectReader.ofBase(base.key() + ": " + e.getMessage()), e);
+  }
+
+  /** Nothing is wrong with the archive, nor with the store. */
+  static ComponentFailure unreadable(UnknownVersionException e) {
+    return ComponentFailure.passing(
+        FailureCode.BASE_CHANGED,
+        "what the backup builds upon cannot be read: " + e.getMessage(),
+        e);
   }
 
   /** What an attempt without a base will not miss. */
@@ -185,11 +196,15 @@ final class EarlierParts {
             e);
   }
 
-  /** Sees to it that nothing builds upon the base any more. */
+  /** Sees to it that nothing builds upon the base any more, if it is damaged each time. */
   private ComponentFailure damagedBase(
       PartMaker.Task task, StoredObject base, ArchiveCorruptException e) {
     String finding = String.valueOf(e.getMessage());
-    new DamagedArchives(runs.store()).mark(base.key(), finding, task.run());
+    try {
+      new DamagedArchives(runs.store()).mark(base, e, task.run(), ProgressListener.NONE);
+    } catch (IOException again) {
+      return unreadable(base, again);
+    }
     return ComponentFailure.passing(
         FailureCode.BASE_CHANGED,
         "what the backup builds upon is damaged: " + base.key() + ": " + finding,

@@ -19,7 +19,7 @@ import tools.jackson.core.JacksonException;
  */
 public final class ObjectReader {
   /** So long an object is given further chances. */
-  private static final Duration PATIENCE = Duration.ofSeconds(3);
+  static final Duration PATIENCE = Duration.ofSeconds(3);
 
   private static final int BUFFER_BYTES = 1 << 18;
 

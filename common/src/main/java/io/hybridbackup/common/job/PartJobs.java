@@ -3,6 +3,7 @@ package io.hybridbackup.common.job;
 import io.hybridbackup.common.archive.ArchiveCorruptException;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartReader;
+import io.hybridbackup.common.archive.UnknownVersionException;
 import io.hybridbackup.common.event.Fact;
 import io.hybridbackup.common.event.Fact.BackupAccepted;
 import io.hybridbackup.common.event.Fact.ComponentFailed;
@@ -27,7 +28,6 @@ import java.util.Optional;
 import java.util.Set;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
-import tools.jackson.core.JacksonException;
 
 /**
  * Finds the attempts that wait for a component's part, has it made, and records what came of it.
@@ -61,14 +61,14 @@ public final class PartJobs implements Job.Source {
     Set<RunId> promising = new LinkedHashSet<>();
     for (RunId run : open) {
       try {
-        runs.claim(run)
+        runs.claimInSweep(run)
             .flatMap(Claim::backup)
             .map(accepted -> new SourceName(accepted.source()))
             .filter(sources::add)
-            .flatMap(source -> slots.holder(RunKeys.slots(source)))
+            .flatMap(source -> slots.holderInSweep(RunKeys.slots(source)))
             .filter(open::contains)
             .ifPresent(promising::add);
-      } catch (JacksonException e) {
+      } catch (Runs.UnreadableClaimException e) {
         // It is said when the run is looked at, which must not keep the others waiting.
         promising.add(run);
       }
@@ -209,6 +209,8 @@ public final class PartJobs implements Job.Source {
         return maker.make(task, earlier.find(task, component()), work);
       } catch (ArchiveCorruptException e) {
         throw earlier.damaged(task, e);
+      } catch (UnknownVersionException e) {
+        throw EarlierParts.unreadable(e);
       } catch (StoreException.Missing | StoreException.Changed e) {
         throw EarlierParts.gone(e);
       }

@@ -7,6 +7,7 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.identity.SourceName;
 import io.hybridbackup.common.store.ObjectStore;
+import io.hybridbackup.common.store.StoreException;
 import java.nio.charset.StandardCharsets;
 import java.util.Collections;
 import java.util.EnumMap;
@@ -36,6 +37,9 @@ public final class Runs {
 
   private final Map<RunId, Boolean> ended = remembering();
 
+  /** Since when the store has not given a run's claim. */
+  private final Map<RunId, Long> notGivenSince = remembering();
+
   public Runs(ObjectStore store) {
     this.store = store;
     this.decisions = new Decisions(store);
@@ -57,6 +61,37 @@ public final class Runs {
     Optional<Claim> found = decisions.find(RunKeys.claim(run));
     found.ifPresent(claim -> claims.put(run, claim));
     return found;
+  }
+
+  /** What a run was accepted for cannot be read, which must not keep the others waiting. */
+  public static final class UnreadableClaimException extends RuntimeException {
+    private UnreadableClaimException(RunId run, Exception cause) {
+      super(RunKeys.claim(run).key() + " cannot be read: " + cause.getMessage(), cause);
+    }
+  }
+
+  /**
+   * The claim of an open run, for a sweep. While the store is away nothing is known of the run, and
+   * nothing should be begun that it may come before.
+   *
+   * @throws UnreadableClaimException if it makes no sense, or the store has not given it for a
+   *     while
+   */
+  public Optional<Claim> claimInSweep(RunId run) {
+    try {
+      Optional<Claim> claim = claim(run);
+      notGivenSince.remove(run);
+      return claim;
+    } catch (JacksonException e) {
+      throw new UnreadableClaimException(run, e);
+    } catch (StoreException.Unavailable e) {
+      long now = System.nanoTime();
+      Long since = notGivenSince.putIfAbsent(run, now);
+      if (since != null && now - since >= ObjectReader.PATIENCE.toNanos()) {
+        throw new UnreadableClaimException(run, e);
+      }
+      throw e;
+    }
   }
 
   /** Whether the run has an outcome. */
@@ -120,14 +155,14 @@ public final class Runs {
    */
   public Stream<BackupAccepted> openBackups(String source) {
     return open().stream()
-        .flatMap(run -> ifReadable(run).flatMap(Claim::backup).stream())
+        .flatMap(run -> ifReadable(run).stream())
         .filter(backup -> backup.source().equals(source));
   }
 
-  private Optional<Claim> ifReadable(RunId run) {
+  private Optional<BackupAccepted> ifReadable(RunId run) {
     try {
-      return claim(run);
-    } catch (JacksonException e) {
+      return claimInSweep(run).flatMap(Claim::backup);
+    } catch (UnreadableClaimException e) {
       // It is said when that run is looked at.
       return Optional.empty();
     }

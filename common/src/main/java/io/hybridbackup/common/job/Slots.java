@@ -2,10 +2,14 @@ package io.hybridbackup.common.job;
 
 import io.hybridbackup.common.identity.RunId;
 import io.hybridbackup.common.store.ObjectKey;
+import io.hybridbackup.common.store.StoreException;
 import java.util.List;
 import java.util.Locale;
 import java.util.Optional;
 import java.util.function.Predicate;
+import org.slf4j.Logger;
+import org.slf4j.LoggerFactory;
+import tools.jackson.core.JacksonException;
 
 /**
  * One run of a source (or target) at a time. The newest of the slots in a folder names the run
@@ -13,6 +17,8 @@ import java.util.function.Predicate;
  * are kept as long as the runs, so that a slow creator never fills a gap.
  */
 public final class Slots {
+  private static final Logger LOG = LoggerFactory.getLogger(Slots.class);
+
   private final Runs runs;
 
   public Slots(Runs runs) {
@@ -25,6 +31,19 @@ public final class Slots {
     return newest == 0
         ? Optional.empty()
         : runs.decisions().find(slot(folder, newest)).map(Slot::run);
+  }
+
+  /** As {@link #holder}, for a sweep; empty if it cannot be read, which keeps no other waiting. */
+  public Optional<RunId> holderInSweep(ObjectKey folder) {
+    try {
+      return holder(folder);
+    } catch (StoreException.Unavailable | JacksonException e) {
+      LOG.atWarn()
+          .addKeyValue("slots", folder)
+          .addKeyValue("reason", e.getMessage())
+          .log("cannot read who has the slot; trying again");
+      return Optional.empty();
+    }
   }
 
   /**

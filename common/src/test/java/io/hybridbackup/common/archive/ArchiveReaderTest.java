@@ -8,15 +8,18 @@ import io.hybridbackup.common.identity.Component;
 import io.hybridbackup.common.json.Json;
 import io.hybridbackup.common.store.Crc64Nvme;
 import io.hybridbackup.common.store.FilesystemObjectStore;
+import io.hybridbackup.common.store.InMemoryObjectStore;
 import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.StoredObject;
 import io.hybridbackup.common.store.Upload;
 import java.io.ByteArrayOutputStream;
 import java.io.IOException;
 import java.io.InputStream;
+import java.io.UncheckedIOException;
 import java.nio.charset.StandardCharsets;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.time.InstantSource;
 import java.util.ArrayList;
 import java.util.Arrays;
 import java.util.List;
@@ -294,19 +297,48 @@ class ArchiveReaderTest {
         LOOKUP + "{'index':[{'length':20}]}}]}",
         LOOKUP + "7}]}",
         "{'version':1,'manifest':{'offset':0,'length':99},'parts':[]}",
-        "{'version':2,'manifest':{'offset':0,'length':9},'parts':[]}",
+        "{'manifest':{'offset':0,'length':9},'parts':[]}",
       })
   void shouldRefuseARootIndexThatMakesNoSense(String json) throws IOException {
-    byte[] plain = json.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
+    try (ArchiveFixture fixture = fixture()) {
+      assertThatThrownBy(() -> fixture.readerOf(archiveWith(json)))
+          .isInstanceOf(ArchiveCorruptException.class)
+          .hasMessageContaining("the root index");
+    }
+  }
+
+  private static byte[] archiveWith(String rootIndex) {
+    byte[] plain = rootIndex.replace('\'', '"').getBytes(StandardCharsets.UTF_8);
     byte[] root = GzipMember.stored(plain, plain.length);
     ByteArrayOutputStream archive = new ByteArrayOutputStream();
     archive.writeBytes(new byte[40]);
     archive.writeBytes(root);
     archive.writeBytes(new Footer(root.length, root.length).encode());
+    return archive.toByteArray();
+  }
+
+  @ParameterizedTest
+  @ValueSource(
+      strings = {
+        "{'version':2,'manifest':{'offset':0,'length':9},'parts':[]}",
+        "{'version':2,'chapters':[]}",
+      })
+  void shouldNotTakeANewerFormatForDamage(String rootIndex) throws IOException {
     try (ArchiveFixture fixture = fixture()) {
-      assertThatThrownBy(() -> fixture.readerOf(archive.toByteArray()))
-          .isInstanceOf(ArchiveCorruptException.class)
-          .hasMessageContaining("the root index");
+      assertThatThrownBy(() -> fixture.readerOf(archiveWith(rootIndex)))
+          .isInstanceOf(UnknownVersionException.class)
+          .hasMessageContainingAll("root index", "version 2", "none above 1", "newer release");
+    }
+  }
+
+  @Test
+  void shouldNotTakeAFooterOfANewerFormatForDamage() throws IOException {
+    try (ArchiveFixture fixture = fixture()) {
+      byte[] newer = NewerFormat.of(fixture.bytes());
+
+      assertThatThrownBy(() -> fixture.readerOf(newer))
+          .isInstanceOf(UnknownVersionException.class)
+          .hasMessageContainingAll("its format has version 2", "none above 1");
     }
   }
 
@@ -346,7 +378,7 @@ class ArchiveReaderTest {
       assertThatThrownBy(() ->
               extraction.entry(
                   entry("storage/link/file", ArchiveEntry.Type.FILE, null), out -> out.write(1)))
-          .isInstanceOf(ArchiveCorruptException.class)
+          .isInstanceOf(PathTakenException.class)
           .hasMessageContaining("no folder");
     }
     assertThat(outside).isEmptyDirectory();
@@ -360,9 +392,88 @@ class ArchiveReaderTest {
       extraction.entry(twice, out -> out.write(1));
       extraction.entry(twice, out -> out.write(2));
 
-      assertThatThrownBy(extraction::finish)
-          .isInstanceOf(ArchiveCorruptException.class)
-          .hasMessageContaining("taken by another entry");
+      assertThatThrownBy(extraction::finish).isInstanceOf(PathTakenException.class);
+    }
+  }
+
+  @Test
+  void shouldTakeItForDamageThatAnArchiveHasTwoEntriesOfOnePath() throws IOException {
+    assertThatThrownBy(() ->
+            extract(
+                entry("storage/twice", ArchiveEntry.Type.FILE, null),
+                entry("storage/twice", ArchiveEntry.Type.FILE, null)))
+        .isInstanceOf(ArchiveCorruptException.class)
+        .hasMessageContaining("its path is taken by another entry");
+    assertThatThrownBy(() ->
+            extract(
+                entry("storage/link", ArchiveEntry.Type.SYMLINK, "/outside"),
+                entry("storage/link/file", ArchiveEntry.Type.FILE, null)))
+        .isInstanceOf(ArchiveCorruptException.class)
+        .hasMessageContaining("no folder by another entry");
+  }
+
+  @ParameterizedTest
+  @ValueSource(strings = {"storage/a", "storage/a/file"})
+  void shouldNotTakeItForDamageThatATargetTakesTwoNamesForTheSame(String second)
+      throws IOException {
+    Path target = folder.resolve("media");
+    ArchiveReader archive =
+        archive(
+            entry("storage/A", ArchiveEntry.Type.FILE, null),
+            entry(second, ArchiveEntry.Type.FILE, null),
+            entry("storage", ArchiveEntry.Type.FOLDER, null));
+
+    assertThatThrownBy(() ->
+            archive.extractMedia(
+                target, new ExtractOptions(false, false), alsoAt(target.resolve("a"))))
+        .isInstanceOf(PathTakenException.class)
+        .hasMessageContainingAll(second, "cannot be put back", "differ in case");
+    assertThatThrownBy(() ->
+            archive.extractMedia(
+                Selection.of(List.of("storage")),
+                folder.resolve("chosen"),
+                new ExtractOptions(false, false),
+                alsoAt(folder.resolve("chosen/a"))))
+        .isInstanceOf(PathTakenException.class);
+  }
+
+  /** As if the first file had been made under this name too. */
+  private static ProgressListener alsoAt(Path name) {
+    return (bytes, files) -> {
+      if (files > 0 && Files.notExists(name)) {
+        try {
+          Files.createFile(name);
+        } catch (IOException e) {
+          throw new UncheckedIOException(e);
+        }
+      }
+    };
+  }
+
+  private void extract(ArchiveEntry... entries) throws IOException {
+    List<String> _ =
+        archive(entries)
+            .extractMedia(
+                folder.resolve("media-" + System.nanoTime()),
+                new ExtractOptions(false, false),
+                ProgressListener.NONE);
+  }
+
+  private static ArchiveReader archive(ArchiveEntry... entries) throws IOException {
+    InMemoryObjectStore store = new InMemoryObjectStore(InstantSource.system(), true);
+    try (Compressor compressor = Compressor.open(1);
+        PartObjects objects = new PartObjects(store, ObjectKey.of("work", "media"))) {
+      PartWriter writer = new PartWriter(Component.MEDIA, objects, compressor, List.of());
+      for (ArchiveEntry entry : entries) {
+        writer.append(entry, new byte[(int) entry.size()]);
+      }
+      PartWriter.Index index = writer.finish();
+      return ArchiveReader.open(
+          store,
+          ArchiveFixture.compose(
+              store,
+              ObjectKey.of("archive"),
+              ArchiveFixture.inventory(Component.MEDIA, objects, index)));
     }
   }
 
@@ -393,7 +504,7 @@ class ArchiveReaderTest {
 
   private static ArchiveEntry entry(String path, ArchiveEntry.Type type, @Nullable String target) {
     return new EntryBuilder(path, type)
-        .size(1)
+        .size(type == ArchiveEntry.Type.FILE ? 1 : 0)
         .target(target == null ? null : EntryPath.of(target))
         .build();
   }

@@ -3,6 +3,10 @@ package io.hybridbackup.common.archive;
 import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 
+import ch.qos.logback.classic.Level;
+import ch.qos.logback.classic.Logger;
+import ch.qos.logback.classic.spi.ILoggingEvent;
+import ch.qos.logback.core.read.ListAppender;
 import java.lang.foreign.Arena;
 import java.lang.foreign.MemorySegment;
 import java.nio.charset.StandardCharsets;
@@ -16,6 +20,7 @@ import java.util.stream.Stream;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.params.ParameterizedTest;
 import org.junit.jupiter.params.provider.MethodSource;
+import org.slf4j.LoggerFactory;
 
 class CompressorTest {
   private static final int BYTES = 1 << 20;
@@ -59,6 +64,35 @@ class CompressorTest {
   void shouldDoWithoutALibraryThatLacksAFunction() {
     assertThat(LibDeflate.find("libc.so.6")).isEmpty();
     assertThat(IsaL.find("libc.so.6")).isEmpty();
+  }
+
+  @Test
+  void shouldSayWhichLibrariesItHasFound() {
+    Logger logger = (Logger) LoggerFactory.getLogger(Compressor.class);
+    ListAppender<ILoggingEvent> appender = new ListAppender<>();
+    appender.start();
+    Level level = logger.getLevel();
+    logger.setLevel(Level.INFO);
+    logger.addAppender(appender);
+    try {
+      Compressor.open(3).close();
+    } finally {
+      logger.detachAppender(appender);
+      logger.setLevel(level);
+    }
+
+    assertThat(appender.list)
+        .singleElement()
+        .satisfies(event -> {
+          assertThat(event.getFormattedMessage()).isEqualTo("members are compressed");
+          assertThat(event.getKeyValuePairs())
+              .extracting(pair -> pair.key + "=" + pair.value)
+              .containsExactly(
+                  "compressed-by=libdeflate",
+                  "hardly-compressible-by=ISA-L",
+                  "decoded-by=libdeflate",
+                  "threads=3");
+        });
   }
 
   @ParameterizedTest

@@ -66,6 +66,13 @@ class IndexInputTest {
     assertThat(paths).containsExactly("storage/a");
   }
 
+  @Test
+  void shouldNotTakeAnIndexOfANewerFormatForDamage() {
+    assertThatThrownBy(() -> entries(2, "{'leaf':{}}"))
+        .isInstanceOf(UnknownVersionException.class)
+        .hasMessageContainingAll("the index of the database part", "version 2", "none above 1");
+  }
+
   @ParameterizedTest
   @ValueSource(
       strings = {
@@ -109,15 +116,19 @@ class IndexInputTest {
 
   /** The paths that an index of one member tells, in quotes that suit Java. */
   private List<String> entries(String... lines) throws IOException {
+    return entries(IndexLine.VERSION, lines);
+  }
+
+  private List<String> entries(int version, String... lines) throws IOException {
     byte[] content = GzipMember.stored(new byte[TarHeader.BLOCK], TarHeader.BLOCK);
     String index =
         """
-        {'index':{'version':1,'component':'database'}}
+        {'index':{'version':%d,'component':'database'}}
         {'member':{'offset':0,'length':%d,'plain':512,'sha256':'%s','crc64nvme':'%s'}}
         %s
         {'end':{'members':1,'entries':1}}
         """
-            .formatted(content.length, HASH, HASH.substring(48), String.join("\n", lines))
+            .formatted(version, content.length, HASH, HASH.substring(48), String.join("\n", lines))
             .replace('\'', '"');
     byte[] plain = index.getBytes(StandardCharsets.UTF_8);
     byte[] gzip = GzipMember.stored(plain, plain.length);

@@ -10,6 +10,7 @@ import java.io.IOException;
 import java.nio.ByteBuffer;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.util.ArrayList;
 import java.util.List;
 
 /** A program that writes and reads an archive of very many small files. */
@@ -32,18 +33,24 @@ final class LargeIndex {
       long written = System.nanoTime();
       read(store, archive, files);
       long read = System.nanoTime();
+      int[] some = {0, files / 2, files - 1};
       long bytes = 0;
-      for (int file : new int[] {0, files / 2, files - 1}) {
+      for (int file : some) {
         bytes = Math.max(bytes, readOne(store, archive, file));
       }
       long found = System.nanoTime();
+      long listedBytes = 0;
+      for (int file : some) {
+        listedBytes = Math.max(listedBytes, listOne(store, archive, file));
+      }
       System.out.printf(
-          "%,d files: written in %.1f s, read in %.1f s, one in %.0f ms and %,d bytes, %s%n",
+          "%,d files: written in %.1f s, read in %.1f s, one in %.0f ms and %,d bytes, listed in %,d bytes, %s%n",
           files,
           (written - begun) / 1e9,
           (read - written) / 1e9,
           (found - read) / 3e6,
           bytes,
+          listedBytes,
           peak());
     }
   }
@@ -88,6 +95,18 @@ final class LargeIndex {
     require(
         ArchiveFiles.open(watched, archive).copy(EntryPath.of(path(file)), content).isPresent()
             && ByteBuffer.wrap(content.toByteArray()).getInt() == file);
+    require(watched.bytesRead() < MOST_BYTES_FOR_ONE);
+    return watched.bytesRead();
+  }
+
+  /** As {@link #readOne}. */
+  private static long listOne(FilesystemObjectStore store, StoredObject archive, int file)
+      throws IOException {
+    WatchedStore watched = new WatchedStore(store);
+    List<EntryPath> listed = new ArrayList<>();
+    ArchiveFiles.open(watched, archive)
+        .list(Selection.of(List.of(path(file))), entry -> listed.add(entry.path()));
+    require(listed.equals(List.of(EntryPath.of(path(file)))));
     require(watched.bytesRead() < MOST_BYTES_FOR_ONE);
     return watched.bytesRead();
   }

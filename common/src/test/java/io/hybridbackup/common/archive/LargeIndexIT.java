@@ -13,8 +13,8 @@ import org.slf4j.LoggerFactory;
  */
 class LargeIndexIT {
   private static final Logger LOG = LoggerFactory.getLogger(LargeIndexIT.class);
-  private static final int FILES = Integer.getInteger("hybrid-backup.test.index-files", 100_000);
-  private static final String HEAP = System.getProperty("hybrid-backup.test.index-heap", "32m");
+  private static final int FILES = Integer.getInteger("hybrid-backup.test.index-files", 150_000);
+  private static final String HEAP = System.getProperty("hybrid-backup.test.index-heap", "48m");
 
   @TempDir private Path folder;
 

@@ -66,6 +66,33 @@ class PartObjectsTest {
     assertThat(store.list("work")).isEmpty();
   }
 
+  @Test
+  void shouldNotStretchWhatIsNotWhatTheIndexSays() throws IOException {
+    ZeroBase sharing =
+        new ZeroBase() {
+          @Override
+          public int sharedBlockBytes() {
+            return 4096;
+          }
+        };
+    try (PartObjects objects = new PartObjects(sharing, ObjectKey.of("work", "part"))) {
+      // given
+      PartObjects.Series content = objects.content();
+      Member _ = content.append(member(0, ZEROS));
+
+      // then
+      assertThatThrownBy(() ->
+              content.append(
+                  new Member.Reused(
+                      new Slice(BASE, "etag", 2L * MEMBER_BYTES, 1000),
+                      1000,
+                      "0".repeat(64),
+                      ZEROS)))
+          .isInstanceOfSatisfying(
+              ArchiveCorruptException.class, damage -> assertThat(damage.object()).contains(BASE));
+    }
+  }
+
   private static Member member(long place, long crc64nvme) {
     return new Member.Reused(
         new Slice(BASE, "etag", place * MEMBER_BYTES, MEMBER_BYTES),
@@ -75,7 +102,7 @@ class PartObjectsTest {
   }
 
   /** Has a base of zeros without end. */
-  private static final class ZeroBase extends InMemoryObjectStore {
+  private static class ZeroBase extends InMemoryObjectStore {
     ZeroBase() {
       super(InstantSource.fixed(Instant.EPOCH), true);
     }

@@ -1,12 +1,14 @@
 package io.hybridbackup.common.job;
 
 import static org.assertj.core.api.Assertions.assertThat;
+import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.assertj.core.api.Assertions.catchThrowableOfType;
 
 import io.hybridbackup.common.archive.ArchiveCorruptException;
 import io.hybridbackup.common.archive.ArchiveLayout;
 import io.hybridbackup.common.archive.Compressor;
 import io.hybridbackup.common.archive.MediaPart;
+import io.hybridbackup.common.archive.NewerFormat;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartObjects;
 import io.hybridbackup.common.archive.PartReader;
@@ -169,6 +171,60 @@ class EarlierPartsTest {
   }
 
   @Test
+  void shouldNotMarkABaseThatIsDamagedNoMoreWhenItIsReadAgain() throws Exception {
+    // given
+    PartMaker.Task task = task(1, base());
+    List<PartReader> parts = earlier.find(task, Component.MEDIA);
+    store.change(BASE.value());
+    ArchiveCorruptException found = packingFails(parts);
+
+    // when
+    store.change("");
+
+    // then
+    isForWantOfTheBase(earlier.damaged(task, found));
+    assertThat(store.find(RunKeys.damaged(BASE))).isEmpty();
+  }
+
+  @Test
+  void shouldMarkABaseOnlyForWhatIsFoundTwice() throws Exception {
+    // given
+    StoredObject base = base();
+    PartMaker.Task task = task(1, base);
+    PartInventory part =
+        pack(RunKeys.work(run, 1, Component.MEDIA, 1), earlier.find(task, Component.MEDIA));
+    store.damage(base.bytes() / 2, 1);
+    ArchiveCorruptException found =
+        catchThrowableOfType(
+            ArchiveCorruptException.class,
+            () -> PartReader.of(store, part).verify(ProgressListener.NONE));
+
+    // when
+    store.damage(-1, 0);
+    isForWantOfTheBase(earlier.damaged(task, found));
+    assertThat(store.find(RunKeys.damaged(BASE))).isEmpty();
+
+    // then
+    store.damage(base.bytes() / 2, 1);
+    isForWantOfTheBase(earlier.damaged(task, found));
+    assertThat(store.find(RunKeys.damaged(BASE))).isPresent();
+  }
+
+  @Test
+  void shouldDoWithoutABaseOfANewerFormatAndNotMarkIt() throws Exception {
+    // given
+    base();
+    store.overwrite(BASE, NewerFormat.of(store.read(BASE).orElseThrow()));
+    StoredObject base = store.find(BASE).orElseThrow();
+
+    // then
+    assertThatThrownBy(() -> earlier.find(task(1, base), Component.MEDIA))
+        .hasMessageContaining("newer release")
+        .isInstanceOfSatisfying(ComponentFailure.class, EarlierPartsTest::isForWantOfTheBase);
+    assertThat(store.find(RunKeys.damaged(BASE))).isEmpty();
+  }
+
+  @Test
   void shouldDoWithoutABaseThatCannotBeReadWhenItIsOpened() throws Exception {
     // given
     PartMaker.Task task = task(1, base());
@@ -298,13 +354,15 @@ class EarlierPartsTest {
             pack(RunKeys.work(next, 1, Component.MEDIA, 1), checking.find(task, Component.MEDIA));
         checking.scrub(
             PartReader.of(store, part), part, task, TestWork.on(next, Component.MEDIA, 1));
+        continue;
       } catch (ArchiveCorruptException e) {
         isForWantOfTheBase(checking.damaged(task, e));
-        found++;
       } catch (ComponentFailure e) {
         isForWantOfTheBase(e);
-        found++;
       }
+      found++;
+      assertThat(store.find(RunKeys.damaged(BASE))).isPresent();
+      store.delete(RunKeys.damaged(BASE));
     }
 
     // then

@@ -4,6 +4,7 @@ import static org.assertj.core.api.Assertions.assertThat;
 import static org.assertj.core.api.Assertions.assertThatThrownBy;
 import static org.awaitility.Awaitility.await;
 
+import io.hybridbackup.common.archive.NewerFormat;
 import io.hybridbackup.common.archive.PartInventory;
 import io.hybridbackup.common.archive.PartReader;
 import io.hybridbackup.common.event.Envelope;
@@ -156,6 +157,29 @@ class PartJobsIT {
     // then
     assertThat(failure.code()).isEqualTo(FailureCode.STORE_CORRUPT);
     assertThat(failure.message()).contains(SLICE.object().value(), "Premature end");
+    assertThat(failure.willRetry()).isTrue();
+  }
+
+  @Test
+  void shouldDoWithoutABaseWhoseIndexIsOfANewerFormat() throws Exception {
+    // given
+    accept(EnumSet.of(Component.MEDIA));
+    open(1);
+    Job job =
+        jobs(
+                (task, work) -> {
+                  throw NewerFormat.found();
+                })
+            .find(run)
+            .orElseThrow();
+
+    // when
+    job.perform(work(1));
+
+    // then
+    ComponentFailed failure = ((PartOutcome.Failed) outcome(1).orElseThrow()).failure();
+    assertThat(failure.code()).isEqualTo(FailureCode.BASE_CHANGED);
+    assertThat(failure.message()).contains("cannot be read", "version 2", "newer release");
     assertThat(failure.willRetry()).isTrue();
   }
 

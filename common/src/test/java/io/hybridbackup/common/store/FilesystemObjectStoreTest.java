@@ -7,8 +7,10 @@ import io.hybridbackup.common.testing.Commands;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
+import java.nio.ByteBuffer;
 import java.nio.channels.FileChannel;
 import java.nio.file.Files;
+import java.nio.file.NoSuchFileException;
 import java.nio.file.Path;
 import java.nio.file.StandardOpenOption;
 import java.time.Duration;
@@ -18,12 +20,16 @@ import java.util.concurrent.Callable;
 import java.util.concurrent.ExecutorService;
 import java.util.concurrent.Executors;
 import java.util.concurrent.Future;
+import java.util.concurrent.atomic.AtomicBoolean;
 import java.util.stream.Stream;
 import org.junit.jupiter.api.Assumptions;
 import org.junit.jupiter.api.Test;
 import org.junit.jupiter.api.io.TempDir;
 
 class FilesystemObjectStoreTest extends ObjectStoreContract {
+  /** Whoever is to write may come too late. */
+  private static final int WRITING_ATTEMPTS = 20;
+
   @TempDir private Path temporary;
 
   @Override
@@ -34,6 +40,19 @@ class FilesystemObjectStoreTest extends ObjectStoreContract {
   @Override
   boolean knowsEveryChecksum() {
     return true;
+  }
+
+  /** What has been written of an object that is not finished. */
+  private long scratchBytes(ObjectKey key) throws IOException {
+    Path folder = directory().resolve(".uploads").resolve(key.value());
+    if (Files.notExists(folder)) {
+      return 0;
+    }
+    try (Stream<Path> files = Files.list(folder)) {
+      return files.mapToLong(file -> file.toFile().length()).sum();
+    } catch (NoSuchFileException e) {
+      return 0;
+    }
   }
 
   private Path directory() {
@@ -134,6 +153,40 @@ class FilesystemObjectStoreTest extends ObjectStoreContract {
       // then
       assertThatThrownBy(stream::readAllBytes).isInstanceOf(StoreException.Changed.class);
     }
+  }
+
+  @Test
+  void shouldNotComposeOfWhatIsWrittenToMeanwhile() throws Exception {
+    // given
+    StoredObject part = upload("work/abc/part", randomBytes(64 << 20));
+    Path source = directory().resolve(part.key().value());
+    boolean noticed = false;
+    for (int attempt = 1; attempt <= WRITING_ATTEMPTS && !noticed; attempt++) {
+      ObjectKey archive = ObjectKey.of("backups", "shop", "backup-" + attempt);
+      Slice slice = all(store().find(part.key()).orElseThrow());
+      AtomicBoolean over = new AtomicBoolean();
+      try (ExecutorService thread = Executors.newSingleThreadExecutor()) {
+        Future<Integer> writing =
+            thread.submit(() -> {
+              while (!over.get() && scratchBytes(archive) == 0) {
+                Thread.onSpinWait();
+              }
+              try (FileChannel file = FileChannel.open(source, StandardOpenOption.WRITE)) {
+                return file.write(ByteBuffer.wrap(new byte[] {1}), 0);
+              }
+            });
+
+        // when
+        StoredObject _ = store().compose(archive, List.of(slice));
+        over.set(true);
+        int _ = writing.get();
+      } catch (StoreException.Changed e) {
+        noticed = true;
+      }
+    }
+
+    // then
+    assertThat(noticed).isTrue();
   }
 
   @Test
