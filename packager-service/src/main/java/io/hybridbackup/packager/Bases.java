@@ -1,6 +1,7 @@
 package io.hybridbackup.packager;
 
 import io.hybridbackup.common.archive.ArchiveReader;
+import io.hybridbackup.common.archive.UnknownVersionException;
 import io.hybridbackup.common.event.Fact.BackupAccepted;
 import io.hybridbackup.common.identity.ArchiveName;
 import io.hybridbackup.common.identity.Component;
@@ -100,6 +101,7 @@ final class Bases {
     } catch (ObjectReader.UnreadableException
         | StoreException.Missing
         | StoreException.Changed
+        | UnknownVersionException
         | UncheckedIOException e) {
       passOver(base.key(), e.getMessage());
       return false;

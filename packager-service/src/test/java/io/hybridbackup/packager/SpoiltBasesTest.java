@@ -39,7 +39,6 @@ import org.junit.jupiter.params.provider.ValueSource;
 @Timeout(120)
 class SpoiltBasesTest {
   private static final Instant TIME = Instant.parse("2026-01-11T01:00:00Z");
-  private static final RunId RUN = RunId.ofRequest("/test", "by hand");
   private static final int ATTEMPTS = 3;
   private static final long MEDIA_BYTES = (long) Backups.FILES * Backups.FILE_BYTES;
 
@@ -48,6 +47,7 @@ class SpoiltBasesTest {
 
   @TempDir private Path folder;
   private Backups backups;
+  private RunId run = RunId.ofRequest("/test", "by hand");
 
   @BeforeEach
   void open() throws IOException {
@@ -156,6 +156,22 @@ class SpoiltBasesTest {
   }
 
   @Test
+  void shouldCutAWarningThatIsVeryLong() {
+    // given
+    run = backups.request(Component.parts(), Backups.HOUR);
+    attempt(1, Map.of());
+    fail(1, Component.MEDIA, FailureCode.BASE_CHANGED, "x".repeat(5_000));
+    end(1, FailureCode.BASE_CHANGED);
+
+    // when
+    backups.begin();
+
+    // then
+    assertThat(backups.end(run, BackupCompleted.class).warnings())
+        .contains("x".repeat(1_000) + "…");
+  }
+
+  @Test
   void shouldGiveUpTheBaseOfTheComponentThatFailedByIt() throws Exception {
     // given
     StoredObject base = attemptWithBase();
@@ -230,7 +246,7 @@ class SpoiltBasesTest {
   private StoredObject attemptWithBase() {
     backups.begin();
     StoredObject base = stored(backups.backUp());
-    boolean _ = backups.runs.store().create(RunKeys.claim(RUN).key(), new byte[] {'{', '}'});
+    boolean _ = backups.runs.store().create(RunKeys.claim(run).key(), new byte[] {'{', '}'});
     attempt(1, Map.of(Component.DATABASE, base, Component.MEDIA, base));
     return base;
   }
@@ -238,7 +254,7 @@ class SpoiltBasesTest {
   private void attempt(int attempt, Map<Component, StoredObject> bases) {
     BackupStarted started =
         new BackupStarted(
-            RUN,
+            run,
             BackupProtocol.SOURCE.value(),
             new Origin(Component.PACKAGER, attempt, 1, 1),
             new ArchiveName("backup_20260111_010000"),
@@ -248,25 +264,29 @@ class SpoiltBasesTest {
             .runs
             .decisions()
             .decide(
-                RunKeys.opened(RUN, attempt),
+                RunKeys.opened(run, attempt),
                 new AttemptOpened(announce(started), TIME.atOffset(ZoneOffset.UTC), bases));
   }
 
   private void fail(int attempt, Component component, FailureCode code) {
+    fail(attempt, component, code, "for a test");
+  }
+
+  private void fail(int attempt, Component component, FailureCode code, String reason) {
     PartOutcome _ =
         backups
             .runs
             .decisions()
             .decide(
-                RunKeys.part(RUN, attempt, component),
+                RunKeys.part(run, attempt, component),
                 new PartOutcome.Failed(
                     announce(
                         new ComponentFailed(
-                            RUN,
+                            run,
                             BackupProtocol.SOURCE.value(),
                             new Origin(component, attempt, 1, 1),
                             code,
-                            "for a test",
+                            reason,
                             true,
                             true))));
   }
@@ -276,7 +296,7 @@ class SpoiltBasesTest {
         backups
             .runs
             .decisions()
-            .decide(RunKeys.verdict(RUN, attempt), new Voided(code, "for a test", true));
+            .decide(RunKeys.verdict(run, attempt), new Voided(code, "for a test", true));
   }
 
   private static Announcement announce(Fact fact) {
@@ -286,14 +306,14 @@ class SpoiltBasesTest {
   private Map<Component, StoredObject> choose(int attempts, int attempt) throws Exception {
     BackupAccepted accepted =
         new BackupAccepted(
-            RUN,
+            run,
             BackupProtocol.SOURCE.value(),
             Backups.ORIGIN,
             Component.parts(),
             TIME,
             TIME.plus(Backups.HOUR),
             null);
-    return new Bases(backups.runs, TestWork.on(RUN, Component.PACKAGER, 1), attempts)
+    return new Bases(backups.runs, TestWork.on(run, Component.PACKAGER, 1), attempts)
         .of(accepted, attempt);
   }
 

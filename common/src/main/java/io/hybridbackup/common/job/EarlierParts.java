@@ -157,7 +157,7 @@ final class EarlierParts {
   }
 
   /** It may be read another time; but a disk that fails will fail the next attempt as well. */
-  private static ComponentFailure unreadable(StoredObject base, Exception e) {
+  private static ComponentFailure unreadable(StoredObject base, IOException e) {
     return ComponentFailure.passing(
         FailureCode.BASE_CHANGED, ObjectReader.ofBase(base.key() + ": " + e.getMessage()), e);
   }
