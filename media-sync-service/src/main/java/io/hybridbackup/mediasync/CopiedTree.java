@@ -20,14 +20,13 @@ import java.util.TreeSet;
 
 /** A copy that is kept, and that each pass brings up to date. */
 final class CopiedTree implements StagedTree {
-  /** A file that changes each time that it is read is read so often. */
-  private static final int READS = 3;
+  /** A file that changes each time that it is read is read so often once more. */
+  private static final int MORE_READS = 2;
 
   private final Staging staging;
   private final Rsync rsync;
   private final NativeTools tools;
   private final CopyReview review;
-  private List<EntryPath> unsettled = List.of();
 
   /**
    * @param source what is copied
@@ -45,6 +44,7 @@ final class CopiedTree implements StagedTree {
     staging.removePasses();
     staging.removeReplaced();
     staging.removeTemporary();
+    staging.keepDoubts(List.of());
     // A copy that cannot be finished is not begun.
     if (staging.mayLackRoom(tools)) {
       Path empty = staging.newPass();
@@ -73,7 +73,7 @@ final class CopiedTree implements StagedTree {
         : new TreeSet<>();
   }
 
-  /** Brings the copy up to date, and copies again what that has left in doubt. */
+  /** Brings the copy up to date, and finds out what that has left in doubt. */
   private void pass(List<String> options, Work work, ProgressReporter progress)
       throws ComponentFailure, IOException, InterruptedException {
     Instant begun = newTemporary(work);
@@ -83,8 +83,14 @@ final class CopiedTree implements StagedTree {
     rsync.run(all, staging, staging.copy(), work, progress);
     // Where the clock has been set back meanwhile, what was copied has times from before the pass.
     Instant latest = newTemporary(work).minusNanos(System.nanoTime() - clock);
-    unsettled = review.doubtful(latest.isBefore(begun) ? latest : begun);
-    for (int read = 2; read <= READS && !unsettled.isEmpty(); read++) {
+    staging.keepDoubts(review.doubtful(latest.isBefore(begun) ? latest : begun, staging.doubts()));
+  }
+
+  @Override
+  public void settle(Work work, ProgressReporter progress)
+      throws ComponentFailure, IOException, InterruptedException {
+    List<EntryPath> unsettled = staging.doubts();
+    for (int read = 0; read < MORE_READS && !unsettled.isEmpty(); read++) {
       Map<EntryPath, FileStatus> before = review.sources(unsettled);
       if (before.isEmpty()) {
         break;
@@ -98,6 +104,7 @@ final class CopiedTree implements StagedTree {
       Instant _ = newTemporary(work);
       rsync.copyAnew(List.of(temporary()), staging.list(), staging, staging.copy(), work, progress);
       unsettled = review.doubtful(unsettled, before);
+      staging.keepDoubts(unsettled);
     }
     Files.deleteIfExists(staging.list());
   }
@@ -114,8 +121,8 @@ final class CopiedTree implements StagedTree {
   }
 
   @Override
-  public List<EntryPath> unsettled() {
-    return unsettled;
+  public List<EntryPath> unsettled() throws IOException {
+    return staging.doubts();
   }
 
   @Override

@@ -10,6 +10,7 @@ import java.util.ArrayList;
 import java.util.HashMap;
 import java.util.HashSet;
 import java.util.LinkedHashMap;
+import java.util.LinkedHashSet;
 import java.util.List;
 import java.util.Map;
 import java.util.Optional;
@@ -69,10 +70,20 @@ final class CopyReview {
    * The files of the copy that are to be copied again after a pass over all of it.
    *
    * @param begun when the pass did, by the clock of the copy's filesystem
+   * @param earlier those that have been in doubt since an earlier pass
    * @return relative to the copy
    */
-  List<EntryPath> doubtful(Instant begun) throws IOException {
-    List<EntryPath> doubtful = new ArrayList<>();
+  List<EntryPath> doubtful(Instant begun, List<EntryPath> earlier) throws IOException {
+    Set<EntryPath> doubtful = new LinkedHashSet<>();
+    for (EntryPath path : earlier) {
+      // What the pass has copied anew is looked at below.
+      if (copies
+          .find(path)
+          .filter(staged -> staged.type() == FileStatus.FILE && !staged.mayHaveChangedSince(begun))
+          .isPresent()) {
+        doubtful.add(path);
+      }
+    }
     Links links = new Links();
     visit(
         copy,
@@ -90,17 +101,16 @@ final class CopyReview {
           }
         });
     if (!links.mixed.isEmpty()) {
-      Set<EntryPath> all = new HashSet<>(doubtful);
       visit(
           copy,
           null,
           (path, staged) -> {
-            if (links.mixed.contains(staged.inode()) && source(path).isPresent() && all.add(path)) {
+            if (links.mixed.contains(staged.inode()) && source(path).isPresent()) {
               doubtful.add(path);
             }
           });
     }
-    return doubtful;
+    return List.copyOf(doubtful);
   }
 
   /** Whether a file that was copied since then may have been written to meanwhile. */

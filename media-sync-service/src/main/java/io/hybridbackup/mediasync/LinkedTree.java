@@ -109,6 +109,9 @@ final class LinkedTree implements StagedTree {
 
   /** Packing reads the files themselves, and tells of those that change meanwhile. */
   @Override
+  public void settle(Work work, ProgressReporter progress) {}
+
+  @Override
   public List<EntryPath> unsettled() {
     return List.of();
   }

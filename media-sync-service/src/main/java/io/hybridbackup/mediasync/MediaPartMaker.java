@@ -157,8 +157,11 @@ final class MediaPartMaker implements PartMaker {
       awaitSnapshot(task, work);
       begun = System.nanoTime();
       kindChanges = kindChanges(tree.update(work, reporter(task, work, "final-pass")));
+      tree.settle(work, reporter(task, work, "final-pass"));
       passes++;
       durations.put("media-final-pass", since(begun));
+    } else {
+      tree.settle(work, reporter(task, work, "first-pass"));
     }
     ReferencedFiles referenced = referenced(task, work, tree, source);
     References counted = referenced == null ? null : count(referenced, task, source);

@@ -37,10 +37,18 @@ sealed interface StagedTree permits CopiedTree, LinkedTree {
       throws ComponentFailure, IOException, InterruptedException;
 
   /**
-   * The files that were written to whenever the last pass read them, so that what is staged may be
-   * partly of before and partly of after; relative to the root.
+   * Reads files again that were written to while a pass read them.
+   *
+   * @throws ComponentFailure if rsync fails
    */
-  List<EntryPath> unsettled();
+  void settle(Work work, ProgressReporter progress)
+      throws ComponentFailure, IOException, InterruptedException;
+
+  /**
+   * The files that were written to whenever they were read, so that what is staged may be partly of
+   * before and partly of after; relative to the root.
+   */
+  List<EntryPath> unsettled() throws IOException;
 
   /** What is to be packed, after at least one pass. */
   Path root() throws IOException;

@@ -1,5 +1,6 @@
 package io.hybridbackup.mediasync;
 
+import io.hybridbackup.common.archive.EntryPath;
 import io.hybridbackup.common.archive.FileStatus;
 import io.hybridbackup.common.event.FailureCode;
 import io.hybridbackup.common.identity.RunId;
@@ -12,9 +13,11 @@ import io.hybridbackup.common.runtime.Mounts;
 import io.hybridbackup.common.settings.Settings;
 import java.io.IOException;
 import java.nio.channels.FileChannel;
+import java.nio.charset.StandardCharsets;
 import java.nio.file.DirectoryStream;
 import java.nio.file.Files;
 import java.nio.file.Path;
+import java.nio.file.StandardCopyOption;
 import java.nio.file.StandardOpenOption;
 import java.nio.file.attribute.PosixFilePermissions;
 import java.time.Instant;
@@ -26,6 +29,8 @@ import java.util.Set;
 import java.util.concurrent.ConcurrentHashMap;
 import java.util.regex.Matcher;
 import java.util.regex.Pattern;
+import java.util.stream.Collectors;
+import java.util.stream.Stream;
 import org.jspecify.annotations.Nullable;
 import org.slf4j.Logger;
 import org.slf4j.LoggerFactory;
@@ -203,6 +208,32 @@ final class Staging implements AutoCloseable {
   /** Where rsync writes a file of the copy until it is whole. */
   Path temporary() {
     return folder.resolve("temporary");
+  }
+
+  /** Files of the copy that are in doubt, also if another worker has found that out. */
+  List<EntryPath> doubts() throws IOException {
+    if (!Files.exists(doubtsFile())) {
+      return List.of();
+    }
+    String paths = Files.readString(doubtsFile(), StandardCharsets.ISO_8859_1);
+    return Stream.of(paths.split("\0")).map(EntryPath::new).toList();
+  }
+
+  void keepDoubts(List<EntryPath> doubts) throws IOException {
+    if (doubts.isEmpty()) {
+      Files.deleteIfExists(doubtsFile());
+      return;
+    }
+    Path whole = folder.resolve("doubts.new");
+    Files.writeString(
+        whole,
+        doubts.stream().map(EntryPath::octets).collect(Collectors.joining("\0")),
+        StandardCharsets.ISO_8859_1);
+    Files.move(whole, doubtsFile(), StandardCopyOption.ATOMIC_MOVE);
+  }
+
+  private Path doubtsFile() {
+    return folder.resolve("doubts");
   }
 
   /** Names files of the copy to rsync. */

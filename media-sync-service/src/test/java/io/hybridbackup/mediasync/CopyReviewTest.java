@@ -39,13 +39,13 @@ class CopyReviewTest {
     Path original = write(source.resolve("file"), "before");
     Instant begun = changed(original).plus(CERTAIN);
     writeSince(begun, copy.resolve("file"), "before");
-    assertThat(review.doubtful(begun)).isEmpty();
+    assertThat(review.doubtful(begun, List.of())).isEmpty();
 
     // when
     writeSince(begun, original, "after!");
 
     // then
-    assertThat(review.doubtful(begun)).containsExactly(path("file"));
+    assertThat(review.doubtful(begun, List.of())).containsExactly(path("file"));
   }
 
   @Test
@@ -62,8 +62,28 @@ class CopyReviewTest {
 
     // then
     assertThat(changed(longer)).isBefore(begun);
-    assertThat(review.doubtful(begun)).containsExactlyInAnyOrder(path("longer"), path("newer"));
-    assertThat(review.doubtful(changed(copy.resolve("same")).plusSeconds(1))).isEmpty();
+    assertThat(review.doubtful(begun, List.of()))
+        .containsExactlyInAnyOrder(path("longer"), path("newer"));
+    assertThat(review.doubtful(changed(copy.resolve("same")).plusSeconds(1), List.of())).isEmpty();
+  }
+
+  @Test
+  void shouldDoubtAFileUntilItHasBeenCopiedAnew() throws IOException {
+    // given
+    Path original = write(source.resolve("copied"), "12345");
+    for (String name : List.of("copied", "passed over", "deleted")) {
+      write(copy.resolve(name), "12345");
+    }
+    List<EntryPath> earlier = List.of(path("copied"), path("passed over"), path("deleted"));
+    Instant begun = changed(copy.resolve("deleted")).plus(CERTAIN);
+
+    // when
+    writeSince(begun, copy.resolve("copied"), "12345");
+    Files.delete(copy.resolve("deleted"));
+
+    // then
+    assertThat(changed(original)).isBefore(begun);
+    assertThat(review.doubtful(begun, earlier)).containsExactly(path("passed over"));
   }
 
   @Test
@@ -78,7 +98,7 @@ class CopyReviewTest {
     List<EntryPath> paths = List.of(path("a"), path("b"), path("c"));
 
     // then
-    assertThat(review.doubtful(Instant.MAX.minusSeconds(100)))
+    assertThat(review.doubtful(Instant.MAX.minusSeconds(100), List.of()))
         .containsExactlyInAnyOrder(path("a"), path("b"));
     assertThat(review.doubtful(paths, review.sources(paths)))
         .containsExactlyInAnyOrder(path("a"), path("b"));

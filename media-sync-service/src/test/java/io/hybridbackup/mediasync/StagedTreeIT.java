@@ -172,6 +172,7 @@ class StagedTreeIT {
       } else {
         tree.mirror(work, progress);
       }
+      tree.settle(work, progress);
 
       // then
       assertThat(tree.unsettled()).isEmpty();
@@ -197,7 +198,7 @@ class StagedTreeIT {
     return script(
         """
         rsync --bwlimit=20m "$@" & rsync=$!
-        until find %1$s -name '*large.*' | grep -q . || ! kill -0 $rsync 2> /dev/null
+        until find %1$s -name '*large*.*' | grep -q . || ! kill -0 $rsync 2> /dev/null
         do sleep 0.01; done
         if kill -0 $rsync 2> /dev/null && [ $(wc -l < $0.times) -lt %3$d ]; then
           echo >> $0.times
@@ -205,7 +206,7 @@ class StagedTreeIT {
         fi
         wait $rsync
         """
-            .formatted(folder.resolve("staging"), file, times, LARGE - 1));
+            .formatted(folder.resolve("staging"), "'" + file + "'", times, LARGE - 1));
   }
 
   private String script(String body) throws Exception {
@@ -231,6 +232,7 @@ class StagedTreeIT {
       // when
       StagedTree tree = tree(staging, disturbed(large, times), Settings.Staging.COPY);
       tree.update(work, progress);
+      tree.settle(work, progress);
 
       // then
       assertThat(folder.resolve("rsync.times")).hasContent("\n".repeat(times));
@@ -239,6 +241,30 @@ class StagedTreeIT {
       if (told == 0) {
         assertThat(staging.copy().resolve("large")).hasSameBinaryContentAs(large);
       }
+    }
+  }
+
+  @Test
+  void shouldTellOfAFileThatWasWrittenToInAnEarlierPassAndHasGoneSince() throws Exception {
+    // given
+    write(location.resolve("quiet"), "quiet", TIME);
+    try (Staging staging = staging(Settings.Staging.COPY)) {
+      StagedTree _ = mirrored(staging, Settings.Staging.COPY);
+      Path large = Files.write(location.resolve("large\n\u00e4"), new byte[LARGE]);
+      StagedTree tree = tree(staging, disturbed(large, 1), Settings.Staging.COPY);
+      tree.mirror(work, progress);
+
+      // when
+      Files.delete(large);
+      StagedTree next = tree(staging, "rsync", Settings.Staging.COPY);
+      next.update(work, progress);
+      next.settle(work, progress);
+
+      // then
+      assertThat(folder.resolve("rsync.times")).hasContent("\n");
+      assertThat(staging.copy().resolve("large\n\u00e4")).hasSize(LARGE);
+      assertThat(next.unsettled()).containsExactly(EntryPath.of("large\n\u00e4"));
+      assertThat(mirrored(staging, Settings.Staging.COPY).unsettled()).isEmpty();
     }
   }
 

@@ -165,7 +165,9 @@ final class EarlierParts {
   /** A newer release has written it, and it is sound for all that is known here. */
   static ComponentFailure tooNew(UnknownVersionException e) {
     return ComponentFailure.passing(
-        FailureCode.BASE_CHANGED, "what the backup was to build upon: " + e.getMessage(), e);
+        FailureCode.BASE_CHANGED,
+        "what the backup builds upon cannot be read: " + e.getMessage(),
+        e);
   }
 
   /** What an attempt without a base will not miss. */
