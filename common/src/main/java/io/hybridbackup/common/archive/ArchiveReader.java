@@ -5,6 +5,7 @@ import io.hybridbackup.common.json.Json;
 import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoredObject;
+import io.hybridbackup.common.store.StoredSlice;
 import java.io.ByteArrayInputStream;
 import java.io.IOException;
 import java.io.InputStream;

@@ -7,6 +7,7 @@ import io.hybridbackup.common.store.ObjectKey;
 import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.Slice;
 import io.hybridbackup.common.store.StoredObject;
+import io.hybridbackup.common.store.StoredSlice;
 import io.hybridbackup.common.store.Upload;
 import java.io.IOException;
 import java.io.InputStream;

@@ -2,6 +2,7 @@ package io.hybridbackup.common.archive;
 
 import io.hybridbackup.common.store.ObjectStore;
 import io.hybridbackup.common.store.Slice;
+import io.hybridbackup.common.store.StoredSlice;
 import java.io.IOException;
 import java.io.InputStream;
 import java.util.ArrayList;

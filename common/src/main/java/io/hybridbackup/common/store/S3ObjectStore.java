@@ -5,7 +5,6 @@ import static io.hybridbackup.common.store.S3Bucket.QUICK;
 import static io.hybridbackup.common.store.S3Bucket.QUICK_BYTES;
 
 import java.io.ByteArrayInputStream;
-import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
 import java.io.OutputStream;
@@ -319,31 +318,10 @@ final class S3ObjectStore implements ObjectStore {
           public InputStream nextElement() {
             return switch (left.next()) {
               case Literal literal -> new ByteArrayInputStream(literal.content());
-              case Slice slice -> openNamed(slice);
+              case Slice slice -> StoredSlice.open(S3ObjectStore.this, slice);
             };
           }
         });
-  }
-
-  /** Whoever sends what several slices have together cannot tell at which of them it broke off. */
-  private InputStream openNamed(Slice slice) {
-    return new FilterInputStream(open(slice)) {
-      @Override
-      public int read() {
-        byte[] one = new byte[1];
-        return read(one, 0, 1) < 0 ? -1 : one[0] & 0xff;
-      }
-
-      @Override
-      public int read(byte[] bytes, int offset, int length) {
-        try {
-          return in.read(bytes, offset, length);
-        } catch (IOException e) {
-          throw new StoreException.Unavailable(
-              "could not read " + slice.object() + ": " + e, e, slice);
-        }
-      }
-    };
   }
 
   @Override

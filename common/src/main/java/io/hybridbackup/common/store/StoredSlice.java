@@ -1,8 +1,5 @@
-package io.hybridbackup.common.archive;
+package io.hybridbackup.common.store;
 
-import io.hybridbackup.common.store.ObjectStore;
-import io.hybridbackup.common.store.Slice;
-import io.hybridbackup.common.store.StoreException;
 import java.io.FilterInputStream;
 import java.io.IOException;
 import java.io.InputStream;
@@ -12,7 +9,7 @@ import java.io.InputStream;
  * StoreException.Unavailable}, lest whoever decodes it take that for damage: decoding fails with an
  * {@link IOException}.
  */
-final class StoredSlice extends FilterInputStream {
+public final class StoredSlice extends FilterInputStream {
   private final Slice slice;
 
   private StoredSlice(InputStream in, Slice slice) {
@@ -25,7 +22,7 @@ final class StoredSlice extends FilterInputStream {
    *
    * @throws StoreException as {@link ObjectStore#open} does, now or while it is read
    */
-  static InputStream open(ObjectStore store, Slice slice) {
+  public static InputStream open(ObjectStore store, Slice slice) {
     return new StoredSlice(store.open(slice), slice);
   }
 
